@@ -1,0 +1,44 @@
+# Every chore is a target; `make help` lists them. CI calls the same ones.
+# Needs Python 3.11 or later; `make PYTHON=/path/to/python3.13 …` names one.
+
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+RUN := $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run start test check format lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-8s %s\n' "$$n" "$$t"; done
+
+setup: ## make .venv with everything, Azurite included; every other target calls it
+	@test -n "$(PYTHON)" || { echo "setup needs Python 3.11 or later: install it, or call make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) scripts/setup.py
+
+run: setup ## see it run: local stack, one run on sample customers, the notices read back
+	@$(RUN) -m local run
+
+start: setup ## keep the local stack up, write local.settings.json, and `func start` where Core Tools is there
+	@$(RUN) -m local start
+
+test: setup ## run all tests
+	@$(RUN) -m pytest
+
+check: setup ## lint, types, import contracts, pinned requirements
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: setup ## compile the pinned requirements from the hand-written lists
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove what setup and the tools have made
+	@rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

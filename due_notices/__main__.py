@@ -1,0 +1,15 @@
+"""`python -m due_notices`: the operator's command line."""
+
+from __future__ import annotations
+
+import sys
+
+try:
+    from due_notices.cli.main import main
+except ModuleNotFoundError as error:
+    if error.name not in {"click", "rich"}:
+        raise
+    sys.exit(f"the command line needs the package {error.name}: call `make setup`, or install requirements-dev.txt")
+
+if __name__ == "__main__":
+    sys.exit(main())

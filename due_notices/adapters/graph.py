@@ -1,0 +1,257 @@
+"""Reads the users of a tenant from Microsoft Graph: every page, or an error."""
+
+from __future__ import annotations
+
+import random
+import re
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode, urlsplit
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from due_notices.errors import DirectoryError, ListingExpired, QueryRefused
+from due_notices.ports import Clock, GraphUser
+from due_notices.users import SELECTED
+
+PAGE_SIZE = 999  # the most that /users gives: https://learn.microsoft.com/graph/api/user-list
+VALUES_PER_QUERY = 15  # `in` counts as OR, of which the directory takes 15
+ATTEMPTS = 6
+LONGEST_WAIT = 120.0  # seconds; a longer Retry-After than this is not worth a run's time
+_TIMEOUTS = (10, 60)  # seconds to connect, and between two pieces of an answer
+_AGAIN = frozenset({429, 500, 502, 503, 504})
+# The same state of the paging lost, in two words: https://learn.microsoft.com/graph/paging
+_EXPIRED = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenNotFoundException"})
+
+
+class Token(Protocol):
+    """Gives a bearer token for Graph."""
+
+    @property
+    def secret_days_left(self) -> int | None:
+        """Whole days until the secret behind the tokens expires."""
+        ...
+
+    def __call__(self, *, fresh: bool = False) -> str:
+        """Return a token, a new one if `fresh`."""
+        ...
+
+
+class _Transient(DirectoryError):
+    """Worth another try, after `wait` seconds where the service said so."""
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class GraphDirectory:
+    """The users of one tenant. Never follows a link to another host, so the token stays with Graph."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        token: Token,
+        attribute: tuple[str, ...],
+        user_filter: str,
+        clock: Clock,
+    ) -> None:
+        """Take the endpoint (`https://graph.microsoft.com`) and what to ask it for; nothing is sent yet."""
+        self._users = f"{endpoint}/v1.0/users"
+        self._endpoint = endpoint
+        self._token = token
+        self._attribute = "/".join(attribute)
+        self._select = ",".join((*SELECTED, attribute[0]))
+        self._filter = user_filter
+        self._clock = clock
+        self._session = requests.Session()
+        self.requests = 0
+        self.throttled = 0
+
+    @property
+    def credential_days_left(self) -> int | None:
+        """Whole days until the client secret expires; None before it was read or where it never does."""
+        return self._token.secret_days_left
+
+    def pages(self, due_dates: Collection[date] | None = None) -> Iterator[Sequence[GraphUser]]:
+        """Yield all users, page by page; with `due_dates` only those whose attribute is one of these dates."""
+        if due_dates is None:
+            yield from self._listing(self._filter)
+            return
+        ordered = sorted(due_dates)
+        for start in range(0, len(ordered), VALUES_PER_QUERY):
+            values = ",".join(f"'{day.isoformat()}'" for day in ordered[start : start + VALUES_PER_QUERY])
+            yield from self._listing(" and ".join(filter(None, (self._filter, f"{self._attribute} in ({values})"))))
+
+    def user(self, identifier: str) -> GraphUser | None:
+        """Return one user by object id or principal name; None when there is no such user."""
+        query = urlencode({"$select": self._select}, safe="$,", quote_via=quote)
+        found: GraphUser | None = self._get(f"{self._users}/{quote(identifier, safe='')}?{query}", missing_ok=True)
+        return found
+
+    def lists(self, identifier: str) -> bool:
+        """Whether the listing has the user with this object id."""
+        quoted = identifier.replace("'", "''")
+        same = f"id eq '{quoted}'"
+        return any(page for page in self._listing(" and ".join(filter(None, (self._filter, same)))))
+
+    def _listing(self, user_filter: str) -> Iterator[Sequence[GraphUser]]:
+        parameters = {"$select": self._select, "$top": str(PAGE_SIZE)}
+        if user_filter:
+            parameters["$filter"] = user_filter
+        link: str | None = f"{self._users}?{urlencode(parameters, safe='$,', quote_via=quote)}"
+        followed = set()
+        while link is not None:
+            if link in followed:
+                raise DirectoryError(
+                    "Graph's listing of users points back to a page that was read already, so its end cannot be "
+                    "reached; nothing was sent, the next tick reads again"
+                )
+            followed.add(link)
+            page = self._get(link)
+            yield page["value"]
+            link = self._next(page)
+
+    def _next(self, page: dict[str, Any]) -> str | None:
+        link = page.get("@odata.nextLink")
+        if link is None:
+            return None
+        if not isinstance(link, str) or _origin(link) != _origin(self._endpoint):
+            raise DirectoryError(
+                "Graph's listing of users continues on another host, which is not followed: the token stays with "
+                "GRAPH_ENDPOINT. Check that GRAPH_ENDPOINT is the host of your cloud"
+            )
+        return link
+
+    def _get(self, url: str, *, missing_ok: bool = False) -> Any:
+        """Return the JSON object behind `url`, with patience; None for a 404 that is `missing_ok`."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Transient),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_wait,
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        return retrying(self._get_with_token, url, missing_ok)
+
+    def _get_with_token(self, url: str, missing_ok: bool) -> Any:  # noqa: FBT001 (called by the retrying alone)
+        response = self._request(url, self._token())
+        if response.status_code == 401:  # noqa: PLR2004 (HTTP)
+            response = self._request(url, self._token(fresh=True))
+        if response.status_code == 404 and missing_ok:  # noqa: PLR2004 (HTTP)
+            return None
+        if response.status_code != 200:  # noqa: PLR2004 (HTTP)
+            raise self._refused(response)
+        try:
+            answer = response.json()
+        except (ValueError, RecursionError) as error:
+            raise _Transient(self._spoilt("is no JSON")) from error
+        if not isinstance(answer, dict) or not (missing_ok or _is_listing(answer)):
+            raise _Transient(self._spoilt("is no list of users"))
+        return answer
+
+    def _request(self, url: str, token: str) -> requests.Response:
+        self.requests += 1
+        headers = {
+            # Graph drops custom headers from its next links, so every page gets them.
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json",
+            "client-request-id": str(uuid.uuid4()),
+        }
+        try:
+            return self._session.get(url, headers=headers, timeout=_TIMEOUTS, allow_redirects=False)
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            raise _Transient(self._unreachable(error)) from error
+        except requests.exceptions.ContentDecodingError as error:
+            raise _Transient(self._spoilt("arrived damaged")) from error
+        except requests.RequestException as error:
+            raise DirectoryError(self._unreachable(error)) from error
+
+    def _unreachable(self, error: Exception) -> str:
+        return (
+            f"no whole answer from Graph at {self._endpoint} ({type(error).__name__}): check GRAPH_ENDPOINT and the "
+            "network; the next tick tries again"
+        )
+
+    def _spoilt(self, how: str) -> str:
+        return (
+            f"the answer of Graph at {self._endpoint} {how}, {ATTEMPTS} times: check GRAPH_ENDPOINT and any proxy on "
+            "the way; the next tick tries again"
+        )
+
+    def _refused(self, response: requests.Response) -> DirectoryError:
+        status, code = response.status_code, _code(response)
+        where = f"Graph answered {status} {code} (request id {_request_id(response)})"
+        if status in _AGAIN:
+            self.throttled += status == 429  # noqa: PLR2004 (HTTP)
+            if status == 503:  # noqa: PLR2004 (HTTP)
+                self._session.close()  # https://learn.microsoft.com/graph/best-practices-concept: on a new connection
+            wait = _retry_after(response)
+            if wait is not None and wait > LONGEST_WAIT:
+                return DirectoryError(
+                    f"{where} and asks to wait {wait:.0f} s, longer than the {LONGEST_WAIT:.0f} s that a run waits; "
+                    "the next tick tries again"
+                )
+            return _Transient(f"{where} {ATTEMPTS} times; the next tick tries again", wait)
+        if code in _EXPIRED:
+            return ListingExpired(where)
+        if code == "Request_UnsupportedQuery":
+            return QueryRefused(
+                f"{where}: the directory does not support this filter or attribute; check USER_FILTER and "
+                "DUE_DATE_ATTRIBUTE"
+            )
+        remedies = {
+            401: "the token is not accepted: check that GRAPH_ENDPOINT and AZURE_AUTHORITY_HOST are of one cloud",
+            403: (
+                "the app registration lacks the application permission User.Read.All or an administrator's consent "
+                "to it: grant both with `az ad app permission admin-consent --id <GRAPH_CLIENT_ID>`"
+            ),
+        }
+        return DirectoryError(f"{where}: {remedies.get(status, 'check DUE_DATE_ATTRIBUTE and USER_FILTER')}")
+
+
+def _wait(state: RetryCallState) -> float:
+    """Wait as long as Graph asks, else 1, 2, 4 … seconds with jitter, so that callers do not return in step."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, _Transient) and error.wait is not None:
+        return error.wait
+    return min(LONGEST_WAIT, 2.0 ** (state.attempt_number - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Return the seconds of Retry-After; Graph sends a number, never a date."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+def _is_listing(answer: dict[str, Any]) -> bool:
+    rows = answer.get("value")
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+
+
+def _error(response: requests.Response) -> dict[str, Any]:
+    try:
+        error = response.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return error if isinstance(error, dict) else {}
+
+
+def _code(response: requests.Response) -> str:
+    """Return Graph's error code, as far as it looks like one: it goes into logs."""
+    code = _error(response).get("code")
+    return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z_.]{1,80}", code) else "(no code)"
+
+
+def _request_id(response: requests.Response) -> str:
+    identifier = response.headers.get("request-id", "")
+    return identifier if re.fullmatch(r"[0-9A-Za-z-]{1,64}", identifier) else "unknown"
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port

@@ -1,0 +1,263 @@
+"""The ledger in Azure Table Storage.
+
+A partition per due date and stage, a row per notice. Partition `runs` has a row per business date. Every
+write may be repeated without harm, so an answer that got lost is simply asked for again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.data.tables import TableEntity, UpdateMode
+from azure.data.tables.aio import TableClient
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from due_notices.adapters.storage_errors import ATTEMPTS, TRANSIENT, code_of, status_of, unusable
+from due_notices.errors import StorageError
+from due_notices.ports import Claim, ClaimRow, Clock, LedgerEntry, RunRecord
+from due_notices.report import Outcome
+
+RUNS = "runs"
+_CONFLICTS = frozenset({404, 409, 412})
+_T = TypeVar("_T")
+_Operation = tuple[str, dict[str, Any], dict[str, Any]]
+
+
+class TableLedger:
+    """One table. The client must not retry by itself."""
+
+    def __init__(self, table: TableClient, clock: Clock) -> None:
+        """Take an open client."""
+        self._table = table
+        self._clock = clock
+
+    async def entries(self, partition: str) -> dict[str, LedgerEntry]:
+        """Return what a partition knows, by notice id."""
+        return await self._entries("PartitionKey eq @partition", {"partition": partition})
+
+    async def entry(self, partition: str, notice_id: str) -> LedgerEntry | None:
+        """Return what is known of one notice."""
+        found = await self._entries(
+            "PartitionKey eq @partition and RowKey eq @row", {"partition": partition, "row": notice_id}
+        )
+        return found.get(notice_id)
+
+    async def claim(
+        self,
+        partition: str,
+        rows: Sequence[ClaimRow],
+        claim: Claim,
+        lapsed: Mapping[str, LedgerEntry],
+    ) -> frozenset[str]:
+        """Claim notices in one transaction; where a row stands in the way, leave it out and claim the rest."""
+        wanted = {row.notice_id: row for row in rows}
+        replaceable = dict(lapsed)
+        won: set[str] = set()
+        for _ in range(ATTEMPTS):
+            if not wanted:
+                break
+            operations = [_claim_operation(partition, row, claim, replaceable) for row in wanted.values()]
+            try:
+                await self._transaction(operations)
+            except _Conflict:
+                # One row in the way rejects all, and so does our own first try when its answer got lost.
+                known = await self._entries(
+                    "PartitionKey eq @partition and RowKey ge @first and RowKey le @last",
+                    {"partition": partition, "first": min(wanted), "last": max(wanted)},
+                )
+                for identifier in list(wanted):
+                    entry = known.get(identifier)
+                    if entry is None:
+                        replaceable.pop(identifier, None)
+                    elif entry.claim == claim:
+                        won.add(identifier)
+                        del wanted[identifier]
+                    elif identifier not in replaceable or entry.version != replaceable[identifier].version:
+                        del wanted[identifier]
+            else:
+                won.update(wanted)
+                break
+        return frozenset(won)
+
+    async def mark_sent(self, partition: str, sent: Mapping[str, str], at: datetime) -> None:
+        """Mark notices as sent in one transaction, whatever was there before."""
+        await self._transaction(
+            [
+                (
+                    "upsert",
+                    {
+                        "PartitionKey": partition,
+                        "RowKey": identifier,
+                        "state": "sent",
+                        "sentAt": at,
+                        "messageId": message_id,
+                    },
+                    {"mode": UpdateMode.MERGE},
+                )
+                for identifier, message_id in sent.items()
+            ]
+        )
+
+    async def release(self, partition: str, notice_ids: Iterable[str], claim: Claim) -> None:
+        """Delete what `claim` still holds; should somebody interfere, the claims lapse by themselves."""
+        ids = set(notice_ids)
+        if not ids:
+            return
+        known = await self._entries(
+            "PartitionKey eq @partition and RowKey ge @first and RowKey le @last",
+            {"partition": partition, "first": min(ids), "last": max(ids)},
+        )
+        operations: list[_Operation] = [
+            ("delete", {"PartitionKey": partition, "RowKey": identifier}, _if_unchanged(entry))
+            for identifier, entry in known.items()
+            if identifier in ids and entry.claim == claim and entry.state == "claimed"
+        ]
+        if operations:
+            try:
+                await self._transaction(operations)
+            except _Conflict:
+                return
+
+    async def runs(self, since: date) -> list[RunRecord]:
+        """Return the recorded runs from business date `since` on, the oldest first."""
+        rows = await self._query(
+            "PartitionKey eq @partition and RowKey ge @first", {"partition": RUNS, "first": since.isoformat()}
+        )
+        return [RunRecord(date.fromisoformat(row["RowKey"]), row["outcome"], json.loads(row["report"])) for row in rows]
+
+    async def record_run(self, record: RunRecord) -> None:
+        """Store a run; a completed one is never overwritten by one that is not."""
+        row = {
+            "PartitionKey": RUNS,
+            "RowKey": record.business_date.isoformat(),
+            "outcome": record.outcome,
+            "report": json.dumps(record.report, separators=(",", ":")),
+        }
+        for _ in range(ATTEMPTS):
+            known = await self._query(
+                "PartitionKey eq @partition and RowKey eq @row", {"partition": RUNS, "row": row["RowKey"]}
+            )
+            if known and known[0]["outcome"] == Outcome.COMPLETED != record.outcome:
+                return
+            operation: _Operation = (
+                ("update", row, {"mode": UpdateMode.REPLACE, **_match(_etag(known[0]))})
+                if known
+                else ("create", row, {})
+            )
+            try:
+                await self._transaction([operation])
+            except _Conflict:
+                continue
+            return
+        raise StorageError(f"the run of {row['RowKey']} was recorded by somebody else all the time; look at both runs")
+
+    async def _entries(self, query: str, parameters: dict[str, str]) -> dict[str, LedgerEntry]:
+        return {row["RowKey"]: _to_entry(row) for row in await self._query(query, parameters)}
+
+    async def _query(self, query: str, parameters: dict[str, str]) -> list[TableEntity]:
+        async def read() -> list[TableEntity]:
+            found = self._table.query_entities(query, parameters=parameters, results_per_page=1000)
+            return [row async for row in found]
+
+        return await self._patiently(read)
+
+    async def _transaction(self, operations: Sequence[_Operation]) -> None:
+        if not operations:
+            return
+
+        async def write() -> None:
+            try:
+                await self._table.submit_transaction(operations)
+            except AzureError as error:
+                if status_of(error) in _CONFLICTS and not _is_missing_table(error):
+                    message = f"the ledger table {self._table.table_name} refused a write ({code_of(error)})"
+                    raise _Conflict(f"{message}; the next tick tries again") from error
+                raise
+
+        await self._patiently(write)
+
+    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Do idempotent work, again after what passes by itself. Raises StorageError."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_passes),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential_jitter(multiplier=0.5, max=8),
+            sleep=self._clock.wait,
+            reraise=True,
+        )
+        try:
+            return await retrying(work)
+        except AzureError as error:
+            raise unusable(
+                error,
+                f"the ledger table {self._table.table_name}",
+                missing="deploy infra/, or create it with `az storage table create`; check LEDGER_TABLE",
+                role="Storage Table Data Contributor on the table",
+            ) from error
+
+
+class _Conflict(StorageError):
+    """A row was not as the transaction expected; nothing of it was written."""
+
+
+def _passes(error: BaseException) -> bool:
+    if not isinstance(error, AzureError):
+        return False
+    status = status_of(error)
+    return status in TRANSIENT or (status is None and not isinstance(error, ClientAuthenticationError))
+
+
+def _is_missing_table(error: AzureError) -> bool:
+    return getattr(error, "error_code", None) == "TableNotFound"
+
+
+def _claim_operation(partition: str, row: ClaimRow, claim: Claim, replaceable: Mapping[str, LedgerEntry]) -> _Operation:
+    entity = {
+        "PartitionKey": partition,
+        "RowKey": row.notice_id,
+        "state": "claimed",
+        "claimId": claim.id,
+        "claimedAt": claim.at,
+        "userId": row.user_id,
+        "messageHash": row.message_hash,
+    }
+    if row.notice_id in replaceable:
+        entry = replaceable[row.notice_id]
+        return ("update", entity, {"mode": UpdateMode.REPLACE, **_if_unchanged(entry)})
+    return ("create", entity, {})
+
+
+def _if_unchanged(entry: LedgerEntry) -> dict[str, Any]:
+    return _match(entry.version)
+
+
+def _match(etag: str) -> dict[str, Any]:
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+
+
+def _etag(row: TableEntity) -> str:
+    return row.metadata["etag"] or ""
+
+
+def _to_entry(row: TableEntity) -> LedgerEntry:
+    return LedgerEntry(
+        notice_id=row["RowKey"],
+        state="sent" if row["state"] == "sent" else "claimed",
+        claim=Claim(row.get("claimId", ""), _utc(row.get("claimedAt"))),
+        version=_etag(row),
+        user_id=row.get("userId", ""),
+        sent_at=_utc(row["sentAt"]) if "sentAt" in row else None,
+        message_id=row.get("messageId", ""),
+    )
+
+
+def _utc(moment: datetime | None) -> datetime:
+    """Return the moment as an ordinary datetime (the SDK has a class of its own, which compares differently)."""
+    if moment is None:
+        return datetime.min.replace(tzinfo=UTC)
+    return datetime.combine(moment.date(), moment.time(), UTC)

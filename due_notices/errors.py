@@ -1,0 +1,72 @@
+"""Every error that the program raises on purpose: one class per distinct reaction of its caller.
+
+    DueNoticesError
+    ├── SettingsError        nothing was tried; correct the settings
+    ├── CredentialError      a login was refused; the run fails before anything is sent
+    ├── DirectoryError       the directory was not read to its end; the run fails, nothing is sent
+    │   ├── ListingExpired   the listing must be read again from its first page
+    │   └── QueryRefused     Graph refuses the filter; read everything and filter here
+    ├── StorageError         queue or ledger cannot be used; sending stops at once
+    ├── SendError            one notice was not sent; the others go on
+    └── MessageTooLarge      one notice cannot be a message; it is skipped
+
+A message says what happened, where, and what to do next. It never holds a token, a secret, a name,
+an address, a phone number or a value from the directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class DueNoticesError(Exception):
+    """Base of all errors of this program."""
+
+
+class SettingsError(DueNoticesError):
+    """One or more settings are missing or wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Take every problem found, each a sentence that begins with the setting's name."""
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = "1 setting is wrong" if count == 1 else f"{count} settings are wrong"
+        super().__init__("\n".join([f"{head}:", *(f"  - {problem}" for problem in self.problems)]))
+
+
+class CredentialError(DueNoticesError):
+    """The managed identity, the vault or Entra did not give what is needed to call Graph."""
+
+
+class DirectoryError(DueNoticesError):
+    """Graph did not give the whole list of users."""
+
+
+class ListingExpired(DirectoryError):
+    """Graph forgot where the listing stood: what was read is void, begin again."""
+
+
+class QueryRefused(DirectoryError):
+    """Graph refuses the query itself (400 Request_UnsupportedQuery)."""
+
+
+class StorageError(DueNoticesError):
+    """The queue or the ledger cannot be used."""
+
+
+class SendError(DueNoticesError):
+    """One notice could not be sent.
+
+    `accepted_perhaps` is true when the service may have taken the message all the same (a time-out, a
+    connection lost after the request): its claim is then kept, and lapses, so that nobody sends a
+    second message before the first one's fate is as settled as it can be.
+    """
+
+    def __init__(self, message: str, *, accepted_perhaps: bool) -> None:
+        """Take the sentence for the report and whether the message may be on the queue."""
+        super().__init__(message)
+        self.accepted_perhaps = accepted_perhaps
+
+
+class MessageTooLarge(DueNoticesError):
+    """A notice is larger than a queue message may be."""

@@ -1,0 +1,116 @@
+"""The values that the program reasons about. No behaviour beyond what identifies them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal
+
+Status = Literal["open", "paid", "void", "disputed"]
+
+
+class Reason(StrEnum):
+    """Why an obligation, or everything of a user, is deliberately not notified."""
+
+    MALFORMED = "malformed"
+    PAID = "paid"
+    VOID = "void"
+    DISPUTED = "disputed"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    UNREACHABLE = "unreachable"
+    NOT_ALLOWED = "not-allowed"
+    DUPLICATE = "duplicate"
+    TOO_LARGE = "too-large"
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """Something a user owes by a due date.
+
+    `amount` is a decimal string and `currency` three capital letters (ISO 4217), both as the directory
+    has them. `reference` is empty when there is none. `paused_until` is the last day of silence.
+    """
+
+    due: date
+    reference: str = ""
+    amount: str | None = None
+    currency: str | None = None
+    status: Status = "open"
+    paused_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A customer as far as a notice needs one. `None` is "not there, or of no use"."""
+
+    id: str
+    enabled: bool = True
+    display_name: str | None = None
+    given_name: str | None = None
+    email: str | None = None
+    mobile_phone: str | None = None
+    preferred_language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message about one obligation at one stage.
+
+    `expires` is the moment (UTC) from which a late consumer must drop it.
+    """
+
+    id: str
+    user: User
+    obligation: Obligation
+    stage: int
+    stage_date: date
+    business_date: date
+    expires: datetime
+
+    @property
+    def late(self) -> bool:
+        """Whether it leaves on a later day than its stage date."""
+        return self.business_date > self.stage_date
+
+    @property
+    def partition(self) -> str:
+        """The ledger partition that remembers it."""
+        return partition_of(self.obligation.due, self.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class MissedStage:
+    """A stage that passed without a completed run: never sent now, but counted.
+
+    Either `superseded` by a later stage, or `expired` because the outage outlasted the catch-up window.
+    """
+
+    notice_id: str
+    partition: str
+    kind: Literal["superseded", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An obligation that is deliberately not notified. Holds no personal data besides the user's id."""
+
+    user_id: str
+    reason: Reason
+    reference: str = ""
+
+
+def notice_id(user_id: str, reference: str, due: date, stage: int) -> str:
+    """Return the idempotency key of a notice: 32 hex digits, the same for ever for the same four facts.
+
+    First half of SHA-256 over the four, joined by U+001F, UTF-8. None of them can hold that character.
+    """
+    facts = "\x1f".join((user_id, reference, due.isoformat(), str(stage)))
+    return hashlib.sha256(facts.encode()).hexdigest()[:32]
+
+
+def partition_of(due: date, stage: int) -> str:
+    """Return the ledger partition of all notices with this due date and stage."""
+    return f"{due.isoformat()}_{stage}"

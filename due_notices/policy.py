@@ -1,0 +1,40 @@
+"""What the settings ask of a run: who is notified when, and the brakes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from due_notices.planning import Rules
+from due_notices.stages import SendWindow
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the settings ask of a run. `longest` is how long it may take (the host ends it soon after)."""
+
+    rules: Rules
+    window: SendWindow
+    limit: int
+    lapse: timedelta
+    source: str
+    only_due_dates: bool = False
+    longest: timedelta = timedelta(minutes=25)
+
+    def business_date(self, now: datetime) -> date:
+        """Return today in the business time zone; there is no other today."""
+        return now.astimezone(self.rules.time_zone).date()
+
+    def why_day_closed(self, day: date) -> str | None:
+        """Return why nothing is sent on `day` at any hour, or None."""
+        why = self.rules.stages.calendar.why_closed(day)
+        return None if why is None else f"{day} is no business day: {why}"
+
+    def why_closed(self, now: datetime) -> str | None:
+        """Return why nothing may be sent at this moment, or None."""
+        local = now.astimezone(self.rules.time_zone)
+        if (closed := self.why_day_closed(local.date())) is not None:
+            return closed
+        if not self.window.contains(local.time()):
+            return f"{local:%H:%M} is outside the send window {self.window} ({self.rules.time_zone})"
+        return None

@@ -1,0 +1,35 @@
+"""What a run works with: the adapters behind the ports, and an event loop for those that are asynchronous."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+
+from due_notices.ports import Clock, OpenStorage, Storage, UserDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The adapters that runs work with; each run opens its own directory and storage."""
+
+    open_directory: Callable[[], UserDirectory]
+    open_storage: OpenStorage
+    clock: Clock
+
+
+@contextmanager
+def opened(open_storage: OpenStorage) -> Iterator[tuple[Storage, asyncio.Runner]]:
+    """Open queue and ledger on an event loop of this thread, and close both.
+
+    Coroutines run through the runner, one after another, so that the synchronous reading in between can be
+    interrupted like any other code, and log lines stay in the thread of the function's invocation.
+    """
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        storage = runner.run(stack.enter_async_context(open_storage()))
+        try:
+            yield storage, runner
+        finally:
+            runner.run(stack.aclose())

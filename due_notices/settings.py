@@ -1,0 +1,381 @@
+"""The settings: read once from a mapping, checked as a whole, then frozen.
+
+`SETTINGS` is the one table of names, defaults and meanings; the example file, the README and the infrastructure
+are compared with it by tests. Every problem is reported at once, before any network call.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TypeVar, cast
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from cronsim import CronSim, CronSimError
+
+from due_notices.errors import SettingsError
+from due_notices.message import source_of
+from due_notices.planning import Rules
+from due_notices.policy import Policy
+from due_notices.secret import Secret
+from due_notices.stages import (
+    BusinessCalendar,
+    EveryDay,
+    HolidayCalendar,
+    SendWindow,
+    Stages,
+    parse_days,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. `default` None means that it must be set, empty means that it may be left out."""
+
+    name: str
+    default: str | None
+    meaning: str
+    laptop: bool = False  # of no use on Azure
+
+
+SETTINGS = (
+    Setting("GRAPH_TENANT_ID", None, "tenant of the app registration (a GUID)"),
+    Setting("GRAPH_CLIENT_ID", None, "client id of the app registration that reads the users (a GUID)"),
+    Setting("KEY_VAULT_URL", None, "the vault, for example `https://my-vault.vault.azure.net`"),
+    Setting("KEY_VAULT_SECRET_NAME", "graph-client-secret", "the vault's secret that holds the client secret"),
+    Setting(
+        "DUE_DATE_ATTRIBUTE",
+        None,
+        "where a user's obligations are: `extension_<app id without dashes>_<name>`, or "
+        "`onPremisesExtensionAttributes/extensionAttribute1` to `15`",
+    ),
+    Setting("DAYS_BEFORE_DUE", "7,3,1,0", "stages before and on the due date, in days"),
+    Setting("DAYS_AFTER_DUE", "", "stages after the due date, in days"),
+    Setting("CATCH_UP_DAYS", "3", "how many days late a stage may still be sent (0 to 30)"),
+    Setting("BUSINESS_TIME_ZONE", "UTC", "IANA name of the time zone that decides what day it is"),
+    Setting("SEND_WINDOW", "08:00-18:00", "local hours in which notices may be sent; `24:00` is midnight"),
+    Setting(
+        "BUSINESS_CALENDAR",
+        "",
+        "country or country-subdivision whose weekends and holidays count: `DE`, `US-NY`; empty: every day is a "
+        "business day",
+    ),
+    Setting("NOTICE_SCHEDULE", "0 0 * * * *", "NCRONTAB of the tick, in UTC"),
+    Setting(
+        "NOTICE_STORAGE",
+        "",
+        "connection string of the account with queue and table; or leave it out and set the next three",
+    ),
+    Setting("NOTICE_STORAGE__queueServiceUri", "", "queue endpoint, used with a managed identity"),
+    Setting("NOTICE_STORAGE__tableServiceUri", "", "table endpoint, used with a managed identity"),
+    Setting("NOTICE_STORAGE__clientId", "", "client id of that identity; empty: the same as `AZURE_CLIENT_ID`"),
+    Setting("NOTICE_QUEUE", "due-notices", "the queue; made by the infrastructure, never by the function"),
+    Setting("LEDGER_TABLE", "duenotices", "the ledger's table; made by the infrastructure too"),
+    Setting("NOTICE_LIMIT", "10000", "brake: a run that would send more than this sends nothing"),
+    Setting("CLAIM_LAPSE_MINUTES", "10", "after this a dead run's claims may be taken over (5 to 1440)"),
+    Setting(
+        "RECIPIENT_ALLOW_LIST",
+        "",
+        "addresses and `@domains`, separated by commas; when set, everyone else is skipped (for trying things out)",
+    ),
+    Setting("USER_FILTER", "accountEnabled eq true", "OData filter on the listing; empty: all users"),
+    Setting(
+        "DIRECTORY_QUERY",
+        "scan",
+        "`scan`: read all users; `due-dates`: ask Graph only for the due dates in question (plain dates alone)",
+    ),
+    Setting("GRAPH_ENDPOINT", "https://graph.microsoft.com", "Microsoft Graph of your cloud"),
+    Setting("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com", "Entra of your cloud"),
+    Setting("INSTANCE_DISCOVERY", "true", "`false` for an Entra that Microsoft does not know, such as the local stack"),
+    Setting("AZURE_CLIENT_ID", "", "client id of a user-assigned managed identity; empty: the system-assigned one"),
+    Setting(
+        "AZURE_TOKEN_CREDENTIALS",
+        "",
+        "`dev`: log in as yourself (`az login`) in place of the managed identity",
+        laptop=True,
+    ),
+)
+_DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
+_MAY_BE_EMPTY = {"USER_FILTER", "DAYS_BEFORE_DUE"}
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class StorageAccount:
+    """Where queue and table are: a connection string, or two endpoints and an identity."""
+
+    connection_string: Secret | None
+    queue_url: str
+    table_url: str
+    identity_client_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, checked. Build it with `from_mapping`."""
+
+    tenant_id: str
+    client_id: str
+    vault_url: str
+    secret_name: str
+    schedule: str
+    storage: StorageAccount
+    queue: str
+    table: str
+    user_filter: str
+    graph_endpoint: str
+    authority_host: str
+    instance_discovery: bool
+    identity_client_id: str | None
+    developer_login: bool
+    policy: Policy
+
+    @classmethod
+    def from_mapping(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings; raises SettingsError with every problem found."""
+        read = _Reader(environ)
+        tenant_id = read.parse("GRAPH_TENANT_ID", _guid)
+        time_zone = read.parse("BUSINESS_TIME_ZONE", _time_zone)
+        window = read.parse("SEND_WINDOW", SendWindow.parse)
+        schedule = read.parse("NOTICE_SCHEDULE", _schedule)
+        if schedule and window and time_zone and not meets(schedule, window, time_zone):
+            read.problem(
+                "NOTICE_SCHEDULE",
+                f"{schedule!r} (UTC) never falls into SEND_WINDOW {window} ({time_zone}), so nothing would ever be "
+                "sent; let it tick hourly: 0 0 * * * *",
+            )
+        before = read.parse("DAYS_BEFORE_DUE", lambda text: parse_days(text, sign=-1))
+        after = read.parse("DAYS_AFTER_DUE", lambda text: parse_days(text, sign=1))
+        days = tuple(sorted({*(before or ()), *(after or ())}))
+        if before is not None and after is not None and not days:
+            read.problem("DAYS_BEFORE_DUE", "no stage is left; write at least one day here or in DAYS_AFTER_DUE")
+        attribute = read.parse("DUE_DATE_ATTRIBUTE", _attribute)
+        catch_up_days = read.parse("CATCH_UP_DAYS", _whole_number(0, 30))
+        calendar = read.parse("BUSINESS_CALENDAR", _calendar)
+        allow_list = read.parse("RECIPIENT_ALLOW_LIST", _allow_list)
+        limit = read.parse("NOTICE_LIMIT", _whole_number(1, 10_000_000))
+        lapse = read.parse("CLAIM_LAPSE_MINUTES", _whole_number(5, 1440))
+        query = read.parse("DIRECTORY_QUERY", _one_of("scan", "due-dates"))
+        settings = cls(
+            tenant_id=tenant_id,
+            client_id=read.parse("GRAPH_CLIENT_ID", _guid),
+            vault_url=read.parse("KEY_VAULT_URL", _https),
+            secret_name=read.parse("KEY_VAULT_SECRET_NAME", _matching(r"[0-9A-Za-z-]{1,127}", "my-secret")),
+            schedule=schedule,
+            storage=_storage(read),
+            # <name>-poison has to fit into a queue's 63 characters.
+            queue=read.parse("NOTICE_QUEUE", _matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*", "due-notices")),
+            table=read.parse("LEDGER_TABLE", _matching(r"[A-Za-z][A-Za-z0-9]{2,62}", "duenotices")),
+            user_filter=read.parse("USER_FILTER", _printable),
+            graph_endpoint=read.parse("GRAPH_ENDPOINT", _https),
+            authority_host=read.parse("AZURE_AUTHORITY_HOST", _authority),
+            instance_discovery=read.parse("INSTANCE_DISCOVERY", _one_of("true", "false")) == "true",
+            identity_client_id=read.parse("AZURE_CLIENT_ID", _optional_guid),
+            developer_login=bool(read.text("AZURE_TOKEN_CREDENTIALS")),
+            policy=Policy(
+                rules=Rules(Stages(days, catch_up_days, calendar), time_zone, attribute, allow_list),
+                window=window,
+                limit=limit,
+                lapse=timedelta(minutes=lapse or 0),
+                source=source_of(tenant_id),
+                only_due_dates=query == "due-dates",
+            ),
+        )
+        if read.problems:
+            raise SettingsError(read.problems)
+        return settings
+
+
+class _Reader:
+    """Collects problems instead of stopping at the first."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def problem(self, name: str, text: str) -> None:
+        self.problems.append(f"{name}: {text}")
+
+    def text(self, name: str) -> str:
+        """Return a setting's text, its default where it is not set, or empty where it must be and is not.
+
+        A setting whose default is not empty may still be set to empty only if empty means something.
+        """
+        default = _DEFAULTS[name]
+        given = self._environ.get(name, "").strip()
+        if given or (name in self._environ and name in _MAY_BE_EMPTY):
+            return given
+        return default or ""
+
+    def parse(self, name: str, parse: Callable[[str], _T]) -> _T:
+        """Return the parsed setting. After a problem it is None, and `problems` is not empty."""
+        text = self.text(name)
+        if not text and _DEFAULTS[name] is None:
+            self.problem(name, "is not set")
+        else:
+            try:
+                return parse(text)
+            except ValueError as error:
+                self.problem(name, f"{_shown(text)}: {error}")
+        return cast("_T", None)
+
+
+def meets(schedule: str, window: SendWindow, time_zone: tzinfo) -> bool:
+    """Whether any tick of the schedule (UTC) falls into the window in the course of a year."""
+    day = datetime(2028, 1, 1, tzinfo=UTC)  # any leap year will do
+    for _ in range(366):
+        local_day = day.astimezone(time_zone).date()
+        opens = datetime.combine(local_day, window.opens, tzinfo=time_zone).astimezone(UTC)
+        tick = next(CronSim(schedule, opens - timedelta(seconds=1)), None)
+        if tick is None:
+            return False
+        local = tick.astimezone(time_zone)
+        if local.date() == local_day and window.contains(local.time()):
+            return True
+        day += timedelta(days=1)
+    return False
+
+
+def _storage(read: _Reader) -> StorageAccount:
+    connection_string = read.text("NOTICE_STORAGE")
+    endpoints = ("NOTICE_STORAGE__queueServiceUri", "NOTICE_STORAGE__tableServiceUri")
+    given = [name for name in endpoints if read.text(name)]
+    if connection_string and given:
+        read.problem("NOTICE_STORAGE", f"is set, and so is {given[0]}; set either the one or the other")
+    elif connection_string and "AccountName=" not in connection_string and "Development" not in connection_string:
+        read.problem("NOTICE_STORAGE", "is no connection string; copy it whole, it holds AccountName=…")
+    elif not connection_string and not given:
+        read.problem(
+            "NOTICE_STORAGE",
+            "is not set; set it to a connection string, or set NOTICE_STORAGE__queueServiceUri and "
+            "NOTICE_STORAGE__tableServiceUri for a managed identity",
+        )
+    elif len(given) == 1:
+        missing = next(name for name in endpoints if name not in given)
+        read.problem(missing, f"is not set although {given[0]} is; a managed identity needs both")
+    identity = read.parse("NOTICE_STORAGE__clientId", _optional_guid)
+    return StorageAccount(
+        connection_string=Secret(connection_string) if connection_string else None,
+        queue_url=read.parse(endpoints[0], _optional_https),
+        table_url=read.parse(endpoints[1], _optional_https),
+        identity_client_id=identity or read.text("AZURE_CLIENT_ID") or None,
+    )
+
+
+def _shown(text: str) -> str:
+    """Return a setting's text for a message: short, on one line."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")  # noqa: PLR2004 (a readable length)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """Return "; near names: …", or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=5, cutoff=0.5)
+    return f"; near names: {', '.join(near)}" if near else ""
+
+
+def _guid(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", text):
+        raise ValueError("is no GUID; copy it from the app registration's overview in Entra")
+    return text.lower()
+
+
+def _optional_guid(text: str) -> str | None:
+    return _guid(text) if text else None
+
+
+def _https(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("is no address of the form https://host")
+    return text.rstrip("/")
+
+
+def _optional_https(text: str) -> str:
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is no address of the form https://account.queue.core.windows.net")
+    return text.rstrip("/")
+
+
+def _authority(text: str) -> str:
+    return _https(text if "://" in text else f"https://{text}")
+
+
+def _attribute(text: str) -> tuple[str, ...]:
+    if re.fullmatch(r"extension_[0-9A-Fa-f]{32}_[A-Za-z0-9_]{1,120}", text):
+        return (text,)
+    if re.fullmatch(r"onPremisesExtensionAttributes/extensionAttribute([1-9]|1[0-5])", text):
+        return tuple(text.split("/"))
+    raise ValueError(
+        "is neither extension_<32 hex digits>_<name> nor onPremisesExtensionAttributes/extensionAttribute1 to 15"
+    )
+
+
+def _time_zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        known = available_timezones()
+    raise ValueError(f"no such IANA time zone{_near(text, known)}")
+
+
+def _calendar(text: str) -> BusinessCalendar:
+    return HolidayCalendar(text) if text else EveryDay()
+
+
+def _schedule(text: str) -> str:
+    fields = len(text.split())
+    if fields not in (5, 6):
+        raise ValueError("write NCRONTAB: {second} {minute} {hour} {day} {month} {day of week}, such as 0 0 * * * *")
+    try:
+        CronSim(text, datetime(2028, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise ValueError(f"{str(error).lower()}; NCRONTAB is such as 0 0 * * * *") from None
+    return text
+
+
+def _allow_list(text: str) -> frozenset[str]:
+    entries = [entry.casefold() for entry in re.split(r"[,;\s]+", text) if entry]
+    wrong = [entry for entry in entries if not re.fullmatch(r"[^@]*@[^@]+\.[^@.]+", entry)]
+    if wrong:
+        raise ValueError(f"{_shown(wrong[0])} is neither an address nor an @domain; separate them by commas")
+    return frozenset(entries)
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable() or len(text) > 1000:  # noqa: PLR2004 (far below a URL's limit)
+        raise ValueError("is no OData filter on one line, such as accountEnabled eq true")
+    return text
+
+
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"write a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"write one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+def _matching(pattern: str, example: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"is no name that Azure allows; one is {example}")
+        return text
+
+    return parse

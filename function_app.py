@@ -1,0 +1,34 @@
+"""The Azure Functions entry: an hourly timer that runs Due Notices. Importing it builds nothing."""
+
+from __future__ import annotations
+
+import functools
+import logging
+
+import azure.functions as func
+
+app = func.FunctionApp()
+_logger = logging.getLogger("due_notices")
+
+
+@functools.cache
+def _parts():  # type: ignore[no-untyped-def] # noqa: ANN202 (naming the types would import them)
+    from due_notices import bootstrap
+
+    settings = bootstrap.load_settings()
+    return settings.policy, bootstrap.build_services(settings)
+
+
+@app.timer_trigger(schedule="%NOTICE_SCHEDULE%", arg_name="timer", run_on_startup=False, use_monitor=True)
+def due_notices(timer: func.TimerRequest) -> None:
+    """Send what is owed now; raise, so that the invocation counts as failed, unless all is well."""
+    from due_notices.progress import LogProgress
+    from due_notices.run import send_due_notices
+
+    if timer.past_due:
+        _logger.info("this tick is late: the host was down when it was due")
+    policy, services = _parts()
+    report = send_due_notices(policy, services, LogProgress())
+    _logger.log(logging.INFO if report.ok else logging.ERROR, "%s", report.log_line())
+    if not report.ok:
+        raise RuntimeError(f"the run ended as {report.outcome}: {report.error}")

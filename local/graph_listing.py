@@ -1,0 +1,234 @@
+"""The users of the emulated directory, listed page by page.
+
+A listing is a snapshot for one query, rendered to bytes page by page as it is asked for and kept, so
+that a benchmark's second pass measures the reader and not this emulator.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from local.graph_filter import EXTENSION, check_filter, parse_filter
+from local.tokens import compact_json
+
+DEFAULT_PROPERTIES = (
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+    "id",
+)
+COLLECTIONS = frozenset({"businessPhones", "identities", "otherMails", "proxyAddresses"})
+SELECTABLE = frozenset(
+    {
+        *DEFAULT_PROPERTIES,
+        *COLLECTIONS,
+        "accountEnabled",
+        "createdDateTime",
+        "onPremisesExtensionAttributes",
+        "userType",
+    }
+)
+KEPT_LISTINGS = 16
+
+User = Mapping[str, Any]
+
+
+class PageTokenError(Exception):
+    """The skip token of a next link leads nowhere; `expired` if it once did."""
+
+    def __init__(self, *, expired: bool) -> None:
+        """Tell a token that has expired from one never given out for this query."""
+        super().__init__()
+        self.expired = expired
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What defines a listing. `parameters` are the request's own, in its order, for the next links."""
+
+    parameters: tuple[tuple[str, str], ...]
+    select: tuple[str, ...] = ()
+    filter: str = ""
+    page_size: int = 100
+    advanced: bool = False
+
+
+class Listing:
+    """One query's users, cut into pages. An empty page holds no user and still a next link."""
+
+    def __init__(self, query: ListQuery, users: Sequence[User], slices: Sequence[tuple[int, int]], url: str) -> None:
+        """Cut `users` into the `slices`; `url` is that of the users resource."""
+        self._query = query
+        self._users = users
+        self._slices = slices
+        self._url = url
+        self._pages: dict[int, bytes] = {}
+        # Random, so that nobody can take a token apart or count on it staying the same.
+        self._tokens = ["RFNwdAIAAQ" + secrets.token_urlsafe(90) for _ in slices[1:]]
+
+    @property
+    def tokens(self) -> Sequence[str]:
+        """The skip tokens of the pages after the first, in order."""
+        return self._tokens
+
+    def page(self, number: int) -> bytes:
+        """Return a page's body, counting from 0."""
+        if number not in self._pages:
+            self._pages[number] = self._render(number)
+        return self._pages[number]
+
+    def _render(self, number: int) -> bytes:
+        start, end = self._slices[number]
+        select = self._query.select
+        names = ",".join(select)
+        context = f"{self._url.removesuffix('/users')}/$metadata#users"
+        head: dict[str, object] = {"@odata.context": f"{context}({names})" if select else context}
+        if self._query.advanced and number == 0:
+            head["@odata.count"] = len(self._users)
+        if number < len(self._tokens):
+            head["@odata.nextLink"] = self._next_link(self._tokens[number])
+        rows = [rendered(user, select) for user in self._users[start:end]]
+        return compact_json({**head, "value": rows}).encode()
+
+    def _next_link(self, token: str) -> str:
+        parameters = (*self._query.parameters, ("$skiptoken", token))
+        return f"{self._url}?" + "&".join(
+            f"{quote(name, safe='$')}={quote(value, safe='$,():')}" for name, value in parameters
+        )
+
+
+class Directory:
+    """All users, the directory extensions declared for them, and the listings under way.
+
+    `empty_page_after` puts an empty page after each so many full ones, `page_limit` keeps pages smaller
+    than what the caller asks for; Graph may do both at any time. They hold for listings begun later.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Make an empty directory; `url` is that of the users resource."""
+        self._url = url
+        self._users: Sequence[User] = ()
+        self._declared: dict[str, bool] = {}
+        self._multi_valued: dict[str, bool] = {}
+        self._listings: dict[ListQuery, Listing] = {}
+        self._pages: dict[str, tuple[ListQuery, int]] = {}
+        self._expired: set[str] = set()
+        self.empty_page_after: int | None = None
+        self.page_limit: int | None = None
+
+    @property
+    def users(self) -> Sequence[User]:
+        """Return the users; setting them ends the listings under way."""
+        return self._users
+
+    @users.setter
+    def users(self, users: Iterable[User]) -> None:
+        self._users = tuple(users)
+        self._multi_valued = _extensions_of(self._users)
+        self.expire_page_tokens()
+
+    def declare_extension(self, name: str, *, multi_valued: bool) -> None:
+        """Declare a directory extension that no user has a value for; others are told by the values."""
+        self._declared[name] = multi_valued
+
+    def expire_page_tokens(self) -> None:
+        """Forget all listings: their next links are answered as expired from now on."""
+        self._expired.update(self._pages)
+        self._pages.clear()
+        self._listings.clear()
+
+    def user(self, key: str) -> User | None:
+        """Find a user by id or user principal name."""
+        wanted = key.casefold()
+        for user in self._users:
+            if wanted in (str(user["id"]).casefold(), str(user.get("userPrincipalName", "")).casefold()):
+                return user
+        return None
+
+    def first_page(self, query: ListQuery) -> bytes:
+        """Return a listing's first page, or raise `FilterError`."""
+        return self._listing(query).page(0)
+
+    def next_page(self, token: str, query: ListQuery) -> bytes:
+        """Return the page that a next link leads to. The token holds for its own query alone."""
+        found = self._pages.get(token)
+        if found is None or found[0] != query:
+            raise PageTokenError(expired=token in self._expired)
+        return self._listing(query).page(found[1])
+
+    def _listing(self, query: ListQuery) -> Listing:
+        listing = self._listings.get(query)
+        if listing is None:
+            users = self._filtered(query)
+            slices = _slices(len(users), self._page_size(query), self.empty_page_after)
+            listing = Listing(query, users, slices, self._url)
+            while len(self._listings) >= KEPT_LISTINGS:
+                self._forget(next(iter(self._listings)))
+            self._listings[query] = listing
+            for number, token in enumerate(listing.tokens, start=1):
+                self._pages[token] = (query, number)
+        return listing
+
+    def _page_size(self, query: ListQuery) -> int:
+        return query.page_size if self.page_limit is None else min(query.page_size, self.page_limit)
+
+    def _forget(self, query: ListQuery) -> None:
+        for token in self._listings.pop(query).tokens:
+            del self._pages[token]
+            self._expired.add(token)
+
+    def _filtered(self, query: ListQuery) -> Sequence[User]:
+        if not query.filter:
+            return self._users
+        tree = parse_filter(query.filter)
+        extensions = {**self._declared, **self._multi_valued}
+        check_filter(tree, advanced=query.advanced, multi_valued=extensions)
+        return [user for user in self._users if tree.matches(user)]
+
+
+def rendered(user: User, select: Sequence[str]) -> dict[str, object]:
+    """Return the selected properties as Graph shows them.
+
+    Built-in properties without a value are null or an empty list; a directory extension without a
+    value is absent; a name that Graph does not know is ignored.
+    """
+    row: dict[str, object] = {}
+    for name in select or DEFAULT_PROPERTIES:
+        value = user.get(name)
+        if value is not None:
+            row[name] = value
+        elif name in SELECTABLE:
+            row[name] = [] if name in COLLECTIONS else None
+    return row
+
+
+def _slices(count: int, size: int, empty_after: int | None) -> list[tuple[int, int]]:
+    """Cut `count` users into pages, with an empty page after each `empty_after` full ones."""
+    slices: list[tuple[int, int]] = []
+    for number, start in enumerate(range(0, max(count, 1), size), start=1):
+        end = min(start + size, count)
+        slices.append((start, end))
+        if empty_after is not None and number % empty_after == 0 and end < count:
+            slices.append((end, end))
+    return slices
+
+
+def _extensions_of(users: Iterable[User]) -> dict[str, bool]:
+    """Find the directory extensions in use, and which of them hold collections."""
+    found: dict[str, bool] = {}
+    for user in users:
+        for name, value in user.items():
+            if EXTENSION.fullmatch(name):
+                found[name] = found.get(name, False) or isinstance(value, list)
+    return found

