@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start test check format lock clean
+.PHONY: help setup run start test faults check bench format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-8s %s\n' "$$n" "$$t"; done
@@ -26,11 +26,20 @@ start: setup ## keep the local stack up, write local.settings.json, and `func st
 test: setup ## run all tests
 	@$(RUN) -m pytest
 
-check: setup ## lint, types, import contracts, pinned requirements
+faults: setup ## the long form of the fault tests: kill hundreds of ticks, write the table into docs/reliability.md
+	@$(RUN) -m tests.faults
+
+check: setup ## lint, types, import contracts, known vulnerabilities and secrets in files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(RUN) scripts/audit.py
+
+bench: setup ## measure, side by side with what a user would write instead (a quarter of an hour)
+	@test -x .venv-bench/bin/python || $(BIN)/uv venv --quiet --python $(RUN) .venv-bench
+	@$(BIN)/uv pip install --quiet --python .venv-bench/bin/python -r bench/requirements.txt
+	@$(RUN) -m bench --contenders .venv-bench/bin/python
 
 format: setup ## format the code
 	@$(BIN)/ruff format .
@@ -39,6 +48,7 @@ format: setup ## format the code
 lock: setup ## compile the pinned requirements from the hand-written lists
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header bench/requirements.in -o bench/requirements.txt
 
 clean: ## remove what setup and the tools have made
-	@rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	@rm -rf .venv .venv-bench .venv.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

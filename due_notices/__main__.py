@@ -10,6 +10,8 @@ except ModuleNotFoundError as error:
     if error.name not in {"click", "rich"}:
         raise
     sys.exit(f"the command line needs the package {error.name}: call `make setup`, or install requirements-dev.txt")
+except KeyboardInterrupt:  # before anything was begun
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 CHUNK = 100  # https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
 CHUNKS_AT_A_TIME = 4
-SENDS_AT_A_TIME = 32
+SENDS_AT_A_TIME = 64
 LOOKS_AT_A_TIME = 8
 FAILURES_IN_A_ROW = 20  # then the queue, not a message, is at fault
 LONGEST_LOOK_PAUSE = 30.0  # seconds between two looks at what another run has claimed

@@ -35,7 +35,15 @@ class SettingsError(DueNoticesError):
 
 
 class CredentialError(DueNoticesError):
-    """The managed identity, the vault or Entra did not give what is needed to call Graph."""
+    """The managed identity, the vault or Entra did not give what is needed to call Graph.
+
+    `code` is Entra's own (`AADSTS7000215`), empty where somebody else refuses.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        """Take the sentence for the report, and the code for who reacts to it."""
+        super().__init__(message)
+        self.code = code
 
 
 class DirectoryError(DueNoticesError):

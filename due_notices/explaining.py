@@ -40,6 +40,8 @@ REASONS: Mapping[Reason, str] = {
     Reason.DUPLICATE: "another value or account tells the same person the same thing",
     Reason.TOO_LARGE: "its message would be larger than a queue message may be",
 }
+# With these nothing was to be sent, so nothing was missed.
+_NOTHING_OWED = {Reason.PAID, Reason.VOID, Reason.DISPUTED, Reason.DUPLICATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class ObligationView:
             if entry is None:
                 return "owed"
             return "sent" if entry.state == "sent" else "claimed"
+        if when.state == "expired" and self.reason in _NOTHING_OWED:
+            return "over"
         return when.state
 
 

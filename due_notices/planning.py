@@ -130,25 +130,22 @@ class Plan:
 
 
 def plan_notices(
-    pages: Iterable[Sequence[GraphUser]], rules: Rules, day: Day, *, list_skips: int | None = None
+    pages: Iterable[Sequence[GraphUser]],
+    rules: Rules,
+    day: Day,
+    *,
+    list_skips: int | None = None,
+    read: Reader | None = None,
 ) -> Plan:
     """Return the plan for one business date over all users, holding only what is owed in memory.
 
-    `list_skips` is how many skips of each reason `Plan.skips` keeps (None: all of them).
+    `list_skips` is how many skips of each reason `Plan.skips` keeps (None: all of them). Whoever plans the same
+    rules and day again may hand in the `read` of the first time, which knows the values that it has met.
     """
-    planner = _Planner(rules, day, list_skips)
+    planner = _Planner(rules, day, list_skips, read or Reader(rules, day))
     for page in pages:
         planner.add_page(page)
     return planner.plan()
-
-
-@dataclass(slots=True)
-class _Candidate:
-    """A notice that would be owed, were it not for `reason`."""
-
-    obligation: Obligation
-    timing: Timing
-    reason: Reason | None
 
 
 @dataclass(slots=True)
@@ -156,21 +153,25 @@ class _Planner:
     rules: Rules
     day: Day
     list_skips: int | None
+    read: Reader
     users_read: int = 0
     obligations: int = 0
     notices: dict[str, Notice] = field(default_factory=dict)
     missed: dict[str, MissedStage] = field(default_factory=dict)
     skipped: Counter[Reason] = field(default_factory=Counter)
     skips: list[Skipped] = field(default_factory=list)
-    read: Callable[[object], Reading] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.read = Reader(self.rules, self.day)
 
     def add_page(self, page: Sequence[GraphUser]) -> None:
         self.users_read += len(page)
+        path, quiet = self.rules.attribute, self.read.quiet_values
+        name = path[0] if len(path) == 1 else ""
         for graph_user in page:
-            values = attribute_values(graph_user, self.rules.attribute)
+            # Nearly every user has one date that is of no interest today: told by two look-ups.
+            value = graph_user.get(name)
+            if value.__class__ is str and value in quiet:
+                self.obligations += 1
+                continue
+            values = attribute_values(graph_user, path)
             if not values:
                 continue
             self.obligations += len(values)
@@ -253,9 +254,10 @@ class Reader:
     """Reads attribute values for one business date, each distinct value and due date once."""
 
     def __init__(self, rules: Rules, day: Day) -> None:
-        """Take what the reading depends on."""
+        """Take what the reading depends on. `quiet_values` are texts known to be quiet, as far as remembered."""
         self._rules = rules
         self._day = day
+        self.quiet_values: set[object] = set()
         self._readings: dict[object, Reading] = {}
         self._timings: dict[date, Timing] = {}
 
@@ -267,7 +269,10 @@ class Reader:
         if reading is None:
             if len(self._readings) >= _REMEMBERED_VALUES:
                 self._readings.clear()
+                self.quiet_values.clear()
             reading = self._readings[value] = self._read(value)
+            if reading.quiet:
+                self.quiet_values.add(value)
         return reading
 
     def _read(self, value: object) -> Reading:
@@ -302,11 +307,12 @@ def unique(readings: Sequence[Reading], on_duplicate: Callable[[str], None]) -> 
     return malformed + list(chosen.values())
 
 
-def _restraint(reading: Reading) -> tuple[bool, int, str, str]:
+def _restraint(reading: Reading) -> tuple[bool, str, int, str, str]:
     obligation = reading.obligation or Obligation(date.min)
     paused_until = obligation.paused_until or date.min
     return (
         obligation.status == "open",
+        obligation.status,
         -paused_until.toordinal(),
         obligation.amount or "",
         obligation.currency or "",

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from due_notices.planning import Rules
-from due_notices.stages import SendWindow
+from due_notices.stages import LONGEST_MOVE_DAYS, ONE_DAY, SendWindow
+
+MOST_CATCH_UP_DAYS = 30  # to which CATCH_UP_DAYS may be raised any day
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Policy:
     source: str
     only_due_dates: bool = False
     longest: timedelta = timedelta(minutes=25)
+    retention: timedelta = timedelta(days=400)
 
     def business_date(self, now: datetime) -> date:
         """Return today in the business time zone; there is no other today."""
@@ -29,6 +32,15 @@ class Policy:
         """Return why nothing is sent on `day` at any hour, or None."""
         why = self.rules.stages.calendar.why_closed(day)
         return None if why is None else f"{day} is no business day: {why}"
+
+    def forget_before(self, today: date) -> date:
+        """Return the day before which the ledger may forget what was due, once the run of `today` completed.
+
+        No later run asks for anything that was due before it: its stages lie further back than any catch-up
+        window, whatever moved them, even where another host still has yesterday.
+        """
+        asked_for = max(*self.rules.stages.days, 0) + LONGEST_MOVE_DAYS + MOST_CATCH_UP_DAYS
+        return today - max(self.retention, timedelta(days=asked_for)) - ONE_DAY
 
     def why_closed(self, now: datetime) -> str | None:
         """Return why nothing may be sent at this moment, or None."""

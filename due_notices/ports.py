@@ -6,11 +6,13 @@ contract tests runs on both. What adapters raise is named here; nothing else may
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, NamedTuple, Protocol
+
+from due_notices.credentials import ExpiryWarning
 
 GraphUser = Mapping[str, object]
 
@@ -35,7 +37,19 @@ class Clock(Protocol):
         ...
 
 
-class UserDirectory(Protocol):
+class UserListing(Protocol):
+    """A list of the customers."""
+
+    def pages(self, due_dates: Collection[date] | None = None) -> Iterator[Sequence[GraphUser]]:
+        """Yield all users, page by page, as the directory has them; with `due_dates` only those who owe then.
+
+        Either reaches the end or raises: DirectoryError, ListingExpired (start over), QueryRefused (ask
+        without `due_dates`), CredentialError.
+        """
+        ...
+
+
+class UserDirectory(UserListing, Protocol):
     """Where the customers are listed."""
 
     @property
@@ -53,12 +67,9 @@ class UserDirectory(Protocol):
         """Whole days until the credential in use expires, negative afterwards; None where nobody knows."""
         ...
 
-    def pages(self, due_dates: Collection[date] | None = None) -> Iterator[Sequence[GraphUser]]:
-        """Yield all users, page by page, as the directory has them; with `due_dates` only those who owe then.
-
-        Either reaches the end or raises: DirectoryError, ListingExpired (start over), QueryRefused (ask
-        without `due_dates`), CredentialError.
-        """
+    @property
+    def credential_warning(self) -> ExpiryWarning | None:
+        """What somebody must be warned of about that credential; None where all is well or nobody knows."""
         ...
 
     def user(self, identifier: str) -> GraphUser | None:
@@ -77,6 +88,26 @@ class Waiting(NamedTuple):
     poison: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class QueueLook:
+    """What somebody sees who looks at a queue without touching it.
+
+    `count` is approximate. `oldest` is since when the oldest message that shows itself waits (UTC); None where none
+    does. What cannot be seen is None, and `problem` then says in a sentence why.
+    """
+
+    count: int | None
+    oldest: datetime | None
+    problem: str | None = None
+
+
+class QueueLooks(NamedTuple):
+    """The queue and its poison queue."""
+
+    queue: QueueLook
+    poison: QueueLook
+
+
 class NoticeQueue(Protocol):
     """Where notices wait for the customer's own sender. Messages never expire there."""
 
@@ -86,6 +117,10 @@ class NoticeQueue(Protocol):
 
     async def waiting(self) -> Waiting:
         """Return how many messages wait in the queue and its poison queue; None for what cannot be told."""
+        ...
+
+    async def look(self) -> QueueLooks:
+        """Return what can be seen of the queue and its poison queue. Never raises for what may not be seen."""
         ...
 
 
@@ -117,6 +152,21 @@ class LedgerEntry:
     user_id: str = ""
     sent_at: datetime | None = None
     message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastNotice:
+    """A notice as the ledger remembers it for whoever looks back. Holds no personal data besides the user's id."""
+
+    entry: LedgerEntry
+    due: date
+    stage: int
+    message_hash: str
+
+    @property
+    def at(self) -> datetime:
+        """When it was sent or, where the ledger does not know that it was, claimed (UTC)."""
+        return self.entry.sent_at or self.entry.claim.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +215,24 @@ class Ledger(Protocol):
         """Return the recorded runs from business date `since` on, the oldest first."""
         ...
 
+    def history(
+        self, since: datetime, until: datetime, user_id: str | None = None
+    ) -> AsyncIterator[Sequence[PastNotice]]:
+        """Yield, some at a time, the notices whose `at` lies from `since` to just before `until`.
+
+        In the order of due date, stage (as text) and notice id. With `user_id` only those of this user.
+        """
+        ...
+
     async def record_run(self, record: RunRecord) -> None:
         """Store the run of a business date; a completed one is never overwritten by one that is not."""
+        ...
+
+    async def forget(self, before: date, most: int) -> int:
+        """Delete some of what was due, and of the runs recorded, before a day: the oldest first, `most` at the most.
+
+        Returns how many there were to delete; 0 means that nothing so old is left. Two may forget at once.
+        """
         ...
 
 
@@ -191,6 +257,10 @@ class Progress(Protocol):
 
     def detail(self, text: str) -> None:
         """Something worth keeping, though not worth interrupting anybody."""
+        ...
+
+    def warn(self, warning: ExpiryWarning) -> None:
+        """Somebody must renew a credential; told once in a run."""
         ...
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from due_notices.credentials import ExpiryWarning
+
 _logger = logging.getLogger("due_notices")
 
 
@@ -25,6 +27,9 @@ class Silent:
     def detail(self, text: str) -> None:
         """Ignore."""
 
+    def warn(self, warning: ExpiryWarning) -> None:
+        """Ignore."""
+
 
 class LogProgress(Silent):
     """Writes to the log what is worth knowing; the figures are the report's business."""
@@ -36,3 +41,7 @@ class LogProgress(Silent):
     def detail(self, text: str) -> None:
         """Log a line."""
         _logger.info("%s", text)
+
+    def warn(self, warning: ExpiryWarning) -> None:
+        """Log the line that alerts look for; an error where no token can be had any more."""
+        _logger.log(logging.ERROR if warning.urgent else logging.WARNING, "%s", warning.log_line())

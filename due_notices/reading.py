@@ -11,17 +11,17 @@ from due_notices.message import fits
 from due_notices.model import Reason, Skipped
 from due_notices.planning import Day, Plan, due_dates_in_question, plan_notices
 from due_notices.policy import Policy
-from due_notices.ports import Clock, GraphUser, Progress, RunRecord, UserDirectory
+from due_notices.ports import Clock, GraphUser, Progress, RunRecord, UserListing
 from due_notices.report import Outcome
 
 SKIPS_NAMED = 5  # ids of skipped users in the log, for each reason
 LISTINGS = 3  # how often an expired listing is begun again
-LOOK_BACK = timedelta(days=60)  # for the last completed run and the usual number
+LOOK_BACK = timedelta(days=400)  # for the last completed run, however long ago; one page of the table
 
 
 def read_and_plan(
     policy: Policy,
-    directory: UserDirectory,
+    directory: UserListing,
     clock: Clock,
     progress: Progress,
     day: Day,

@@ -15,12 +15,16 @@ from due_notices.delivery import Delivery, standing
 from due_notices.errors import DueNoticesError, StorageError
 from due_notices.planning import Day
 from due_notices.policy import Policy
-from due_notices.ports import Progress, RunRecord, Storage
+from due_notices.ports import Clock, Ledger, Progress, RunRecord, Storage
 from due_notices.progress import Silent
 from due_notices.reading import LOOK_BACK, day_of, is_completed, read_and_plan, skipped_sentences
 from due_notices.report import Outcome, RunReport
 from due_notices.services import Services, opened
 
+FORGOTTEN_AT_A_TIME = 1_000  # rows of the ledger
+MOST_FORGOTTEN = 50_000  # more than a usual NOTICE_LIMIT in a day, so that forgetting keeps up
+LONGEST_FORGETTING = 60.0  # seconds
+USUAL_RUNS = 60  # what is usual is the median of the last ones
 UNUSUAL_FACTOR = 10
 UNUSUAL_LEAST = 100  # below this many notices nothing is unusual
 
@@ -43,8 +47,11 @@ def send_due_notices(policy: Policy, services: Services, progress: Progress | No
             except DueNoticesError as error:
                 report.error = str(error)
             report.seconds = {**report.seconds, "total": clock.monotonic() - started}
+            report.waiting = runner.run(storage.queue.waiting())
             if report.outcome is not Outcome.ALREADY_COMPLETED:
-                runner.run(_record(report, storage))
+                runner.run(storage.ledger.record_run(_record_of(report)))
+            if report.outcome is Outcome.COMPLETED:
+                runner.run(_forget(policy, services.clock, storage.ledger, report, progress or Silent()))
     except StorageError as error:
         report.outcome = Outcome.FAILED
         report.error = "; ".join(filter(None, (report.error, str(error))))
@@ -74,6 +81,8 @@ def _send(
     finally:
         report.graph_requests, report.throttled = directory.requests, directory.throttled
         report.secret_days_left = directory.credential_days_left
+        if directory.credential_warning is not None:
+            progress.warn(directory.credential_warning)
     read_until = clock.monotonic()
     report.users_read, report.obligations, report.skipped = plan.users_read, plan.obligations, plan.skipped
     report.seconds = {"read": read_until - started}
@@ -107,14 +116,29 @@ def _send(
         report.outcome = Outcome.COMPLETED
 
 
-async def _record(report: RunReport, storage: Storage) -> None:
-    report.waiting = await storage.queue.waiting()
-    await storage.ledger.record_run(RunRecord(report.business_date, report.outcome, report.to_dict()))
+def _record_of(report: RunReport) -> RunRecord:
+    return RunRecord(report.business_date, report.outcome, report.to_dict())
+
+
+async def _forget(policy: Policy, clock: Clock, ledger: Ledger, report: RunReport, progress: Progress) -> None:
+    """Delete what the ledger need not remember any longer; a failure or the rest is left to tomorrow's run."""
+    before, until = policy.forget_before(report.business_date), clock.monotonic() + LONGEST_FORGETTING
+    forgotten = 0
+    try:
+        while forgotten < MOST_FORGOTTEN and clock.monotonic() < until:
+            step = await ledger.forget(before, FORGOTTEN_AT_A_TIME)
+            if not step:
+                break
+            forgotten += step
+    except StorageError as error:
+        progress.say(f"the day is done; forgetting what is older than LEDGER_RETENTION_DAYS failed: {error}")
+    if forgotten:
+        progress.detail(f"the ledger forgot {forgotten:,} entries from before {before}")
 
 
 def _usual(records: Sequence[RunRecord]) -> int | None:
     """Return the median number of notices of the completed runs that had any."""
-    numbers = [record.report.get("owed") for record in records if is_completed(record)]
+    numbers = [record.report.get("owed") for record in records[-USUAL_RUNS:] if is_completed(record)]
     owed = [number for number in numbers if isinstance(number, int) and number > 0]
     return round(statistics.median(owed)) if owed else None
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from typing import NoReturn, SupportsIndex
 
 
 class Secret:
-    """Holds a secret; shows stars wherever it is printed, formatted or logged, and cannot be pickled."""
+    """Holds a secret; prints as stars, and can be neither pickled nor copied nor formatted.
+
+    Printing and logging may meet a secret by accident and show stars. Formatting (an f-string) is how texts for
+    use are made: stars would end up in a connection string, so it is refused.
+    """
 
     __slots__ = ("_value",)
 
@@ -28,18 +34,25 @@ class Secret:
         """Return stars."""
         return "***"
 
+    def __bool__(self) -> bool:
+        """Whether there is anything in it."""
+        return bool(self._value)
+
     def __eq__(self, other: object) -> bool:
-        """Compare by value."""
-        return isinstance(other, Secret) and other._value == self._value
+        """Compare by value, in the same time whatever it is."""
+        return isinstance(other, Secret) and hmac.compare_digest(other._value.encode(), self._value.encode())
 
     def __hash__(self) -> int:
         """Hash by value."""
         return hash(self._value)
 
-    def __reduce__(self) -> NoReturn:
-        """Refuse pickling and copying to a byte stream."""
-        message = "a Secret cannot be pickled"
-        raise TypeError(message)
+    def __format__(self, specification: str) -> NoReturn:
+        """Refuse f-strings and str.format."""
+        raise TypeError("a Secret cannot be formatted: hand reveal() to the client that needs it")
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse pickling and copying."""
+        raise TypeError("a Secret cannot be pickled or copied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +63,13 @@ class StoredSecret:
     version: str
     expires_on: datetime | None
     not_before: datetime | None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretVersion:
+    """One version of a secret in the vault, without its value."""
+
+    version: str
+    created_on: datetime | None
+    tags: Mapping[str, str]

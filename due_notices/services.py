@@ -28,8 +28,7 @@ def opened(open_storage: OpenStorage) -> Iterator[tuple[Storage, asyncio.Runner]
     """
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        storage = runner.run(stack.enter_async_context(open_storage()))
-        try:
-            yield storage, runner
+        try:  # from the opening on: an interruption may come as soon as something is open
+            yield runner.run(stack.enter_async_context(open_storage())), runner
         finally:
             runner.run(stack.aclose())

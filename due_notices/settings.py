@@ -10,17 +10,18 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cronsim import CronSim, CronSimError
 
+from due_notices.credentials import CredentialKind, name_of_vault
 from due_notices.errors import SettingsError
 from due_notices.message import source_of
 from due_notices.planning import Rules
-from due_notices.policy import Policy
+from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
 from due_notices.secret import Secret
 from due_notices.stages import (
     BusinessCalendar,
@@ -45,8 +46,18 @@ class Setting:
 SETTINGS = (
     Setting("GRAPH_TENANT_ID", None, "tenant of the app registration (a GUID)"),
     Setting("GRAPH_CLIENT_ID", None, "client id of the app registration that reads the users (a GUID)"),
-    Setting("KEY_VAULT_URL", None, "the vault, for example `https://my-vault.vault.azure.net`"),
-    Setting("KEY_VAULT_SECRET_NAME", "graph-client-secret", "the vault's secret that holds the client secret"),
+    Setting(
+        "GRAPH_CREDENTIAL",
+        "secret",
+        "what proves the app to Entra: `secret` or `certificate`, both from the vault, or `federated`: the managed "
+        "identity itself, and no secret at all",
+    ),
+    Setting(
+        "KEY_VAULT_URL",
+        None,
+        "the vault, for example `https://my-vault.vault.azure.net`; of no use with `GRAPH_CREDENTIAL=federated`",
+    ),
+    Setting("KEY_VAULT_SECRET_NAME", "graph-client-secret", "the vault's secret, or certificate, of the app"),
     Setting(
         "DUE_DATE_ATTRIBUTE",
         None,
@@ -77,6 +88,7 @@ SETTINGS = (
     Setting("LEDGER_TABLE", "duenotices", "the ledger's table; made by the infrastructure too"),
     Setting("NOTICE_LIMIT", "10000", "brake: a run that would send more than this sends nothing"),
     Setting("CLAIM_LAPSE_MINUTES", "10", "after this a dead run's claims may be taken over (5 to 1440)"),
+    Setting("LEDGER_RETENTION_DAYS", "400", "days after its due date that the ledger remembers a notice (90 to 3650)"),
     Setting(
         "RECIPIENT_ALLOW_LIST",
         "",
@@ -100,7 +112,23 @@ SETTINGS = (
     ),
 )
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
+_MEANINGS = {setting.name: setting.meaning for setting in SETTINGS}
 _MAY_BE_EMPTY = {"USER_FILTER", "DAYS_BEFORE_DUE"}
+# Where people paste a secret by mistake, or write customers' addresses: no message repeats what is there.
+_NEVER_SHOWN = {
+    "GRAPH_TENANT_ID",
+    "GRAPH_CLIENT_ID",
+    "KEY_VAULT_SECRET_NAME",
+    "NOTICE_STORAGE__queueServiceUri",
+    "NOTICE_STORAGE__tableServiceUri",
+    "NOTICE_STORAGE__clientId",
+    "RECIPIENT_ALLOW_LIST",
+    "USER_FILTER",
+    "AZURE_CLIENT_ID",
+}
+# Days and months may be named; what other crons have besides, the timer's parser does not know.
+_NAMES = re.compile(r"(?i)\b(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b")
+_ONLY_CRON = re.compile(r"[A-Za-z#?]")
 _T = TypeVar("_T")
 
 
@@ -120,6 +148,7 @@ class Settings:
 
     tenant_id: str
     client_id: str
+    credential: CredentialKind
     vault_url: str
     secret_name: str
     schedule: str
@@ -133,6 +162,15 @@ class Settings:
     identity_client_id: str | None
     developer_login: bool
     policy: Policy
+
+    @property
+    def vault_name(self) -> str:
+        """The vault's name as `az` wants it; its whole host where that is none of Azure's vaults."""
+        return name_of_vault(self.vault_url)
+
+    def first_tick(self, day: date) -> datetime | None:
+        """Return when the timer first ticks within the send window of a local day (UTC); None where it does not."""
+        return first_tick(self.schedule, self.policy.window, self.policy.rules.time_zone, day)
 
     @classmethod
     def from_mapping(cls, environ: Mapping[str, str]) -> Settings:
@@ -154,16 +192,20 @@ class Settings:
         if before is not None and after is not None and not days:
             read.problem("DAYS_BEFORE_DUE", "no stage is left; write at least one day here or in DAYS_AFTER_DUE")
         attribute = read.parse("DUE_DATE_ATTRIBUTE", _attribute)
-        catch_up_days = read.parse("CATCH_UP_DAYS", _whole_number(0, 30))
+        catch_up_days = read.parse("CATCH_UP_DAYS", _whole_number(0, MOST_CATCH_UP_DAYS))
         calendar = read.parse("BUSINESS_CALENDAR", _calendar)
         allow_list = read.parse("RECIPIENT_ALLOW_LIST", _allow_list)
         limit = read.parse("NOTICE_LIMIT", _whole_number(1, 10_000_000))
         lapse = read.parse("CLAIM_LAPSE_MINUTES", _whole_number(5, 1440))
+        retention_days = read.parse("LEDGER_RETENTION_DAYS", _whole_number(90, 3650))
         query = read.parse("DIRECTORY_QUERY", _one_of("scan", "due-dates"))
+        credential = read.parse("GRAPH_CREDENTIAL", _credential)
+        federated = credential is CredentialKind.FEDERATED
         settings = cls(
             tenant_id=tenant_id,
             client_id=read.parse("GRAPH_CLIENT_ID", _guid),
-            vault_url=read.parse("KEY_VAULT_URL", _https),
+            credential=credential,
+            vault_url="" if federated else read.parse("KEY_VAULT_URL", _https),
             secret_name=read.parse("KEY_VAULT_SECRET_NAME", _matching(r"[0-9A-Za-z-]{1,127}", "my-secret")),
             schedule=schedule,
             storage=_storage(read),
@@ -181,6 +223,7 @@ class Settings:
                 window=window,
                 limit=limit,
                 lapse=timedelta(minutes=lapse or 0),
+                retention=timedelta(days=retention_days or 0),
                 source=source_of(tenant_id),
                 only_due_dates=query == "due-dates",
             ),
@@ -215,29 +258,33 @@ class _Reader:
         """Return the parsed setting. After a problem it is None, and `problems` is not empty."""
         text = self.text(name)
         if not text and _DEFAULTS[name] is None:
-            self.problem(name, "is not set")
+            self.problem(name, f"is not set: {_MEANINGS[name]}")
         else:
             try:
                 return parse(text)
             except ValueError as error:
-                self.problem(name, f"{_shown(text)}: {error}")
+                self.problem(name, str(error) if name in _NEVER_SHOWN else f"{_shown(text)}: {error}")
         return cast("_T", None)
 
 
 def meets(schedule: str, window: SendWindow, time_zone: tzinfo) -> bool:
     """Whether any tick of the schedule (UTC) falls into the window in the course of a year."""
-    day = datetime(2028, 1, 1, tzinfo=UTC)  # any leap year will do
-    for _ in range(366):
-        local_day = day.astimezone(time_zone).date()
-        opens = datetime.combine(local_day, window.opens, tzinfo=time_zone).astimezone(UTC)
-        tick = next(CronSim(schedule, opens - timedelta(seconds=1)), None)
-        if tick is None:
-            return False
-        local = tick.astimezone(time_zone)
-        if local.date() == local_day and window.contains(local.time()):
-            return True
-        day += timedelta(days=1)
-    return False
+    year = datetime(2028, 1, 1, tzinfo=UTC)  # any leap year will do
+    if next(CronSim(schedule, year), None) is None:
+        return False
+    first = year.astimezone(time_zone).date()
+    days = (first + timedelta(days=offset) for offset in range(366))
+    return any(first_tick(schedule, window, time_zone, day) is not None for day in days)
+
+
+def first_tick(schedule: str, window: SendWindow, time_zone: tzinfo, day: date) -> datetime | None:
+    """Return the first tick of the schedule (UTC) within the window of a local day; None where there is none."""
+    opens = datetime.combine(day, window.opens, tzinfo=time_zone).astimezone(UTC)
+    tick = next(CronSim(schedule, opens - timedelta(seconds=1)), None)
+    if tick is None:
+        return None
+    local = tick.astimezone(time_zone)
+    return tick if local.date() == day and window.contains(local.time()) else None
 
 
 def _storage(read: _Reader) -> StorageAccount:
@@ -267,7 +314,8 @@ def _storage(read: _Reader) -> StorageAccount:
 
 
 def _shown(text: str) -> str:
-    """Return a setting's text for a message: short, on one line."""
+    """Return a setting's text for a message: short, on one line, without the login that a URL may hold."""
+    text = re.sub(r"//[^/]*@", "//***@", text)
     return repr(text if len(text) <= 60 else text[:57] + "...")  # noqa: PLR2004 (a readable length)
 
 
@@ -287,20 +335,30 @@ def _optional_guid(text: str) -> str | None:
     return _guid(text) if text else None
 
 
+def _is_https(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # refuses what is no number
+    except ValueError:
+        return False
+    wrong = parts.query or parts.fragment or "@" in parts.netloc
+    return parts.scheme == "https" and bool(parts.hostname) and not wrong
+
+
 def _https(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme != "https" or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+    if not _is_https(text) or urlsplit(text).path.strip("/"):
         raise ValueError("is no address of the form https://host")
     return text.rstrip("/")
 
 
 def _optional_https(text: str) -> str:
-    if not text:
-        return ""
-    parts = urlsplit(text)
-    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+    if text and not _is_https(text):
         raise ValueError("is no address of the form https://account.queue.core.windows.net")
     return text.rstrip("/")
+
+
+def _credential(text: str) -> CredentialKind:
+    return CredentialKind(_one_of(*CredentialKind)(text))
 
 
 def _authority(text: str) -> str:
@@ -322,7 +380,7 @@ def _time_zone(text: str) -> ZoneInfo:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         known = available_timezones()
-    raise ValueError(f"no such IANA time zone{_near(text, known)}")
+    raise ValueError(f"no such IANA time zone{_near(text, known) or '; one is Europe/Berlin'}")
 
 
 def _calendar(text: str) -> BusinessCalendar:
@@ -333,6 +391,8 @@ def _schedule(text: str) -> str:
     fields = len(text.split())
     if fields not in (5, 6):
         raise ValueError("write NCRONTAB: {second} {minute} {hour} {day} {month} {day of week}, such as 0 0 * * * *")
+    if _ONLY_CRON.search(_NAMES.sub("", text)):
+        raise ValueError("NCRONTAB knows no L, W, # and ?; write days as numbers or names, such as 0 0 * * * *")
     try:
         CronSim(text, datetime(2028, 1, 1, tzinfo=UTC))
     except CronSimError as error:
@@ -342,9 +402,9 @@ def _schedule(text: str) -> str:
 
 def _allow_list(text: str) -> frozenset[str]:
     entries = [entry.casefold() for entry in re.split(r"[,;\s]+", text) if entry]
-    wrong = [entry for entry in entries if not re.fullmatch(r"[^@]*@[^@]+\.[^@.]+", entry)]
-    if wrong:
-        raise ValueError(f"{_shown(wrong[0])} is neither an address nor an @domain; separate them by commas")
+    for number, entry in enumerate(entries, 1):
+        if not re.fullmatch(r"[^@]*@[^@]+\.[^@.]+", entry):
+            raise ValueError(f"entry {number} is neither an address nor an @domain; separate them by commas")
     return frozenset(entries)
 
 

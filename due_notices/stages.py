@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
 ONE_DAY = timedelta(days=1)
+LONGEST_MOVE_DAYS = 31  # beyond any calendar's run of closed days
 
 
 class BusinessCalendar(Protocol):
@@ -165,11 +166,10 @@ def parse_days(text: str, *, sign: int) -> tuple[int, ...]:
 def near_due_dates(stages: Stages, first: date, last: date) -> Mapping[date, tuple[StageDate, ...]]:
     """Return every due date that has a stage date from `first` to `last`, with its stage dates.
 
-    Moves are bounded by the longest run of closed days; 31 is beyond any calendar's.
+    Moves are bounded by the longest run of closed days.
     """
-    slack = 31
-    begin = first - timedelta(days=max(stages.days) + slack)
-    span = (last - timedelta(days=min(stages.days) - slack) - begin).days
+    begin = first - timedelta(days=max(stages.days) + LONGEST_MOVE_DAYS)
+    span = (last - timedelta(days=min(stages.days) - LONGEST_MOVE_DAYS) - begin).days
     found = {}
     for offset in range(span + 1):
         dates = stages.dates(due := begin + timedelta(days=offset))

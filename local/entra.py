@@ -9,66 +9,23 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from local.assertions import AssertionChecks
 from local.clock import now
-from local.service import ProblemError, Service
+from local.registrations import AppRegistration, ClientSecret, EntraError
+from local.service import Service
 from local.tokens import TokenAuthority, new_guid
 
 GRAPH_RESOURCE = "https://graph.microsoft.com"
 DEFAULT_SCOPE = "/.default"
 TOKEN_LIFETIME = dt.timedelta(seconds=3599)
-
-
-@dataclass(frozen=True)
-class ClientSecret:
-    """A password credential of an app registration; without `expires_on` it never expires."""
-
-    value: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(30))
-    expires_on: dt.datetime | None = None
-
-
-@dataclass(frozen=True)
-class AppRegistration:
-    """A daemon app and the Graph application permissions that an administrator has granted it."""
-
-    client_id: str = field(default_factory=new_guid)
-    object_id: str = field(default_factory=new_guid)
-    roles: frozenset[str] = frozenset({"User.Read.All"})
-    secrets: tuple[ClientSecret, ...] = ()
-
-
-class EntraError(ProblemError):
-    """An error of the token or discovery endpoint, `code` being the number after AADSTS."""
-
-    def __init__(self, status: int, error: str, code: int, message: str) -> None:
-        """Take the OAuth error name, the number and the text without its `AADSTS` prefix."""
-        super().__init__(message)
-        self.status = status
-        self.error = error
-        self.code = code
-        self.message = message
-
-    def reply(self) -> Response:
-        """Return the error as the token endpoint words it."""
-        trace, correlation = new_guid(), new_guid()
-        timestamp = f"{now():%Y-%m-%d %H:%M:%S}Z"
-        body = {
-            "error": self.error,
-            "error_description": f"AADSTS{self.code}: {self.message} Trace ID: {trace} "
-            f"Correlation ID: {correlation} Timestamp: {timestamp}",
-            "error_codes": [self.code],
-            "timestamp": timestamp,
-            "trace_id": trace,
-            "correlation_id": correlation,
-            "error_uri": f"https://login.microsoftonline.com/error?code={self.code}",
-        }
-        return JSONResponse(body, status_code=self.status, headers={"x-ms-request-id": trace})
 
 
 Form = Mapping[str, str]
@@ -90,7 +47,11 @@ class EntraService(Service):
         self._audiences = {GRAPH_RESOURCE: GRAPH_RESOURCE, graph_url: GRAPH_RESOURCE}
         self._apps: dict[str, AppRegistration] = {}
         # By the form field that carries the credential.
-        self._credential_checks: dict[str, CredentialCheck] = {"client_secret": _check_client_secret}
+        checks = AssertionChecks(tokens, base_url)
+        self._credential_checks: dict[str, CredentialCheck] = {
+            "client_secret": _check_client_secret,
+            "client_assertion": checks.check,
+        }
 
     def reset(self) -> None:
         """Return to the first state: no apps."""
@@ -98,10 +59,23 @@ class EntraService(Service):
         self.token_lifetime = TOKEN_LIFETIME
         self._apps.clear()
 
+    def accept(self, graph_url: str) -> None:
+        """Take another address for Microsoft Graph, too: a server of a benchmark's own."""
+        self._audiences[graph_url] = GRAPH_RESOURCE
+
     def register(self, app: AppRegistration) -> AppRegistration:
         """Add an app, or put a changed one in its place."""
         self._apps[app.client_id.lower()] = app
         return app
+
+    @property
+    def apps(self) -> Sequence[AppRegistration]:
+        """Return all registered apps."""
+        return tuple(self._apps.values())
+
+    def find(self, client_id: str) -> AppRegistration | None:
+        """Return an app, if it is registered."""
+        return self._apps.get(client_id.lower())
 
     def app(self, client_id: str) -> AppRegistration:
         """Return a registered app."""
@@ -116,6 +90,10 @@ class EntraService(Service):
     def set_secrets(self, client_id: str, app_secrets: Collection[ClientSecret]) -> None:
         """Replace all of an app's secrets."""
         self.register(replace(self.app(client_id), secrets=tuple(app_secrets)))
+
+    def change(self, client_id: str, **changes: Any) -> AppRegistration:
+        """Change an app, for instance `enabled=False` or `certificates=(...)`."""
+        return self.register(replace(self.app(client_id), **changes))
 
     def set_roles(self, client_id: str, roles: Collection[str]) -> None:
         """Replace the granted permissions; tokens that are out already keep theirs."""
@@ -184,6 +162,9 @@ class EntraService(Service):
             message = f"The app requested an unsupported grant type '{grant}'."
             raise EntraError(400, "unsupported_grant_type", 70003, message)
         app = self._known_app(_required(form, "client_id"))
+        if not app.enabled:
+            message = f"Application '{app.client_id}'(due-notices) is disabled."
+            raise EntraError(401, "unauthorized_client", 7000112, message)
         audience = self._audience(_required(form, "scope"))
         self._check_credential(app, form)
         token = self._tokens.issue(
@@ -210,7 +191,7 @@ class EntraService(Service):
             raise EntraError(400, error, 90002, message)
 
     def _known_app(self, client_id: str) -> AppRegistration:
-        app = self._apps.get(client_id.lower())
+        app = self.find(client_id)
         if app is None:
             message = (
                 f"Application with identifier '{client_id}' was not found in the directory 'Contoso'. This can happen "
@@ -261,7 +242,7 @@ def _check_client_secret(app: AppRegistration, value: str) -> None:
     match = next(
         (secret for secret in app.secrets if secrets.compare_digest(secret.value.encode(), value.encode())), None
     )
-    if match is None:
+    if match is None or (match.accepted_from is not None and now() < match.accepted_from):
         message = (
             "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
             f"not the client secret ID, for a secret added to app '{app.client_id}'."

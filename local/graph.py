@@ -12,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from local.applications import Applications
 from local.clock import now
+from local.entra import EntraService
 from local.graph_filter import FilterError
 from local.graph_listing import Directory, ListQuery, PageTokenError, User, rendered
 from local.service import ProblemError, Service
-from local.tokens import Flaw, TokenAuthority, TokenRejectedError, compact_json, new_guid
+from local.tokens import Caller, Flaw, TokenAuthority, TokenRejectedError, compact_json, new_guid
 
 RESOURCE = "https://graph.microsoft.com"
 READ_ROLES = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
@@ -72,8 +74,9 @@ class GraphError(ProblemError):
 class GraphService(Service):
     """Serves `users` to tokens that carry the permission; `directory` controls how they are listed."""
 
-    def __init__(self, base_url: str, tokens: TokenAuthority) -> None:
-        """Make an empty directory."""
+    def __init__(self, base_url: str, tokens: TokenAuthority, entra: EntraService) -> None:
+        """Make an empty directory, beside the app registrations of `entra`."""
+        self.applications = Applications(entra, self._authenticate, GraphError)
         super().__init__(base_url)
         self._tokens = tokens
         self._audiences = {RESOURCE, f"{RESOURCE}/", base_url, "00000003-0000-0000-c000-000000000000"}
@@ -82,6 +85,7 @@ class GraphService(Service):
     def reset(self) -> None:
         """Return to the first state: no users."""
         super().reset()
+        self.applications.reset()
         self.directory = self._empty_directory()
 
     @property
@@ -98,6 +102,7 @@ class GraphService(Service):
         return [
             Route("/v1.0/users", self._list_users),
             Route("/v1.0/users/{key}", self._get_user),
+            *self.applications.routes(),
             Route("/{version}/{segment:path}", self._unknown, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]),
         ]
 
@@ -142,11 +147,14 @@ class GraphService(Service):
             raise GraphError(400, "BadRequest", f"Invalid version: {version}.", request)
         raise GraphError(400, "BadRequest", f"Resource not found for the segment '{segment}'.", request)
 
-    def _authorize(self, request: Request) -> None:
+    def _authenticate(self, request: Request) -> Caller:
         try:
-            caller = self._tokens.check(request.headers.get("authorization"), self._audiences)
+            return self._tokens.check(request.headers.get("authorization"), self._audiences)
         except TokenRejectedError as rejected:
             raise GraphError(401, "InvalidAuthenticationToken", REJECTIONS[rejected.flaw], request) from rejected
+
+    def _authorize(self, request: Request) -> None:
+        caller = self._authenticate(request)
         if not caller.roles & READ_ROLES:
             message = "Insufficient privileges to complete the operation."
             raise GraphError(403, "Authorization_RequestDenied", message, request)

@@ -20,8 +20,10 @@ from local.tokens import TokenAuthority, new_guid
 
 API_VERSION = "2019-08-01"
 TOKEN_LIFETIME = dt.timedelta(hours=24)
+EXCHANGES = frozenset({f"api://AzureADTokenExchange{cloud}" for cloud in ("", "USGov", "China")})
 KNOWN_RESOURCES = frozenset(
     {
+        *EXCHANGES,
         "https://graph.microsoft.com",
         "https://management.azure.com",
         "https://storage.azure.com",
@@ -56,9 +58,19 @@ class IdentityError(ProblemError):
 class IdentityService(Service):
     """Hands out tokens for the identities assigned to the app, to callers that know the header."""
 
-    def __init__(self, base_url: str, tokens: TokenAuthority, identities: Sequence[ManagedIdentity]) -> None:
-        """Serve these identities under a new header value."""
+    def __init__(
+        self,
+        base_url: str,
+        tokens: TokenAuthority,
+        identities: Sequence[ManagedIdentity],
+        *,
+        authority_url: str = "https://login.microsoftonline.com",
+        graph_url: str = "https://graph.microsoft.com",
+    ) -> None:
+        """Serve these identities under a new header value; tokens for `graph_url` are tokens for Microsoft Graph."""
         super().__init__(base_url)
+        self._exchange_issuer = f"{authority_url}/{tokens.tenant_id}/v2.0"
+        self._graph_url = graph_url
         self.identities = tuple(identities)
         self.header = secrets.token_urlsafe(24)
         self.token_lifetime = TOKEN_LIFETIME
@@ -90,6 +102,7 @@ class IdentityService(Service):
         if query.get("api-version") != API_VERSION:
             raise IdentityError(400, "The api-version is missing or not supported.")
         resource = query.get("resource", "")
+        resource = "https://graph.microsoft.com" if resource.rstrip("/") == self._graph_url else resource
         if resource.rstrip("/") not in KNOWN_RESOURCES:
             message = f"AADSTS500011: The resource principal named {resource} was not found in the tenant."
             raise IdentityError(400, message)
@@ -100,6 +113,7 @@ class IdentityService(Service):
             object_id=identity.principal_id,
             app_id=identity.client_id,
             lifetime=self.token_lifetime,
+            issuer=self._exchange_issuer if resource in EXCHANGES else None,
         )
         return JSONResponse(
             {

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import secrets
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from local.app_certificates import AppCertificate, issue_app_certificate
 from local.azurite import Azurite
 from local.certificates import issue_certificates
 from local.customers import SAMPLE_ATTRIBUTE
-from local.entra import AppRegistration, ClientSecret, EntraService
+from local.entra import EntraService
 from local.graph import GraphService
 from local.identity import IdentityService, ManagedIdentity
+from local.registrations import AppRegistration, ClientSecret, FederatedCredential
 from local.server import Server, bound_socket, url_of
 from local.tokens import TokenAuthority, new_guid
 from local.vault import SecretVersion, VaultService
@@ -68,10 +69,17 @@ class LocalStack:
         urls = {name: url_of(listener) for name, listener in sockets.items()}
         self.tokens = tokens = TokenAuthority(new_guid())
         self.managed_identity = ManagedIdentity()
-        self.identity = IdentityService(urls["identity"], tokens, [self.managed_identity])
+        self.operator = ManagedIdentity()
+        self.identity = IdentityService(
+            urls["identity"],
+            tokens,
+            [self.managed_identity, self.operator],
+            authority_url=urls["entra"],
+            graph_url=urls["graph"],
+        )
         self.vault = VaultService(urls["vault"], tokens, urls["entra"])
         self.entra = EntraService(urls["entra"], tokens, graph_url=urls["graph"])
-        self.graph = GraphService(urls["graph"], tokens)
+        self.graph = GraphService(urls["graph"], tokens, self.entra)
         self._server = Server(
             {
                 sockets["identity"]: self.identity,
@@ -142,17 +150,55 @@ class LocalStack:
 
         With `store=False` the vault keeps the old version: what it holds is then wrong.
         """
-        secret = ClientSecret(secrets.token_urlsafe(30), expires_on)
+        secret = ClientSecret(expires_on=expires_on)
         old = self.entra.app(self.app.client_id).secrets if keep_old else ()
         self.entra.set_secrets(self.app.client_id, (*old, secret))
         if store:
             self.vault.set_secret(SECRET_NAME, SecretVersion(secret.value, expires_on=expires_on))
         return secret
 
+    @property
+    def operator_environ(self) -> dict[str, str]:
+        """Return the settings with the login of an operator, who owns the app and may write to the vault.
+
+        A managed identity stands in for `az login`, which asks a real Entra.
+        """
+        return {
+            **self.environ,
+            "AZURE_CLIENT_ID": self.operator.client_id,
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        }
+
+    def certificate_rotate(
+        self, *, lasts: dt.timedelta = dt.timedelta(days=365), pem: bool = False, register: bool = True
+    ) -> AppCertificate:
+        """Give the app a new certificate in place of the old ones, and store it in the vault with its key.
+
+        With `register=False` the app does not know it: what the vault holds is then wrong.
+        """
+        made = issue_app_certificate(lasts)
+        if register:
+            self.entra.change(self.app.client_id, certificates=(made.certificate,))
+        self.vault.set_secret(SECRET_NAME, made.stored(pem=pem))
+        return made
+
+    def federate(self, **changes: str) -> FederatedCredential:
+        """Let the app trust the managed identity, with no secret at all; `changes` make the trust a wrong one."""
+        trust = {
+            "issuer": f"{self.entra.base_url}/{self.tokens.tenant_id}/v2.0",
+            "subject": self.managed_identity.principal_id,
+        }
+        credential = FederatedCredential(**{**trust, **changes})
+        self.entra.change(self.app.client_id, federated=(credential,), secrets=())
+        self.vault.reset()
+        return credential
+
     def _furnish(self, users: Iterable[Mapping[str, Any]]) -> None:
         """Set up what an administrator sets up in Azure: the app, its secret, its rights, the users."""
         self.entra.register(self.app)
         self.vault.readers.add(self.managed_identity.principal_id)
+        self.vault.officers.add(self.operator.principal_id)
+        self.graph.applications.owners.add(self.operator.principal_id)
         self.secret_rotate()
         self.graph.directory.declare_extension(self.attribute, multi_valued=False)
         self.graph.users = users

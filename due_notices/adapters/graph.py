@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from typing import Any, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+import orjson
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
+from due_notices.credentials import ExpiryWarning
 from due_notices.errors import DirectoryError, ListingExpired, QueryRefused
 from due_notices.ports import Clock, GraphUser
+from due_notices.refusals import GRAPH, refusal_of
 from due_notices.users import SELECTED
 
 PAGE_SIZE = 999  # the most that /users gives: https://learn.microsoft.com/graph/api/user-list
@@ -23,6 +27,8 @@ ATTEMPTS = 6
 LONGEST_WAIT = 120.0  # seconds; a longer Retry-After than this is not worth a run's time
 _TIMEOUTS = (10, 60)  # seconds to connect, and between two pieces of an answer
 _AGAIN = frozenset({429, 500, 502, 503, 504})
+# What a status means whatever its code is.
+_BY_STATUS = {401: ["401 InvalidAuthenticationToken"], 403: ["403 Authorization_RequestDenied"]}
 # The same state of the paging lost, in two words: https://learn.microsoft.com/graph/paging
 _EXPIRED = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenNotFoundException"})
 
@@ -33,6 +39,11 @@ class Token(Protocol):
     @property
     def secret_days_left(self) -> int | None:
         """Whole days until the secret behind the tokens expires."""
+        ...
+
+    @property
+    def secret_warning(self) -> ExpiryWarning | None:
+        """What to warn of about that secret."""
         ...
 
     def __call__(self, *, fresh: bool = False) -> str:
@@ -77,6 +88,11 @@ class GraphDirectory:
         """Whole days until the client secret expires; None before it was read or where it never does."""
         return self._token.secret_days_left
 
+    @property
+    def credential_warning(self) -> ExpiryWarning | None:
+        """What to warn of about the credential; None before it was read or where all is well."""
+        return self._token.secret_warning
+
     def pages(self, due_dates: Collection[date] | None = None) -> Iterator[Sequence[GraphUser]]:
         """Yield all users, page by page; with `due_dates` only those whose attribute is one of these dates."""
         if due_dates is None:
@@ -120,7 +136,10 @@ class GraphDirectory:
         link = page.get("@odata.nextLink")
         if link is None:
             return None
-        if not isinstance(link, str) or _origin(link) != _origin(self._endpoint):
+        # A prefix that ends the host is compared, not parsed parts: what one parser takes for the host of
+        # `https://other\\@graph` is a user's name to the next.
+        home = f"{self._endpoint}/"
+        if not isinstance(link, str) or link[: len(home)].casefold() != home.casefold():
             raise DirectoryError(
                 "Graph's listing of users continues on another host, which is not followed: the token stays with "
                 "GRAPH_ENDPOINT. Check that GRAPH_ENDPOINT is the host of your cloud"
@@ -147,7 +166,7 @@ class GraphDirectory:
         if response.status_code != 200:  # noqa: PLR2004 (HTTP)
             raise self._refused(response)
         try:
-            answer = response.json()
+            answer = _parsed(response.content)
         except (ValueError, RecursionError) as error:
             raise _Transient(self._spoilt("is no JSON")) from error
         if not isinstance(answer, dict) or not (missing_ok or _is_listing(answer)):
@@ -199,19 +218,9 @@ class GraphDirectory:
             return _Transient(f"{where} {ATTEMPTS} times; the next tick tries again", wait)
         if code in _EXPIRED:
             return ListingExpired(where)
-        if code == "Request_UnsupportedQuery":
-            return QueryRefused(
-                f"{where}: the directory does not support this filter or attribute; check USER_FILTER and "
-                "DUE_DATE_ATTRIBUTE"
-            )
-        remedies = {
-            401: "the token is not accepted: check that GRAPH_ENDPOINT and AZURE_AUTHORITY_HOST are of one cloud",
-            403: (
-                "the app registration lacks the application permission User.Read.All or an administrator's consent "
-                "to it: grant both with `az ad app permission admin-consent --id <GRAPH_CLIENT_ID>`"
-            ),
-        }
-        return DirectoryError(f"{where}: {remedies.get(status, 'check DUE_DATE_ATTRIBUTE and USER_FILTER')}")
+        refusal = refusal_of(GRAPH, f"{status} {code}", *_BY_STATUS.get(status, ()))
+        kind = QueryRefused if code == "Request_UnsupportedQuery" else DirectoryError
+        return kind(refusal.sentence(where))
 
 
 def _wait(state: RetryCallState) -> float:
@@ -228,6 +237,14 @@ def _retry_after(response: requests.Response) -> float | None:
     return float(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
+def _parsed(body: bytes) -> Any:
+    """Return the JSON of an answer; a lone surrogate, which the fast parser refuses, spoils a name and not a page."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return json.loads(body)
+
+
 def _is_listing(answer: dict[str, Any]) -> bool:
     rows = answer.get("value")
     return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
@@ -236,7 +253,7 @@ def _is_listing(answer: dict[str, Any]) -> bool:
 def _error(response: requests.Response) -> dict[str, Any]:
     try:
         error = response.json()["error"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     return error if isinstance(error, dict) else {}
 
@@ -250,8 +267,3 @@ def _code(response: requests.Response) -> str:
 def _request_id(response: requests.Response) -> str:
     identifier = response.headers.get("request-id", "")
     return identifier if re.fullmatch(r"[0-9A-Za-z-]{1,64}", identifier) else "unknown"
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port

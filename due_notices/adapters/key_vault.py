@@ -1,29 +1,39 @@
-"""Reads secrets from Azure Key Vault."""
+"""Reads secrets from Azure Key Vault, and stores them for operators."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
-    ResourceNotFoundError,
-)
-from azure.identity import CredentialUnavailableError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.pipeline.policies import RetryPolicy
 from azure.keyvault.secrets import SecretClient
 
+from due_notices.adapters.login_errors import not_logged_in
+from due_notices.credentials import is_azure_vault, name_of_vault
 from due_notices.errors import CredentialError
-from due_notices.secret import Secret, StoredSecret
+from due_notices.refusals import VAULT, refusal_of
+from due_notices.secret import Secret, SecretVersion, StoredSecret
 
-# The client checks that a vault's challenge asks for a token of the vault's own cloud. Elsewhere (the local
-# stack, a private cloud) there is no such relation to check.
-_VAULT_DOMAINS = (".vault.azure.net", ".vault.azure.cn", ".vault.usgovcloudapi.net")
+_FORBIDDEN = 403
+_LONGEST_WAIT = 5  # seconds
+# The SDK's own errors, and those of its code when an answer, of the vault or of the identity endpoint, is nonsense.
+_FAILURES = (AzureError, ValueError, TypeError, AttributeError, KeyError)
+
+
+class _NotTooPatient(RetryPolicy[Any, Any]):
+    """Gives up where the vault asks to wait longer than a run should; the SDK would obey any Retry-After."""
+
+    def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
+        wait = self.get_retry_after(response)
+        return (wait is None or wait <= _LONGEST_WAIT) and super().is_retry(settings, response)
 
 
 class KeyVault:
-    """One vault, read with the caller's identity. Each call ends within about 30 seconds."""
+    """One vault, used with the caller's identity. Each call ends within about 30 seconds, or raises CredentialError."""
 
     def __init__(self, url: str, credential: TokenCredential) -> None:
         """Take the vault's URL; nothing is sent yet."""
@@ -31,65 +41,94 @@ class KeyVault:
         self._client = SecretClient(
             vault_url=url,
             credential=credential,
-            verify_challenge_resource=(urlsplit(url).hostname or "").endswith(_VAULT_DOMAINS),
-            retry_total=2,
-            retry_backoff_max=5,
+            # The client checks that a vault's challenge asks for a token of the vault's own cloud. Elsewhere (the
+            # local stack, a private cloud) there is no such relation to check.
+            verify_challenge_resource=is_azure_vault(url),
+            retry_policy=_NotTooPatient(retry_total=2, retry_backoff_max=_LONGEST_WAIT, timeout=30),
             connection_timeout=5,
             read_timeout=10,
-            timeout=30,
         )
 
     def read(self, name: str) -> StoredSecret:
-        """Return the newest version of a secret. Raises CredentialError."""
+        """Return the newest version of a secret."""
         try:
             found = self._client.get_secret(name)
-        except ResourceNotFoundError as error:
-            message = (
-                f"the vault {self._url} has no secret {name!r} ({_code(error)}): store it there, or correct "
-                "KEY_VAULT_SECRET_NAME"
-            )
-            raise CredentialError(message) from error
-        except CredentialUnavailableError as error:
-            message = (
-                f"no identity to open the vault {self._url} with (CredentialUnavailable): on Azure assign the managed "
-                "identity to the function app and set AZURE_CLIENT_ID to its client id; on a laptop run `az login` "
-                "and set AZURE_TOKEN_CREDENTIALS=dev"
-            )
-            raise CredentialError(message) from error
-        except ClientAuthenticationError as error:
-            message = (
-                f"the vault {self._url} or the identity endpoint refused the login ({_code(error)}): check that "
-                "AZURE_CLIENT_ID is the client id of an identity assigned to the function app, of the vault's tenant"
-            )
-            raise CredentialError(message) from error
-        except HttpResponseError as error:
-            raise CredentialError(self._refused(name, error)) from error
-        except (AzureError, ValueError) as error:
-            message = (
-                f"the vault {self._url} does not answer ({type(error).__name__}): check KEY_VAULT_URL, the vault's "
-                "firewall and the network"
-            )
-            raise CredentialError(message) from error
+        except _FAILURES as error:
+            raise self._error(error, "read", name) from error
         properties = found.properties
         return StoredSecret(
             value=Secret(found.value or ""),
             version=properties.version or "",
             expires_on=properties.expires_on,
             not_before=properties.not_before,
+            content_type=properties.content_type,
         )
 
-    def _refused(self, name: str, error: HttpResponseError) -> str:
-        if error.status_code == 403:  # noqa: PLR2004 (HTTP)
-            return (
-                f"the vault {self._url} does not let this identity read the secret {name!r} ({_code(error)}): assign "
-                "the role Key Vault Secrets User on the vault, enable the secret, and allow the caller's network; a "
-                "new role can take some minutes to count"
+    def versions(self, name: str) -> Sequence[SecretVersion]:
+        """Return the versions of a secret without their values, the newest first; none where it does not exist."""
+        try:
+            found = list(self._client.list_properties_of_secret_versions(name))
+        except _FAILURES as error:
+            if isinstance(error, HttpResponseError) and "SecretNotFound" in _codes(error):
+                return ()
+            raise self._error(error, "list", name) from error
+        found.sort(key=lambda each: (each.created_on is not None, each.created_on), reverse=True)
+        return tuple(SecretVersion(each.version or "", each.created_on, each.tags or {}) for each in found)
+
+    def store(self, name: str, value: Secret, *, expires_on: datetime, tags: Mapping[str, str]) -> str:
+        """Store a new version of a secret and return its version id."""
+        try:
+            stored = self._client.set_secret(
+                name, value.reveal(), expires_on=expires_on, content_type="text/plain", tags=dict(tags)
             )
-        return f"the vault {self._url} answered {error.status_code} ({_code(error)}); try again, or ask Azure's status"
+        except _FAILURES as error:
+            raise self._error(error, "store", name) from error
+        return stored.properties.version or ""
+
+    def _error(self, error: Exception, action: str, name: str) -> CredentialError:
+        """Return the error to raise: who refused what, why, and what mends it."""
+        if isinstance(error, HttpResponseError) and error.status_code is not None:
+            return self._refused(error, action, name)
+        if isinstance(error, ClientAuthenticationError):
+            return not_logged_in(error, f"the vault {self._url}")
+        said = f"the vault {self._url} did not {action} the secret {name!r} ({type(error).__name__})"
+        return CredentialError(refusal_of(VAULT, "no answer").sentence(said, **self._names(name)))
+
+    def _refused(self, error: HttpResponseError, action: str, name: str) -> CredentialError:
+        codes = _codes(error)
+        identifiers = [f"request id {found}" for found in [_request_id(error)] if found]
+        caller, who = self._names(name), _caller(error)
+        if who:
+            identifiers.append(f"caller {who}")
+            caller["caller"] = who
+        details = ", ".join(["/".join(codes) or f"HTTP {error.status_code}", *identifiers])
+        said = (
+            f"the vault {self._url} answered {error.status_code} when asked to {action} the secret {name!r} ({details})"
+        )
+        refusal = refusal_of(VAULT, *(f"{error.status_code} {code}" for code in reversed(codes)))
+        sentence = refusal.sentence(said, **caller)
+        if action != "read" and error.status_code == _FORBIDDEN:
+            sentence = sentence.replace('"Key Vault Secrets User"', '"Key Vault Secrets Officer"')
+        return CredentialError(sentence)
+
+    def _names(self, name: str) -> dict[str, str]:
+        return {"KEY_VAULT_SECRET_NAME": name, "vault": name_of_vault(self._url)}
 
 
-def _code(error: HttpResponseError) -> str:
-    """Return the service's own code; an inner one (`ForbiddenByRbac`) says more than its outer."""
+def _codes(error: HttpResponseError) -> list[str]:
+    """Return the service's own codes; an inner one (`ForbiddenByRbac`) says more than its outer."""
     inner = getattr(error.error, "innererror", None)
     codes = (getattr(error.error, "code", None), inner.get("code") if isinstance(inner, dict) else None)
-    return "/".join(str(code) for code in codes if code) or f"HTTP {error.status_code}"
+    return [code for code in codes if isinstance(code, str) and re.fullmatch(r"[A-Za-z]{1,60}", code)]
+
+
+def _request_id(error: HttpResponseError) -> str:
+    headers = getattr(error.response, "headers", None) or {}
+    identifier = str(headers.get("x-ms-request-id", ""))
+    return identifier if re.fullmatch(r"[0-9A-Za-z-]{1,64}", identifier) else ""
+
+
+def _caller(error: HttpResponseError) -> str:
+    """Return the object id of the caller that the vault names in its refusal."""
+    found = re.search(r"oid=([0-9a-fA-F-]{36})", str(getattr(error.error, "message", "") or ""))
+    return found[1] if found else ""

@@ -1,37 +1,61 @@
-"""Gets Microsoft Graph tokens with MSAL client credentials, and survives a rotated secret."""
+"""Gets Microsoft Graph tokens with MSAL client credentials, and survives a rotated credential."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msal
 import requests
 from msal.exceptions import MsalError
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
+from due_notices.credentials import AppCredential, Certificate, ExpiryWarning
 from due_notices.errors import CredentialError
 from due_notices.ports import Clock
-from due_notices.secret import StoredSecret
+from due_notices.refusals import ENTRA, refusal_of
+from due_notices.secret import Secret
 
-# https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-_WRONG_SECRET, _EXPIRED_SECRET = 7000215, 7000222
-_REMEDIES: Mapping[int, str] = {
-    _WRONG_SECRET: (
-        "the secret in the vault is not one of the app registration's: store a new one as the secret's newest version"
-    ),
-    _EXPIRED_SECRET: "the client secret has expired: make a new one and store it as the secret's newest version",
-    700016: "no app with GRAPH_CLIENT_ID is known in this tenant: check GRAPH_CLIENT_ID and GRAPH_TENANT_ID",
-    90002: "there is no such tenant: check GRAPH_TENANT_ID and AZURE_AUTHORITY_HOST",
-    7000112: "the app registration is disabled: enable its service principal in Entra",
-    53003: "a Conditional Access policy for workload identities blocks the app: exclude it, or allow its network",
-}
 _TIMEOUT = 10  # seconds for each request; MSAL's own default is to wait for ever
+_LEAST = timedelta(minutes=1)  # a token that is good for less is not handed out
+_REST = timedelta(minutes=1)  # so long the token in hand serves after a failure, before Entra is asked again
+_LOOK_AGAIN = timedelta(minutes=50)  # so old a credential near its end is looked for anew: once in an hourly run
+
+
+class _Session(requests.Session):
+    """MSAL's connections: with time-outs, without redirects (the request holds the credential), not too patient.
+
+    A session of MSAL's own would wait for ever, and sleep through any Retry-After of the discovery document.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        once = Retry(total=1, connect=1, read=False, status=0, respect_retry_after_header=False)
+        self.mount("https://", HTTPAdapter(max_retries=once))
+
+    def request(self, *arguments: Any, **options: Any) -> requests.Response:
+        return super().request(*arguments, **{**options, "timeout": _TIMEOUT, "allow_redirects": False})
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The last token, kept besides MSAL's cache: that one gives an aging token only if Entra answers well."""
+
+    text: str
+    good_until: datetime
 
 
 class GraphToken:
-    """Tokens for Microsoft Graph: one long-lived MSAL application, whose cache answers nearly every call."""
+    """Tokens for Microsoft Graph: one long-lived MSAL application, whose cache answers nearly every call.
+
+    The credential is read when a token is needed and none is there, again when Entra refuses it as one that may
+    have been rotated, and again in each run while its end is near. A failure of vault or Entra is none as long
+    as the last token is good.
+    """
 
     def __init__(
         self,
@@ -39,77 +63,161 @@ class GraphToken:
         authority: str,
         client_id: str,
         scope: str,
-        read_secret: Callable[[], StoredSecret],
+        read_credential: Callable[[], AppCredential],
         clock: Clock,
         instance_discovery: bool,
+        names: Mapping[str, str] | None = None,
     ) -> None:
-        """Take what a login needs; nothing is sent yet."""
+        """Take what a login needs; nothing is sent yet. `names` fill the commands in refusals."""
         self._authority = authority
         self._client_id = client_id
         self._scopes = [scope]
-        self._read_secret = read_secret
+        self._read_credential = read_credential
         self._clock = clock
         self._instance_discovery = instance_discovery
-        self._secret: StoredSecret | None = None
+        self._names = {"GRAPH_CLIENT_ID": client_id, **(names or {})}
+        self._credential: AppCredential | None = None
+        self._read_at = datetime.min.replace(tzinfo=UTC)
+        self._session = _Session()
         self._app: msal.ConfidentialClientApplication | None = None
+        self._held: _Held | None = None
+        self._ask_from: datetime | None = None
         # A cold cache would let each thread send a request of its own.
         self._lock = threading.Lock()
 
     @property
     def secret_days_left(self) -> int | None:
-        """Whole days until the secret last read expires, negative afterwards; None where nothing is known."""
-        if self._secret is None or self._secret.expires_on is None:
+        """Whole days until the credential last read expires, negative afterwards; None where nothing is known."""
+        if self._credential is None or self._credential.life is None:
             return None
-        return (self._secret.expires_on - self._clock.now()) // timedelta(days=1)
+        return self._credential.life.days_left(self._clock.now())
+
+    @property
+    def secret_warning(self) -> ExpiryWarning | None:
+        """What to warn of about the credential last read; None before it was read."""
+        if self._credential is None or self._credential.life is None:
+            return None
+        return self._credential.life.warning(self._clock.now())
 
     def __call__(self, *, fresh: bool = False) -> str:
         """Return a token that is good for some minutes, a new one if `fresh`. Raises CredentialError."""
         with self._lock:
-            if fresh and self._app is not None:
-                self._app.remove_tokens_for_client()
-            cached_secret = self._app is not None
-            result = self._acquire()
-            if cached_secret and _codes(result) & {_WRONG_SECRET, _EXPIRED_SECRET}:
-                # Rotated since it was read. A new application also forgets what MSAL remembers of the failure.
-                self._app = None
-                result = self._acquire()
-            if "access_token" not in result:
-                raise CredentialError(self._refused(result))
-            return str(result["access_token"])
+            if fresh:
+                self._forget_tokens()
+            elif self._held is not None and self._ask_from is not None and self._clock.now() < self._ask_from:
+                return self._held.text
+            try:
+                self._held, self._ask_from = self._ask(), None
+            except CredentialError:
+                # What failed is forgotten, so that the next try begins anew: MSAL answers some failures from memory.
+                now, held = self._clock.now(), self._held
+                if held is None or now + _LEAST > held.good_until:
+                    self._app = self._held = None
+                    raise
+                self._ask_from = min(now + _REST, held.good_until - _LEAST)
+                return held.text
+            return self._held.text
 
-    def _acquire(self) -> dict[str, Any]:
+    def _forget_tokens(self) -> None:
+        self._held = None
+        if self._app is not None:
+            self._app.remove_tokens_for_client()
+
+    def _ask(self) -> _Held:
+        """Return a token of the cache or of Entra, with a credential read anew where the one in hand is refused."""
+        known = self._app is not None
+        app = self._application()
+        result = self._acquire(app)
+        if known and any(refusal_of(ENTRA, code).rotated for code in _codes(result)):
+            # Rotated since it was read. A new application also forgets what MSAL remembers of the failure.
+            self._app = self._build(self._read())
+            result = self._acquire(self._app)
+        if "access_token" not in result:
+            raise self._refused(result)
+        good_for = timedelta(seconds=int(result.get("expires_in", 0)))
+        return _Held(str(result["access_token"]), self._clock.now() + good_for)
+
+    def _application(self) -> msal.ConfidentialClientApplication:
+        if self._app is None:
+            self._app = self._build(self._read())
+        elif self.secret_warning is not None and self._clock.now() - self._read_at >= _LOOK_AGAIN:
+            self._look_again()
+        return self._app
+
+    def _look_again(self) -> None:
+        """Take a newer version where there is one: a warning must not outlive the rotation it asked for."""
+        before = self._credential
         try:
-            if self._app is None:
-                self._secret = self._read_secret()
-                self._app = msal.ConfidentialClientApplication(
-                    self._client_id,
-                    client_credential=self._secret.value.reveal(),
-                    authority=self._authority,
-                    instance_discovery=self._instance_discovery,
-                    timeout=_TIMEOUT,
-                )
-            result: dict[str, Any] = self._app.acquire_token_for_client(scopes=self._scopes)
-        except (requests.RequestException, MsalError, ValueError) as error:
+            found = self._read()
+        except CredentialError:
+            self._read_at = self._clock.now()
+            return
+        if before is None or found.version != before.version:
+            self._app = self._build(found)
+
+    def _read(self) -> AppCredential:
+        credential = self._read_credential()
+        self._credential, self._read_at = credential, self._clock.now()
+        return credential
+
+    def _build(self, credential: AppCredential) -> msal.ConfidentialClientApplication:
+        return self._guarded(
+            lambda: msal.ConfidentialClientApplication(
+                self._client_id,
+                client_credential=_for_msal(credential),
+                authority=self._authority,
+                instance_discovery=self._instance_discovery,
+                http_client=self._session,
+            )
+        )
+
+    def _acquire(self, app: msal.ConfidentialClientApplication) -> Mapping[str, Any]:
+        result: Mapping[str, Any] = self._guarded(lambda: app.acquire_token_for_client(scopes=self._scopes))
+        return result
+
+    def _guarded(self, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except (requests.RequestException, MsalError, ValueError, TypeError, AttributeError, KeyError) as error:
             message = (
-                f"Entra at {self._authority} gave no token ({type(error).__name__}): check GRAPH_TENANT_ID, "
+                f"Entra at {self._authority} gave no token ({_outage(error)}): check GRAPH_TENANT_ID, "
                 "AZURE_AUTHORITY_HOST and the network; if Entra is down the next tick tries again"
             )
             raise CredentialError(message) from error
-        return result
 
-    def _refused(self, result: Mapping[str, Any]) -> str:
-        codes = sorted(_codes(result))
-        remedy = next(
-            (_REMEDIES[code] for code in codes if code in _REMEDIES),
-            "look the code up in Microsoft's list of Entra error codes",
+    def _refused(self, result: Mapping[str, Any]) -> CredentialError:
+        codes = _codes(result)
+        named = ", ".join(codes) or str(result.get("error"))
+        said = (
+            f"Entra at {self._authority} refused the login of app {self._client_id} ({named}, correlation id "
+            f"{result.get('correlation_id')})"
         )
-        named = ", ".join(f"AADSTS{code}" for code in codes) or str(result.get("error"))
-        return (
-            f"Entra at {self._authority} refused the login of app {self._client_id} ({named}): {remedy} "
-            f"(correlation id {result.get('correlation_id')})"
-        )
+        sentence = refusal_of(ENTRA, *codes).sentence(said, **self._names)
+        return CredentialError(sentence, code=codes[0] if codes else "")
 
 
-def _codes(result: Mapping[str, Any]) -> set[int]:
+def _for_msal(credential: AppCredential) -> str | dict[str, object]:
+    """Return a credential in the form of `client_credential`.
+
+    For a certificate without a given thumbprint MSAL signs with PS256 and names it by x5t#S256; from the chain it
+    sends the first certificate (x5c), which is what subject-name-and-issuer trust looks at.
+    """
+    match credential.proof:
+        case Secret() as secret:
+            return secret.reveal()
+        case Certificate() as certificate:
+            return {"private_key": certificate.private_key.reveal(), "public_certificate": certificate.chain}
+        case assertion:
+            return {"client_assertion": assertion}
+
+
+def _codes(result: Mapping[str, Any]) -> list[str]:
+    """Return Entra's numbers as people know them: AADSTS700016."""
     codes = result.get("error_codes")
-    return {code for code in codes if isinstance(code, int)} if isinstance(codes, list) else set()
+    return [f"AADSTS{code}" for code in codes if isinstance(code, int)] if isinstance(codes, list) else []
+
+
+def _outage(error: Exception) -> str:
+    """Return the kind of failure, with the HTTP status where MSAL tells it."""
+    text = str(error)
+    return f"{type(error).__name__}, {text}" if text.startswith("HTTP Error: ") else type(error).__name__

@@ -34,6 +34,20 @@ def status_of(error: AzureError) -> int | None:
     return error.status_code if isinstance(error, HttpResponseError) else None
 
 
+def no_login(error: AzureError) -> bool:
+    """Whether the credential gave no token; the status is then the identity endpoint's, if there is one at all."""
+    return isinstance(error, ClientAuthenticationError) and status_of(error) not in {401, 403}
+
+
+def failure(status: int, code: str | None) -> HttpResponseError:
+    """Return the error for a refused request, told like the SDKs' own."""
+    error = HttpResponseError(message=f"HTTP {status} {code or ''}".rstrip())
+    error.status_code = status
+    if code:
+        error.error_code = code  # type: ignore[attr-defined]
+    return error
+
+
 def code_of(error: AzureError) -> str:
     """Return the service's own code for an error, or the kind of failure where there was no answer."""
     code = getattr(error, "error_code", None)
@@ -46,7 +60,7 @@ def code_of(error: AzureError) -> str:
 def unusable(error: AzureError, what: str, *, missing: str, role: str) -> StorageError:
     """Return the error for a queue or table (`what`) that cannot be used, with the remedy."""
     status, code = status_of(error), code_of(error)
-    if isinstance(error, ClientAuthenticationError) and status is None:
+    if no_login(error):
         remedy = (
             "no identity to log in with: on Azure assign the managed identity to the function app and set "
             "NOTICE_STORAGE__clientId; on a laptop run `az login` and set AZURE_TOKEN_CREDENTIALS=dev"

@@ -6,34 +6,42 @@ write may be repeated without harm, so an answer that got lost is simply asked f
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+import operator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
-from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, ClientAuthenticationError
-from azure.data.tables import TableEntity, UpdateMode
+from azure.data.tables import TableEntity
 from azure.data.tables.aio import TableClient
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from due_notices.adapters.storage_errors import ATTEMPTS, TRANSIENT, code_of, status_of, unusable
+from due_notices.adapters.storage_pipeline import StoragePipeline
+from due_notices.adapters.table_transaction import Operation, refused, transaction
 from due_notices.errors import StorageError
-from due_notices.ports import Claim, ClaimRow, Clock, LedgerEntry, RunRecord
+from due_notices.ports import Claim, ClaimRow, Clock, LedgerEntry, PastNotice, RunRecord
 from due_notices.report import Outcome
 
 RUNS = "runs"
+# https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
+MOST_OPERATIONS = 100
+_ACCEPTED = 202
+_SECOND = timedelta(seconds=1)
 _CONFLICTS = frozenset({404, 409, 412})
 _T = TypeVar("_T")
-_Operation = tuple[str, dict[str, Any], dict[str, Any]]
 
 
 class TableLedger:
     """One table. The client must not retry by itself."""
 
-    def __init__(self, table: TableClient, clock: Clock) -> None:
-        """Take an open client."""
+    def __init__(self, table: TableClient, pipeline: StoragePipeline, clock: Clock) -> None:
+        """Take an open client, and the pipeline that writes transactions."""
         self._table = table
+        self._pipeline = pipeline
         self._clock = clock
 
     async def entries(self, partition: str) -> dict[str, LedgerEntry]:
@@ -97,7 +105,7 @@ class TableLedger:
                         "sentAt": at,
                         "messageId": message_id,
                     },
-                    {"mode": UpdateMode.MERGE},
+                    None,
                 )
                 for identifier, message_id in sent.items()
             ]
@@ -112,8 +120,8 @@ class TableLedger:
             "PartitionKey eq @partition and RowKey ge @first and RowKey le @last",
             {"partition": partition, "first": min(ids), "last": max(ids)},
         )
-        operations: list[_Operation] = [
-            ("delete", {"PartitionKey": partition, "RowKey": identifier}, _if_unchanged(entry))
+        operations: list[Operation] = [
+            ("delete", {"PartitionKey": partition, "RowKey": identifier}, entry.version)
             for identifier, entry in known.items()
             if identifier in ids and entry.claim == claim and entry.state == "claimed"
         ]
@@ -130,6 +138,34 @@ class TableLedger:
         )
         return [RunRecord(date.fromisoformat(row["RowKey"]), row["outcome"], json.loads(row["report"])) for row in rows]
 
+    async def history(
+        self, since: datetime, until: datetime, user_id: str | None = None
+    ) -> AsyncIterator[Sequence[PastNotice]]:
+        """Yield the notices of a period, a page of the service at a time.
+
+        The service looks through the whole table and sends what fits, so that memory stays flat; a page that
+        got lost is asked for again, the pages before it are not.
+        """
+        # Partitions of notices begin with a digit, the others with a letter.
+        query = (
+            "PartitionKey lt @letters and ( sentAt ge @since and sentAt lt @until "
+            "or state eq 'claimed' and claimedAt ge @since and claimedAt lt @until )"
+        )
+        # The SDK writes moments in filters with fewer digits than rows have: a second more, and then exactly, here.
+        parameters: dict[str, Any] = {"letters": "A", "since": since - _SECOND, "until": until + _SECOND}
+        if user_id is not None:
+            query, parameters["user"] = f"userId eq @user and {query}", user_id
+        pages = self._table.query_entities(query, parameters=parameters, results_per_page=1000).by_page()
+
+        async def read() -> list[TableEntity] | None:
+            try:
+                return [row async for row in await anext(pages)]
+            except StopAsyncIteration:
+                return None
+
+        while (rows := await self._patiently(read)) is not None:
+            yield [past for past in map(_to_past_notice, rows) if since <= past.at < until]
+
     async def record_run(self, record: RunRecord) -> None:
         """Store a run; a completed one is never overwritten by one that is not."""
         row = {
@@ -144,17 +180,43 @@ class TableLedger:
             )
             if known and known[0]["outcome"] == Outcome.COMPLETED != record.outcome:
                 return
-            operation: _Operation = (
-                ("update", row, {"mode": UpdateMode.REPLACE, **_match(_etag(known[0]))})
-                if known
-                else ("create", row, {})
-            )
+            operation: Operation = ("update", row, _etag(known[0])) if known else ("create", row, None)
             try:
                 await self._transaction([operation])
             except _Conflict:
                 continue
             return
         raise StorageError(f"the run of {row['RowKey']} was recorded by somebody else all the time; look at both runs")
+
+    async def forget(self, before: date, most: int) -> int:
+        """Delete old rows, in transactions of one partition each; what others delete meanwhile is left to them."""
+        # Partitions of notices begin with the due date, and no table lists its partitions: a range of keys does.
+        old = await self._oldest("PartitionKey lt @before", {"before": before.isoformat()}, most)
+        if len(old) < most:
+            runs = {"partition": RUNS, "before": before.isoformat()}
+            old += await self._oldest("PartitionKey eq @partition and RowKey lt @before", runs, most - len(old))
+        for _, rows in itertools.groupby(old, key=operator.itemgetter("PartitionKey")):
+            operations: list[Operation] = [("delete", row, None) for row in rows]
+            for start in range(0, len(operations), MOST_OPERATIONS):
+                with contextlib.suppress(_Conflict):
+                    await self._transaction(operations[start : start + MOST_OPERATIONS])
+        return len(old)
+
+    async def _oldest(self, query: str, parameters: dict[str, str], most: int) -> list[TableEntity]:
+        """Return the keys of the first rows of a query."""
+
+        async def read() -> list[TableEntity]:
+            found = self._table.query_entities(
+                query, parameters=parameters, results_per_page=most, select=["PartitionKey", "RowKey"]
+            )
+            keys: list[TableEntity] = []
+            async for row in found:
+                keys.append(row)
+                if len(keys) == most:
+                    break
+            return keys
+
+        return await self._patiently(read)
 
     async def _entries(self, query: str, parameters: dict[str, str]) -> dict[str, LedgerEntry]:
         return {row["RowKey"]: _to_entry(row) for row in await self._query(query, parameters)}
@@ -166,13 +228,17 @@ class TableLedger:
 
         return await self._patiently(read)
 
-    async def _transaction(self, operations: Sequence[_Operation]) -> None:
+    async def _transaction(self, operations: Sequence[Operation]) -> None:
         if not operations:
             return
 
+        body, headers = transaction(self._table.url, self._table.table_name, operations)
+
         async def write() -> None:
             try:
-                await self._table.submit_transaction(operations)
+                answer = await self._pipeline.post(f"{self._table.url}/$batch", body, headers, success=_ACCEPTED)
+                if (error := refused(answer, len(operations))) is not None:
+                    raise error
             except AzureError as error:
                 if status_of(error) in _CONFLICTS and not _is_missing_table(error):
                     message = f"the ledger table {self._table.table_name} refused a write ({code_of(error)})"
@@ -216,7 +282,7 @@ def _is_missing_table(error: AzureError) -> bool:
     return getattr(error, "error_code", None) == "TableNotFound"
 
 
-def _claim_operation(partition: str, row: ClaimRow, claim: Claim, replaceable: Mapping[str, LedgerEntry]) -> _Operation:
+def _claim_operation(partition: str, row: ClaimRow, claim: Claim, replaceable: Mapping[str, LedgerEntry]) -> Operation:
     entity = {
         "PartitionKey": partition,
         "RowKey": row.notice_id,
@@ -228,16 +294,8 @@ def _claim_operation(partition: str, row: ClaimRow, claim: Claim, replaceable: M
     }
     if row.notice_id in replaceable:
         entry = replaceable[row.notice_id]
-        return ("update", entity, {"mode": UpdateMode.REPLACE, **_if_unchanged(entry)})
-    return ("create", entity, {})
-
-
-def _if_unchanged(entry: LedgerEntry) -> dict[str, Any]:
-    return _match(entry.version)
-
-
-def _match(etag: str) -> dict[str, Any]:
-    return {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+        return ("update", entity, entry.version)
+    return ("create", entity, None)
 
 
 def _etag(row: TableEntity) -> str:
@@ -254,6 +312,11 @@ def _to_entry(row: TableEntity) -> LedgerEntry:
         sent_at=_utc(row["sentAt"]) if "sentAt" in row else None,
         message_id=row.get("messageId", ""),
     )
+
+
+def _to_past_notice(row: TableEntity) -> PastNotice:
+    due, _, stage = row["PartitionKey"].partition("_")
+    return PastNotice(_to_entry(row), date.fromisoformat(due), int(stage), row.get("messageHash", ""))
 
 
 def _utc(moment: datetime | None) -> datetime:

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-# NO_COLOR and the width of the terminal are rich's business; a pipe gets room instead of 80 columns.
-_PIPE_WIDTH = 160
+from due_notices.credentials import ExpiryWarning
+
+# NO_COLOR and the width of the terminal are rich's business; in a pipe no line is ever broken.
+_PIPE_WIDTH = 10_000
 
 
 def out() -> Console:
@@ -36,18 +38,20 @@ def print_json(value: Mapping[str, Any]) -> None:
     out().print(Text(json.dumps(value, indent=2)), soft_wrap=True)
 
 
-def table(title: str, *columns: str, right: frozenset[str] = frozenset()) -> Table:
-    """Return an empty table whose columns in `right` hold numbers."""
+def table(title: str, *columns: str, right: frozenset[str] = frozenset(), whole: frozenset[str] = frozenset()) -> Table:
+    """Return an empty table. Columns in `right` hold numbers; those in `whole` are never broken: ids, to be copied."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column in right else "left"
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
     return made
 
 
 class _Bars:
     """Shows the reading and the sending as they go."""
 
-    def __init__(self, progress: Progress, console: Console) -> None:
+    def __init__(self, progress: Progress, console: Console, users: int | None) -> None:
+        self._users = users
         self._progress = progress
         self._console = console
         self._reading: TaskID | None = None
@@ -55,7 +59,7 @@ class _Bars:
 
     def read(self, users: int) -> None:
         if self._reading is None:
-            self._reading = self._progress.add_task("reading users", total=None)
+            self._reading = self._progress.add_task("reading users", total=self._users)
         self._progress.advance(self._reading, users)
 
     def owed(self, notices: int) -> None:
@@ -74,10 +78,16 @@ class _Bars:
     def detail(self, text: str) -> None:
         """Keep quiet: the result shows it."""
 
+    def warn(self, warning: ExpiryWarning) -> None:
+        self._console.print(Text(warning.sentence, style="bold red" if warning.urgent else "yellow"))
+
 
 @contextmanager
-def progress() -> Iterator[_Bars]:
-    """Show progress on standard error while the context lasts; only sentences where that is no terminal."""
+def progress(users: int | None = None) -> Iterator[_Bars]:
+    """Show progress on standard error while the context lasts; only sentences where that is no terminal.
+
+    `users` is about how many there will be to read, where somebody knows.
+    """
     console = err()
     with Progress(
         SpinnerColumn(),
@@ -89,7 +99,7 @@ def progress() -> Iterator[_Bars]:
         transient=True,
         disable=not console.is_terminal,
     ) as bars:
-        yield _Bars(bars, console)
+        yield _Bars(bars, console, users)
 
 
 def signed(stage: int) -> str:

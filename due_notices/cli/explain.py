@@ -17,18 +17,24 @@ from due_notices.ports import LedgerEntry
 
 @click.command(short_help="Why one customer is, or is not, notified.")
 @click.argument("user")
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The business date, in place of today.")
+@click.option(
+    "--date",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="The business date, in place of today.",
+)
 @click.option("--reference", help="Only the obligations with this reference.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for programs.")
 def explain(*, user: str, day: datetime | None, reference: str | None, as_json: bool) -> int:
-    r"""Show one customer's obligations, stages and ledger entries, and the verdict in one sentence.
+    """Show one customer's obligations, stages and ledger entries, and the verdict in one sentence.
 
     USER is an object id or a user principal name. The same code as a run decides; nothing is written.
 
     \b
     Examples:
       python -m due_notices explain 8a6f3c1e-0000-4000-8000-000000000001
-      python -m due_notices explain ada@example.com --date 2026-12-24 --reference INV-1001
+      python -m due_notices explain ada@example.com --reference INV-1001
     """
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
@@ -69,18 +75,25 @@ def _print(screen: Any, number: int, view: ObligationView, found: Explanation) -
         if obligation.paused_until:
             named.append(f"paused until {obligation.paused_until}")
         screen.print(Text(f"obligation {number}: {', '.join(filter(None, named))}", style="bold"))
-        shown = console.table("", "", "stage", "date", "moved off", "ledger", "notice", right=frozenset({"stage"}))
+        moved = ("moved off",) if any(stage.date.moved for stage in view.stages) else ()
+        columns = ("", "stage", "date", *moved, "ledger", "notice")
+        whole = frozenset({"", "stage", "date", "notice"})
+        shown = console.table("", *columns, right=frozenset({"stage"}), whole=whole)
         for stage in view.stages:
-            moved = ", ".join(f"{day} ({why})" for day, why in stage.date.moved)
+            off = ", ".join(f"{day} ({why})" for day, why in stage.date.moved)
             shown.add_row(
                 "→" if stage.current else "",
                 console.signed(stage.date.stage),
                 f"{stage.date.day:%a %Y-%m-%d}",
-                moved,
+                *(off for _ in moved),
                 _ledger(found.entries.get(stage.notice_id)),
                 stage.notice_id,
             )
         screen.print(shown)
+        for stage in view.stages:
+            if entry := found.entries.get(stage.notice_id):
+                whose = f"message {entry.message_id}" if entry.state == "sent" else f"run {entry.claim.id}"
+                screen.print(Text(f"stage {console.signed(stage.date.stage)}: {entry.state}, {whose}", style="dim"))
     screen.print(Text(found.verdict_sentence(view), style="green"))
 
 
@@ -88,8 +101,8 @@ def _ledger(entry: LedgerEntry | None) -> str:
     if entry is None:
         return ""
     if entry.state == "sent":
-        return f"sent {entry.sent_at:%Y-%m-%d %H:%M}Z as message {entry.message_id}"
-    return f"claimed {entry.claim.at:%Y-%m-%d %H:%M}Z by run {entry.claim.id}"
+        return f"sent {entry.sent_at:%Y-%m-%d %H:%M}Z"
+    return f"claimed {entry.claim.at:%Y-%m-%d %H:%M}Z"
 
 
 def _to_dict(found: Explanation, obligations: list[ObligationView]) -> dict[str, Any]:

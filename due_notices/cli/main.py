@@ -12,27 +12,43 @@ from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.cli import console
+from due_notices.cli.audit import audit
+from due_notices.cli.doctor import doctor
 from due_notices.cli.explain import explain
 from due_notices.cli.preview import preview
+from due_notices.cli.rotate_secret import rotate_secret
 from due_notices.cli.run import run
+from due_notices.cli.status import status
 from due_notices.errors import DueNoticesError, SettingsError
 
 DONE, FAILED, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
 
 _EPILOG = """\b
 Examples:
+  python -m due_notices status                   did it run? must I act?
   python -m due_notices preview                  what a run would send today
-  python -m due_notices preview --date 2026-12-24 --skipped
-  python -m due_notices explain ada@example.com  why she is, or is not, notified
-  python -m due_notices run                      one run by hand
+  python -m due_notices explain ada@example.com  why she is notified or not
+  python -m due_notices audit --csv notices.csv  what was sent when
+  python -m due_notices doctor                   what is wrong with which link
 
 \b
-Settings come from the environment and from local.settings.json in this folder.
-Exit codes: 0 done, 1 the run failed, 2 the settings or the command line are wrong.
+Settings: from the environment, and from local.settings.json in this folder.
+Exit codes: 0 done, 1 failed, 2 wrong settings or words, 130 interrupted;
+`status` and `doctor` say more with theirs: see their --help.
 """
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _InOrder(click.Group):
+    """Lists its commands in the order in which one needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """Return the names as they were added."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option("--debug", is_flag=True, help="Show tracebacks, and the SDKs' log lines on standard error.")
 @click.option(
     "--settings",
@@ -49,24 +65,36 @@ def commands(context: click.Context, *, debug: bool, settings: Path | None) -> N
         bootstrap.adopt_local_settings(settings or Path("local.settings.json"))
 
 
-for command in (preview, run, explain):
+for command in (status, preview, run, explain, audit, doctor, rotate_secret):
     commands.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
+    """Run the command line and return its exit code. `--debug` counts wherever it stands."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    words = (["--debug"] if debug else []) + [word for word in given if word != "--debug"]
     try:
-        result = commands.main(given, prog_name="python -m due_notices", standalone_mode=False)
+        result = commands.main(words, prog_name="python -m due_notices", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         console.err().print("interrupted; what was sent is in the ledger, the next run goes on")
         return INTERRUPTED
-    except DueNoticesError as error:
-        if "--debug" in given:
+    except Exception as error:
+        if debug:
             raise
-        console.err().print(Text(str(error)))
+        console.err().print(Text(_told(error)), soft_wrap=True)
         return WRONG_SETTINGS if isinstance(error, SettingsError) else FAILED
     return result if isinstance(result, int) else DONE
+
+
+def _told(error: Exception) -> str:
+    """Return what to print for an error: its own sentence, or that it is one that nobody foresaw."""
+    if isinstance(error, DueNoticesError):
+        return str(error)
+    return (
+        f"an error that nobody foresaw ({type(error).__name__}); call the command again with --debug, and report "
+        "what it shows"
+    )

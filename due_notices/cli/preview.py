@@ -21,13 +21,19 @@ _SHOWN = 20
 
 
 @click.command(short_help="What a run would send; sends and writes nothing.")
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The business date, in place of today.")
+@click.option(
+    "--date",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="The business date, in place of today.",
+)
 @click.option("--skipped", is_flag=True, help="List every skipped obligation: user id, reference and reason.")
 @click.option("--with-contacts", is_flag=True, help="Show names and addresses too (personal data).")
 @click.option("--all", "show_all", is_flag=True, help=f"List every notice, not only the first {_SHOWN}.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for programs.")
 def preview(*, day: datetime | None, skipped: bool, with_contacts: bool, show_all: bool, as_json: bool) -> int:
-    r"""Read the customers, decide, ask the ledger, and show what a run would send.
+    """Read the customers, decide, ask the ledger, and show what a run would send.
 
     Sends and writes nothing. It ignores the send window, so that you can look at any hour.
 
@@ -101,7 +107,7 @@ def _print(
             screen.print(Text("--skipped lists them", style="dim"))
     if skipped and plan.skips:
         screen.print()
-        each = console.table("skipped obligations", "user", "reason", "reference")
+        each = console.table("skipped obligations", "user", "reason", "reference", whole=frozenset({"user", "reason"}))
         for skip in sorted(plan.skips, key=lambda skip: (skip.reason, skip.user_id)):
             each.add_row(skip.user_id, skip.reason, skip.reference)
         screen.print(each)
@@ -121,7 +127,16 @@ def _notices(owed: list[Owed], total: int, *, with_contacts: bool) -> Any:
     title = "notices" if len(owed) == total else f"the first {len(owed)} of {total:,} notices (--all shows them all)"
     contact = ("name", "e-mail", "phone") if with_contacts else ()
     shown = console.table(
-        title, "stage", "due", "user", "reference", "amount", *contact, "", right=frozenset({"stage"})
+        title,
+        "stage",
+        "due",
+        "user",
+        "reference",
+        "amount",
+        *contact,
+        "",
+        right=frozenset({"stage"}),
+        whole=frozenset({"stage", "due", "user"}),
     )
     for item in owed:
         notice, user = item.notice, item.notice.user

@@ -21,7 +21,9 @@ from due_notices.settings import SETTINGS, Setting
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-DOCUMENTS = sorted(path for path in ROOT.glob("**/*.md") if not {".venv", "node_modules"} & set(path.parts))
+DOCUMENTS = sorted(
+    path for path in ROOT.glob("**/*.md") if not {".venv", ".venv-bench", "node_modules"} & set(path.parts)
+)
 NOT_SETTINGS = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"}
 
 
@@ -79,8 +81,9 @@ def test_the_readmes_report_has_the_fields_of_a_report() -> None:
     assert list(fields) == list(RunReport("", date(2026, 12, 1)).to_dict())
 
 
-def test_the_calendar_picture_is_what_the_program_computes() -> None:
-    drawing = script("draw_calendar")
+@pytest.mark.parametrize("name", [path.stem for path in (ROOT / "scripts").glob("draw_*.py")])
+def test_a_drawn_picture_is_what_its_script_draws(name: str) -> None:
+    drawing = script(name)
 
     assert drawing.PICTURE.read_text("utf-8") == drawing.draw()
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from local.clock import now
-from local.entra import ClientSecret
+from local.registrations import ClientSecret
 from local.stack import LocalStack
 
 GRAPH = ["https://graph.microsoft.com/.default"]

@@ -1,0 +1,274 @@
+"""What is compared. Each contender is one function that does a whole run and tells what it did.
+
+`ours` is the program as it is deployed. `sample` is Microsoft's daemon sample grown up: every page, a ledger of
+its own would be the next step that it has not got. `msgraph` is what a good engineer writes with msgraph-sdk and
+the asynchronous queue client, concurrency included. Neither of the two remembers what was sent, so they do less.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+from bench.customers import ATTRIBUTE, STAGES, today
+
+SELECT = "id,accountEnabled,displayName,givenName,identities,mail,mobilePhone,otherMails,preferredLanguage," + ATTRIBUTE
+SENDS_AT_A_TIME = 64
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run did and how long its two halves took, in seconds."""
+
+    users: int
+    notices: int
+    read: float
+    send: float
+
+
+def ours(query: str) -> Done:
+    """Run Due Notices."""
+    os.environ["DIRECTORY_QUERY"] = query  # noqa: TID251 (the process is the benchmark's own)
+    from due_notices import bootstrap
+    from due_notices.run import send_due_notices
+
+    settings = bootstrap.load_settings()
+    policy = replace(settings.policy, limit=10_000_000)
+    report = send_due_notices(policy, bootstrap.build_services(settings))
+    if not report.ok or report.error:
+        raise RuntimeError(report.error)
+    return Done(report.users_read, report.sent, report.seconds["read"], report.seconds["send"])
+
+
+def sample() -> Done:
+    """Read with requests and MSAL as the daemon sample does, then send one message after another."""
+    import msal
+    import requests
+    from azure.identity import ManagedIdentityCredential
+    from azure.keyvault.secrets import SecretClient
+    from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+
+    environ = os.environ  # noqa: TID251
+    started = time.perf_counter()
+    vault = SecretClient(
+        environ["KEY_VAULT_URL"],
+        ManagedIdentityCredential(client_id=environ["AZURE_CLIENT_ID"]),
+        verify_challenge_resource=False,
+    )
+    app = msal.ConfidentialClientApplication(
+        environ["GRAPH_CLIENT_ID"],
+        client_credential=vault.get_secret(environ["KEY_VAULT_SECRET_NAME"]).value,
+        authority=f"{environ['AZURE_AUTHORITY_HOST']}/{environ['GRAPH_TENANT_ID']}",
+        instance_discovery=False,
+    )
+    token = app.acquire_token_for_client(scopes=[f"{environ['GRAPH_ENDPOINT']}/.default"])["access_token"]
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {token}"
+    url: str | None = f"{environ['GRAPH_ENDPOINT']}/v1.0/users?$select={SELECT}&$top=999&$filter=accountEnabled eq true"
+    users, owed = 0, []
+    while url:
+        answer = session.get(url, timeout=60)
+        answer.raise_for_status()
+        page = answer.json()
+        for user in page["value"]:
+            users += 1
+            stage = stage_of(user.get(ATTRIBUTE))
+            if stage is not None:
+                owed.append((user, stage))
+        url = page.get("@odata.nextLink")
+    read = time.perf_counter()
+    with QueueClient.from_connection_string(
+        environ["NOTICE_STORAGE"], environ["NOTICE_QUEUE"], message_encode_policy=TextBase64EncodePolicy()
+    ) as queue:
+        for user, stage in owed:
+            queue.send_message(message(user, stage), time_to_live=-1)
+    return Done(users, len(owed), read - started, time.perf_counter() - read)
+
+
+def msgraph() -> Done:
+    """Read with msgraph-sdk's page iterator, send with the asynchronous queue client, many at a time."""
+    return asyncio.run(_msgraph())
+
+
+async def _msgraph() -> Done:
+    from azure.core.credentials import AccessToken
+    from azure.storage.queue import TextBase64EncodePolicy
+    from azure.storage.queue.aio import QueueClient
+    from kiota_abstractions.base_request_configuration import RequestConfiguration
+    from kiota_authentication_azure.azure_identity_authentication_provider import (
+        AzureIdentityAuthenticationProvider,
+    )
+    from msgraph import GraphRequestAdapter, GraphServiceClient
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder
+    from msgraph_core import GraphClientFactory
+    from msgraph_core.tasks.page_iterator import PageIterator
+
+    environ = os.environ  # noqa: TID251
+    started = time.perf_counter()
+
+    class Static:
+        """A token that needs no login: the login is not what is compared."""
+
+        async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+            del scopes, options
+            return AccessToken("benchmark", int(time.time()) + 3600)
+
+        async def close(self) -> None:
+            return
+
+    host = environ["GRAPH_ENDPOINT"].removeprefix("https://")
+    provider = AzureIdentityAuthenticationProvider(Static(), allowed_hosts=[host, host.partition(":")[0]])  # type: ignore[arg-type]
+    adapter = GraphRequestAdapter(provider, client=GraphClientFactory.create_with_default_middleware())
+    adapter.base_url = f"{environ['GRAPH_ENDPOINT']}/v1.0"
+    client = GraphServiceClient(request_adapter=adapter)
+    parameters = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
+        select=SELECT.split(","), top=999, filter="accountEnabled eq true"
+    )
+    first = await client.users.get(request_configuration=RequestConfiguration(query_parameters=parameters))
+    counted, owed = 0, []
+
+    def each(user: Any) -> bool:
+        nonlocal counted
+        counted += 1
+        stage = stage_of((user.additional_data or {}).get(ATTRIBUTE))
+        if stage is not None:
+            owed.append((user, stage))
+        return True
+
+    await PageIterator(first, adapter).iterate(each)
+    read = time.perf_counter()
+    permits = asyncio.Semaphore(SENDS_AT_A_TIME)
+    async with QueueClient.from_connection_string(
+        environ["NOTICE_STORAGE"], environ["NOTICE_QUEUE"], message_encode_policy=TextBase64EncodePolicy()
+    ) as queue:
+
+        async def send(user: Any, stage: int) -> None:
+            async with permits:
+                fields = {"id": user.id, "displayName": user.display_name, "mail": user.mail}
+                await queue.send_message(message({**fields, ATTRIBUTE: "x"}, stage), time_to_live=-1)
+
+        await asyncio.gather(*(send(user, stage) for user, stage in owed))
+    return Done(counted, len(owed), read - started, time.perf_counter() - read)
+
+
+def stage_of(value: object) -> int | None:
+    """Return the stage that falls on today, as plain code would find it."""
+    if not value:
+        return None
+    # msgraph-sdk makes a date-time of what looks like a date.
+    left = (today() - date.fromisoformat(str(value)[:10])) // timedelta(days=1)
+    return left if left in STAGES else None
+
+
+def message(user: dict[str, Any], stage: int) -> str:
+    """Return about as large a message as ours is."""
+    return json.dumps(
+        {
+            "specversion": "1.0",
+            "id": f"{user['id']}-{stage}",
+            "type": "payment.due",
+            "source": "/benchmark",
+            "subject": user["id"],
+            "time": "2026-11-24T08:00:03Z",
+            "datacontenttype": "application/json",
+            "expirytime": "2026-11-28T00:00:00Z",
+            "data": {
+                "stage": stage,
+                "stageDate": "2026-11-24",
+                "dueDate": user[ATTRIBUTE],
+                "daysUntilDue": -stage,
+                "late": False,
+                "obligation": {},
+                "customer": {"id": user["id"], "displayName": user["displayName"], "email": user["mail"]},
+            },
+        }
+    )
+
+
+def put_ours() -> Done:
+    """Put messages alone, through the program's own adapter, as many at a time as a run does."""
+    from due_notices import bootstrap
+    from due_notices.adapters.clock import SystemClock
+    from due_notices.delivery import SENDS_AT_A_TIME as AT_A_TIME
+
+    async def put() -> float:
+        async with bootstrap.open_storage(bootstrap.load_settings(), SystemClock()) as storage:
+            permits = asyncio.Semaphore(AT_A_TIME)
+
+            async def one() -> None:
+                async with permits:
+                    await storage.queue.send(A_MESSAGE)
+
+            await one()
+            started = time.perf_counter()
+            await asyncio.gather(*(one() for _ in range(PUTS)))
+            return time.perf_counter() - started
+
+    return Done(0, PUTS, 0.0, asyncio.run(put()))
+
+
+def put_sample() -> Done:
+    """Put messages one after another."""
+    from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+
+    environ, count = os.environ, PUTS // 4  # noqa: TID251
+    with QueueClient.from_connection_string(
+        environ["NOTICE_STORAGE"], environ["NOTICE_QUEUE"], message_encode_policy=TextBase64EncodePolicy()
+    ) as queue:
+        queue.send_message(A_MESSAGE, time_to_live=-1)
+        started = time.perf_counter()
+        for _ in range(count):
+            queue.send_message(A_MESSAGE, time_to_live=-1)
+        return Done(0, count, 0.0, time.perf_counter() - started)
+
+
+def put_msgraph() -> Done:
+    """Put messages with the asynchronous client, many at a time."""
+    from azure.storage.queue import TextBase64EncodePolicy
+    from azure.storage.queue.aio import QueueClient
+
+    async def put() -> float:
+        environ = os.environ  # noqa: TID251
+        permits = asyncio.Semaphore(SENDS_AT_A_TIME)
+        async with QueueClient.from_connection_string(
+            environ["NOTICE_STORAGE"], environ["NOTICE_QUEUE"], message_encode_policy=TextBase64EncodePolicy()
+        ) as queue:
+
+            async def one() -> None:
+                async with permits:
+                    await queue.send_message(A_MESSAGE, time_to_live=-1)
+
+            await one()
+            started = time.perf_counter()
+            await asyncio.gather(*(one() for _ in range(PUTS)))
+            return time.perf_counter() - started
+
+    return Done(0, PUTS, 0.0, asyncio.run(put()))
+
+
+PUTS = 2_000
+A_MESSAGE = message({"id": "0" * 36, "displayName": "Customer Number 1", "mail": "c@example.com", ATTRIBUTE: "-"}, -7)
+
+CONTENDERS: dict[str, Callable[[], Done]] = {
+    "ours-scan": lambda: ours("scan"),
+    "ours-due-dates": lambda: ours("due-dates"),
+    "sample": sample,
+    "msgraph": msgraph,
+    "put-ours-scan": put_ours,
+    "put-sample": put_sample,
+    "put-msgraph": put_msgraph,
+}
+_STORAGE = ("azure.identity.aio", "azure.storage.queue.aio", "azure.data.tables.aio", "azure.keyvault.secrets")
+_OURS = ("due_notices.run", "due_notices.adapters.graph", "due_notices.adapters.msal", *_STORAGE)
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "ours-scan": (*_OURS, "due_notices.adapters.storage_queue", "due_notices.adapters.table_ledger"),
+    "ours-due-dates": (*_OURS, "due_notices.adapters.storage_queue", "due_notices.adapters.table_ledger"),
+    "sample": ("msal", "requests", "azure.identity", "azure.keyvault.secrets", "azure.storage.queue"),
+    "msgraph": ("msgraph", "msgraph.generated.users.users_request_builder", "azure.storage.queue.aio"),
+}

@@ -1,0 +1,81 @@
+"""Run one contender against servers of its own, each in a process of its own, and return what was measured."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.customers import ATTRIBUTE
+from local.stack import LocalStack
+
+ROOT = Path(__file__).resolve().parent.parent
+# Made up, and the same everywhere: the sink checks no signature.
+SINK_KEY = "YmVuY2htYXJr"
+
+
+@dataclass(frozen=True)
+class World:
+    """A scenario's servers: how many users, which share of them is owed, and how slow the answers are (seconds)."""
+
+    users: int
+    share: float
+    page_delay: float = 0.0
+    storage_delay: float = 0.0
+
+
+@contextlib.contextmanager
+def serving(world: World, stack: LocalStack) -> Iterator[dict[str, str]]:
+    """Run the servers; yield the settings for a contender on them. The login stays with the local stack."""
+    command = [sys.executable, "-m", "bench.servers", "--users", str(world.users), "--share", str(world.share)]
+    command += ["--page-delay", str(world.page_delay), "--storage-delay", str(world.storage_delay)]
+    command += ["--chain", str(stack.certificates.chain), "--key", str(stack.certificates.key)]
+    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None  # noqa: S101 (asked for above)
+        found = json.loads(server.stdout.readline())
+        stack.entra.accept(found["graph"])
+        account = f"DefaultEndpointsProtocol=http;AccountName=bench;AccountKey={SINK_KEY}"
+        storage = found["storage"]
+        yield {
+            **stack.environ,
+            "GRAPH_ENDPOINT": found["graph"],
+            "DUE_DATE_ATTRIBUTE": ATTRIBUTE,
+            "NOTICE_STORAGE": f"{account};QueueEndpoint={storage}/bench;TableEndpoint={storage}/bench",
+            "SEND_WINDOW": "00:00-24:00",
+            "NOTICE_LIMIT": "10000000",
+        }
+    finally:
+        server.communicate()
+
+
+def run(contender: str, settings: Mapping[str, str], python: str = sys.executable) -> dict[str, Any]:
+    """Run a contender once and return its figures."""
+    environ = {**os.environ, **settings, "PYTHONPATH": str(ROOT)}  # noqa: TID251 (hands it to a child)
+    done = subprocess.run(
+        [python, "-m", "bench.contender", contender],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{contender} failed; its output is above")
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def counts(settings: Mapping[str, str]) -> dict[str, int]:
+    """Return how many requests the sink has had."""
+    storage = settings["NOTICE_STORAGE"].partition("QueueEndpoint=")[2].partition("/bench")[0]
+    with urllib.request.urlopen(f"{storage}/counts") as answer:  # noqa: S310 (loopback)
+        found: dict[str, int] = json.load(answer)
+    return found

@@ -1,0 +1,125 @@
+"""The two requests of which there are many, Put Message and the table transaction, over aiohttp.
+
+The Storage SDKs spend several times the work of the request itself on each of them (docs/performance.md has the
+figures), so these two are written out here, as the services' references have them. All else goes through the
+SDKs, which stand on aiohttp too, and so does the login: a credential's bearer token, or a shared access signature.
+Errors are told in azure-core's classes, so that the adapters know one kind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from azure.core.credentials import AccessToken, AzureNamedKeyCredential, AzureSasCredential
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import (
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseTimeoutError,
+)
+from azure.data.tables import AccountSasPermissions, ResourceTypes, generate_account_sas
+from azure.data.tables.aio import TableClient
+from azure.storage.queue import QueueSasPermissions, generate_queue_sas
+from azure.storage.queue.aio import QueueClient
+from yarl import URL
+
+from due_notices.adapters.storage_errors import failure
+
+API_VERSION = "2021-12-02"  # has all that is used here, and is known to every cloud and to Azurite
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+_MARGIN = 300  # seconds before its end in which a token is not used any more
+
+
+class StoragePipeline:
+    """Posts to one service of a storage account, with a bearer token or a signature in the URL."""
+
+    def __init__(self, credential: AsyncTokenCredential | None, signature: str, options: Mapping[str, Any]) -> None:
+        """Take either a credential or a signature (a query string), and the options that the SDKs' clients get."""
+        self._credential = credential
+        self._signature = signature
+        self._options = options
+        self._token = AccessToken("", 0)
+        self._login = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        """Open the connections."""
+        self._session = await aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=self._options["connection_timeout"],
+                sock_read=self._options["read_timeout"],
+            ),
+            trust_env=self._options["use_env_settings"],
+            auto_decompress=False,
+        ).__aenter__()
+        return self
+
+    async def __aexit__(self, *reason: object) -> None:
+        """Close them."""
+        await self._session.close()
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, success: int) -> bytes:
+        """Return the answer of a request that succeeded with that status; raises AzureError, as the SDKs do.
+
+        Any other status is a failure: a redirect or a proxy's own page is no sign that the service did anything.
+        """
+        if self._signature:
+            url = f"{url}{'&' if '?' in url else '?'}{self._signature}"
+        given = {"x-ms-version": API_VERSION, **headers, **await self._authorization()}
+        try:
+            async with self._session.post(
+                URL(url, encoded=True), data=body, headers=given, allow_redirects=False
+            ) as answer:
+                content = await answer.read()
+        except aiohttp.ConnectionTimeoutError as error:
+            raise ServiceRequestTimeoutError(str(error)) from error
+        except TimeoutError as error:
+            raise ServiceResponseTimeoutError(str(error)) from error
+        except aiohttp.ClientError as error:
+            raise ServiceRequestError(str(error)) from error
+        if answer.status != success:
+            raise failure(answer.status, answer.headers.get("x-ms-error-code"))
+        return content
+
+    async def _authorization(self) -> dict[str, str]:
+        if self._credential is None:
+            return {}
+        async with self._login:
+            if self._token.expires_on - time.time() < _MARGIN:
+                self._token = await self._credential.get_token(STORAGE_SCOPE)
+        return {"Authorization": f"Bearer {self._token.token}"}
+
+
+def queue_signature(queue: QueueClient, expiry: datetime) -> str:
+    """Return what entitles to put messages, for a client made from a connection string."""
+    given = urlsplit(queue.url).query
+    if given:
+        return given
+    return generate_queue_sas(
+        queue.account_name or "",
+        queue.queue_name,
+        queue.credential.account_key,
+        permission=QueueSasPermissions(add=True),
+        expiry=expiry,
+    )
+
+
+def table_signature(table: TableClient, expiry: datetime) -> str:
+    """Return what entitles to write to the table, for a client made from a connection string."""
+    if isinstance(table.credential, AzureSasCredential):
+        return table.credential.signature
+    if not isinstance(table.credential, AzureNamedKeyCredential):
+        raise TypeError("only a connection string gives a signature")
+    # Of the account and not of the table alone: a transaction is sent to the account, and Azurite takes no other.
+    return generate_account_sas(
+        table.credential,
+        resource_types=ResourceTypes(object=True),
+        permission=AccountSasPermissions(read=True, write=True, add=True, update=True, delete=True),
+        expiry=expiry,
+    )

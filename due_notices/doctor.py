@@ -1,0 +1,227 @@
+"""Looks at each link of the chain, one by one, as a run would use it, and says what is wrong with which.
+
+Pure but for the probes, which `due_notices.bootstrap` makes of the adapters.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from cronsim import CronSim
+
+from due_notices.credentials import AppCredential, CredentialKind
+from due_notices.errors import DueNoticesError
+from due_notices.policy import Policy
+from due_notices.refusals import GRAPH, refusal_of
+
+NEEDED = "User.Read.All"
+_MORE_THAN_NEEDED = frozenset({"User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
+SKEW_NOTICED = timedelta(seconds=60)
+SKEW_REFUSED = timedelta(minutes=5)  # what Entra and most verifiers of tokens bear
+_TICKS = 24 * 400  # so many are looked at for one inside the send window
+
+
+class Level(StrEnum):
+    """How a link is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    NOT_TRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found at one link: a sentence that, unless all is well, ends with the remedy."""
+
+    link: str
+    level: Level
+    text: str
+
+
+Look = Callable[[], tuple[Level, str]]
+"""Looks at a link; a DueNoticesError is a failed one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link, and those on which it hangs."""
+
+    name: str
+    look: Look
+    hangs_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What the links are about."""
+
+    policy: Policy
+    schedule: str
+    credential: CredentialKind
+    client_id: str
+    storage_by_identity: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """How to touch the outside world; each raises DueNoticesError.
+
+    `identity` and `graph_token` return tokens; `attribute` whether the directory knows it; `users` how many there
+    are, None where it cannot be told; `queue` whether messages may be counted; `service_time` what a service's
+    clock shows.
+    """
+
+    now: Callable[[], datetime]
+    identity: Callable[[], str]
+    credential: Callable[[], AppCredential]
+    graph_token: Callable[[], str]
+    attribute: Callable[[], bool]
+    users: Callable[[], int | None]
+    queue: Callable[[], bool]
+    table: Callable[[], None]
+    service_time: Callable[[], datetime]
+
+
+def examine(links: Sequence[Link]) -> Iterator[Finding]:
+    """Yield a finding for each link in order; what hangs on a failed link is not tried."""
+    broken: dict[str, str] = {}
+    for link in links:
+        cause = next((broken[name] for name in link.hangs_on if name in broken), None)
+        if cause is not None:
+            broken[link.name] = cause
+            yield Finding(link.name, Level.NOT_TRIED, f"hangs on: {cause}")
+            continue
+        try:
+            level, text = link.look()
+        except DueNoticesError as error:
+            level, text = Level.FAILED, str(error)
+        if level is Level.FAILED:
+            broken[link.name] = link.name
+        yield Finding(link.name, level, text)
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """Return 0 if all is well, 1 if there are warnings, 2 if a link is broken."""
+    levels = {finding.level for finding in findings}
+    return 2 if Level.FAILED in levels else int(Level.WARNING in levels)
+
+
+def links(chain: Chain, probes: Probes) -> list[Link]:
+    """Return the links, each after those on which it hangs."""
+    login = ["managed identity"]
+    found = [Link("managed identity", lambda: _identity(probes))]
+    if chain.credential is not CredentialKind.FEDERATED:
+        found.append(Link("vault", lambda: _vault(probes), ("managed identity",)))
+        login.append("vault")
+    storage = ("managed identity",) if chain.storage_by_identity else ()
+    return [
+        *found,
+        Link("entra", lambda: roles(probes.graph_token(), chain.client_id), tuple(login)),
+        Link("graph", lambda: _graph(chain, probes), ("entra",)),
+        Link("queue", lambda: _queue(probes), storage),
+        Link("table", lambda: _table(probes), storage),
+        Link("clock", lambda: skew(probes.now() - probes.service_time())),
+        Link("schedule", lambda: schedule(chain.schedule, chain.policy, probes.now())),
+    ]
+
+
+def _identity(probes: Probes) -> tuple[Level, str]:
+    claims = claims_of(probes.identity())
+    return Level.OK, f"a token for {claims.get('aud')}, as object {claims.get('oid')}"
+
+
+def _vault(probes: Probes) -> tuple[Level, str]:
+    life = probes.credential().life
+    if life is None:
+        return Level.OK, "read"
+    now = probes.now()
+    warning = life.warning(now)
+    if warning is not None:
+        return Level.WARNING, warning.sentence
+    return Level.OK, f"read {life.what}, which is good for {life.days_left(now)} more days"
+
+
+def roles(token: str, client_id: str) -> tuple[Level, str]:
+    """Judge the application permissions in a Graph token. The signature is Graph's business, not ours."""
+    given = {role for role in claims_of(token).get("roles", ()) if isinstance(role, str)}
+    shown = ", ".join(sorted(given - {NEEDED}))
+    if NEEDED in given:
+        if not shown:
+            return Level.OK, f"a token with {NEEDED} and nothing more"
+        return Level.WARNING, f"the app may do more than it needs ({shown}): take these permissions away in Entra"
+    if given & _MORE_THAN_NEEDED:
+        return Level.WARNING, f"the app reads users by a right that is too large ({shown}): give it {NEEDED} instead"
+    refusal = refusal_of(GRAPH, "403 Authorization_RequestDenied")
+    return Level.FAILED, refusal.sentence("the token holds no right to read users", GRAPH_CLIENT_ID=client_id)
+
+
+def _graph(chain: Chain, probes: Probes) -> tuple[Level, str]:
+    attribute = "/".join(chain.policy.rules.attribute)
+    if not probes.attribute():
+        return Level.FAILED, (
+            f"the directory has no property {attribute}: correct DUE_DATE_ATTRIBUTE, or declare it on the app "
+            "registration with `python infra/scripts/post_provision.py`"
+        )
+    users = probes.users()
+    if users == 0:
+        return Level.WARNING, "USER_FILTER leaves no user at all: correct it, or find out where the users went"
+    counted = "users can be read; this tenant does not count them" if users is None else f"{users:,} users"
+    return Level.OK, f"{counted}; the directory knows {attribute}"
+
+
+def _queue(probes: Probes) -> tuple[Level, str]:
+    if probes.queue():
+        return Level.OK, "messages may be put and counted"
+    return Level.WARNING, (
+        "messages may be put, but not counted, so that reports cannot tell how many wait: assign Storage Queue Data "
+        "Reader on the queue and its poison queue"
+    )
+
+
+def _table(probes: Probes) -> tuple[Level, str]:
+    probes.table()
+    return Level.OK, "rows may be written"
+
+
+def skew(ahead: timedelta) -> tuple[Level, str]:
+    """Judge how far this machine's clock is ahead of a service's (negative: behind)."""
+    seconds = round(ahead.total_seconds())
+    if abs(ahead) < SKEW_NOTICED:
+        return Level.OK, f"within {max(abs(seconds), 1)} s of Entra's"
+    where = "ahead of" if seconds > 0 else "behind"
+    text = f"this machine's clock is {abs(seconds):,} s {where} Entra's: set it, or turn on its time service"
+    return (Level.FAILED if abs(ahead) >= SKEW_REFUSED else Level.WARNING), text
+
+
+def schedule(ncrontab: str, policy: Policy, now: datetime) -> tuple[Level, str]:
+    """Tell when the next run may send, and warn where a failed run cannot be repaired on its day."""
+    time_zone = policy.rules.time_zone
+    ticks = itertools.islice(CronSim(ncrontab, now), _TICKS)
+    useful = [tick.astimezone(time_zone) for tick in ticks if policy.why_closed(tick) is None]
+    if not useful:
+        return Level.FAILED, f"no tick of {ncrontab!r} falls into the send window: set NOTICE_SCHEDULE to 0 0 * * * *"
+    text = f"the next tick that may send is {useful[0]:%a %Y-%m-%d %H:%M} ({time_zone})"
+    # The first day may be half over; the next one is whole.
+    next_day = next((tick.date() for tick in useful if tick.date() != useful[0].date()), None)
+    that_day = [tick for tick in useful if tick.date() == next_day]
+    if len(that_day) == 1:
+        return Level.WARNING, f"{text}, the only one on its day, so that a failed run waits a day: let it tick hourly"
+    return Level.OK, text
+
+
+def claims_of(token: str) -> Mapping[str, Any]:
+    """Return what a token says, to be shown; nothing is verified. Empty for what is no token."""
+    try:
+        payload = token.split(".")[1]
+        found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

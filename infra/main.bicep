@@ -1,0 +1,444 @@
+metadata name = 'Due Notices'
+metadata description = 'Everything the function needs, in one resource group, secure by default. docs/deploy.md says how to deploy it.'
+
+targetScope = 'resourceGroup'
+
+// ============== //
+// Parameters     //
+// ============== //
+
+// ---- Names and places ----
+
+@description('Optional. Short name of this workload: part of every name. Lower-case letters and digits.')
+@minLength(3)
+@maxLength(10)
+param workloadName string = 'duenotices'
+
+@description('Optional. Name of the environment, such as prod or test.')
+@minLength(2)
+@maxLength(32)
+param environmentName string = 'prod'
+
+@description('Optional. Region. It must offer Flex Consumption.')
+param location string = resourceGroup().location
+
+@description('Optional. Tags of every resource.')
+param tags object = {}
+
+@description('Optional. Makes other names in the same resource group: after a removal, the vault\'s name stays taken for 90 days.')
+@maxLength(8)
+param nameSalt string = ''
+
+// ---- People ----
+
+@description('Required. Addresses that get the alarms.')
+@minLength(1)
+param alertEmailAddresses string[]
+
+@description('Optional. Object id of whoever stores and rotates the client secret. Empty: whoever deploys. Give it when a pipeline deploys, which needs no access to the secret.')
+param vaultOfficerObjectId string = ''
+
+@description('Optional. Kind of that principal.')
+@allowed([
+  'User'
+  'Group'
+  'ServicePrincipal'
+])
+param vaultOfficerPrincipalType string = 'User'
+
+// ---- App registration ----
+
+@description('Optional. Client id of an app registration made by somebody else. Empty makes one in this deployment, which takes rights in Entra.')
+param existingGraphClientId string = ''
+
+@description('Optional. Object ids of the owners of the app registration; by default whoever deploys.')
+param graphAppOwnerObjectIds string[] = [
+  deployer().objectId
+]
+
+@description('Optional. True to give the administrator\'s consent to User.Read.All in this deployment.')
+param grantConsent bool = true
+
+@description('Optional. How the function proves that it is the app registration: a client secret or a certificate in the vault, or the managed identity itself.')
+@allowed([
+  'secret'
+  'certificate'
+  'federated'
+])
+param graphCredential string = 'secret'
+
+@description('Optional. Name of the secret (or certificate) in the vault.')
+@minLength(1)
+@maxLength(127)
+param keyVaultSecretName string = 'graph-client-secret'
+
+@description('Optional. Endpoint of Microsoft Graph.')
+param graphEndpoint string = 'https://graph.microsoft.com'
+
+@description('Optional. False to keep the sign-in library from asking the public cloud about an authority that it does not know.')
+param instanceDiscovery bool = true
+
+// ---- Notices ----
+
+@description('Optional. User property that holds the due dates. Empty names the extension `dueDate` of the app registration, which infra/scripts/post_provision.py makes.')
+param dueDateAttribute string = ''
+
+@description('Optional. Days before the due date on which a notice is owed, with commas; 0 is the day itself.')
+param daysBeforeDue string = '7,3,1,0'
+
+@description('Optional. Days after the due date on which a notice is owed, with commas.')
+param daysAfterDue string = ''
+
+@description('Optional. How many days late a notice may still be sent.')
+@minValue(0)
+@maxValue(30)
+param catchUpDays int = 3
+
+@description('Optional. IANA name of the time zone in which days begin and end.')
+param businessTimeZone string = 'UTC'
+
+@description('Optional. Local hours in which notices may be sent.')
+param sendWindow string = '08:00-18:00'
+
+@description('Optional. Country, or country and subdivision, whose weekends and holidays are respected, such as DE or US-NY. Empty: every day is a business day.')
+param businessCalendar string = ''
+
+@description('Optional. NCRONTAB expression of the tick, six fields, UTC. Hourly: the program itself decides whether it is time.')
+param noticeSchedule string = '0 0 * * * *'
+
+@description('Optional. Name of the queue of notices.')
+@minLength(3)
+@maxLength(56)
+param noticeQueue string = 'due-notices'
+
+@description('Optional. Name of the ledger\'s table.')
+@minLength(3)
+@maxLength(63)
+param ledgerTable string = 'duenotices'
+
+@description('Optional. Days after its due date for which the ledger remembers a notice.')
+@minValue(90)
+@maxValue(3650)
+param ledgerRetentionDays int = 400
+
+@description('Optional. More notices than this in one run, and none is sent.')
+@minValue(1)
+@maxValue(10000000)
+param noticeLimit int = 10000
+
+@description('Optional. Minutes after which the claim of a dead run may be taken over.')
+@minValue(5)
+@maxValue(1440)
+param claimLapseMinutes int = 10
+
+@description('Optional. Addresses and @domains, with commas, that alone may get notices: for test environments.')
+param recipientAllowList string = ''
+
+@description('Optional. OData filter on the listing of users.')
+param userFilter string = 'accountEnabled eq true'
+
+@description('Optional. scan reads all users; due-dates asks only for the due dates in the window (plain dates only).')
+@allowed([
+  'scan'
+  'due-dates'
+])
+param directoryQuery string = 'scan'
+
+// ---- Alarms and logs ----
+
+@description('Optional. Days before the secret\'s end at which to warn.')
+@minValue(1)
+@maxValue(365)
+param secretWarningDays int = 30
+
+@description('Optional. Notices that may lie on the queue for six hours before it counts as a backlog.')
+@minValue(0)
+param backlogLimit int = 1000
+
+@description('Optional. Days for which logs are kept.')
+@minValue(30)
+@maxValue(730)
+param logRetentionInDays int = 90
+
+@description('Optional. Gigabytes of logs a day after which ingestion stops until the next day. Alarms are blind then: keep it far above normal use.')
+@minValue(1)
+param logDailyQuotaGb int = 1
+
+// ---- Platform ----
+
+@description('Optional. Version of Python; the same minor version must publish the app.')
+@allowed([
+  '3.12'
+  '3.13'
+])
+param pythonVersion string = '3.13'
+
+@description('Optional. Memory of an instance in megabytes.')
+@allowed([
+  512
+  2048
+  4096
+])
+param instanceMemoryMB int = 2048
+
+@description('Optional. Upper bound of instances. The timer runs on one.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+
+@description('Optional. Redundancy of the storage account. Standard_LRS where the region has no zones.')
+@allowed([
+  'Standard_LRS'
+  'Standard_ZRS'
+  'Standard_GRS'
+  'Standard_GZRS'
+])
+param storageSkuName string = 'Standard_ZRS'
+
+// ---- Network ----
+
+@description('Optional. True to put storage and vault behind private endpoints in a virtual network of their own, with the function in it.')
+param privateNetwork bool = false
+
+@description('Optional. Address range of that network, /24 or larger.')
+param virtualNetworkAddressPrefix string = '10.80.0.0/24'
+
+@description('Optional. Public addresses or ranges that still reach storage and vault when the network is private: of the people who rotate the secret, and of the consumer where it lives elsewhere. Write a single address plainly, without /32.')
+param allowedIpRanges string[] = []
+
+// ============== //
+// Variables      //
+// ============== //
+
+var suffix = take(uniqueString(resourceGroup().id, workloadName, environmentName, nameSalt), 11)
+
+var names = {
+  component: 'appi-${workloadName}-${environmentName}'
+  functionApp: 'func-${workloadName}-${suffix}'
+  identity: 'id-${workloadName}-${environmentName}'
+  network: 'vnet-${workloadName}-${environmentName}'
+  plan: 'plan-${workloadName}-${environmentName}'
+  storageAccount: 'st${workloadName}${suffix}'
+  vault: 'kv-${take(workloadName, 8)}-${suffix}'
+  workspace: 'log-${workloadName}-${environmentName}'
+}
+
+var displayName = 'Due Notices (${environmentName})'
+var packageContainerName = 'app-package'
+var azdServiceName = 'due-notices'
+var makesGraphApp = empty(existingGraphClientId)
+var graphClientId = makesGraphApp ? graphApp!.outputs.clientId : existingGraphClientId
+var dueDateProperty = empty(dueDateAttribute)
+  ? 'extension_${replace(graphClientId, '-', '')}_dueDate'
+  : dueDateAttribute
+
+// ============== //
+// Modules        //
+// ============== //
+
+module identity 'modules/identity.bicep' = {
+  params: {
+    name: names.identity
+    location: location
+    tags: tags
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  params: {
+    workspaceName: names.workspace
+    componentName: names.component
+    location: location
+    tags: tags
+    retentionInDays: logRetentionInDays
+    dailyQuotaGb: logDailyQuotaGb
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  params: {
+    name: names.storageAccount
+    location: location
+    tags: tags
+    skuName: storageSkuName
+    queueName: noticeQueue
+    tableName: ledgerTable
+    packageContainerName: packageContainerName
+    privateNetwork: privateNetwork
+    allowedIpRanges: allowedIpRanges
+  }
+}
+
+module vault 'modules/vault.bicep' = {
+  params: {
+    name: names.vault
+    location: location
+    tags: tags
+    workspaceResourceId: monitoring.outputs.workspaceResourceId
+    privateNetwork: privateNetwork
+    allowedIpRanges: allowedIpRanges
+  }
+}
+
+module network 'modules/network.bicep' = if (privateNetwork) {
+  params: {
+    name: names.network
+    location: location
+    tags: tags
+    addressPrefix: virtualNetworkAddressPrefix
+    storageAccountResourceId: storage.outputs.resourceId
+    vaultResourceId: vault.outputs.resourceId
+  }
+}
+
+module graphApp 'modules/graph-app.bicep' = if (makesGraphApp) {
+  params: {
+    uniqueName: '${workloadName}-${environmentName}-${suffix}'
+    displayName: displayName
+    ownerObjectIds: graphAppOwnerObjectIds
+    grantConsent: grantConsent
+    trustManagedIdentity: graphCredential == 'federated'
+    managedIdentityPrincipalId: identity.outputs.principalId
+  }
+}
+
+module access 'modules/access.bicep' = {
+  params: {
+    storageAccountName: storage.outputs.name
+    queueName: noticeQueue
+    tableName: ledgerTable
+    vaultName: vault.outputs.name
+    componentName: monitoring.outputs.componentName
+    functionPrincipalId: identity.outputs.principalId
+    vaultOfficerObjectId: empty(vaultOfficerObjectId) ? deployer().objectId : vaultOfficerObjectId
+    vaultOfficerPrincipalType: vaultOfficerPrincipalType
+  }
+}
+
+module functionApp 'modules/function-app.bicep' = {
+  params: {
+    name: names.functionApp
+    planName: names.plan
+    location: location
+    tags: tags
+    azdServiceName: azdServiceName
+    pythonVersion: pythonVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    identityResourceId: identity.outputs.resourceId
+    identityClientId: identity.outputs.clientId
+    storageAccountName: storage.outputs.name
+    packageContainerUrl: storage.outputs.packageContainerUrl
+    componentConnectionString: monitoring.outputs.componentConnectionString
+    subnetResourceId: privateNetwork ? network!.outputs.functionSubnetResourceId : ''
+    settings: {
+      AZURE_AUTHORITY_HOST: environment().authentication.loginEndpoint
+      BUSINESS_CALENDAR: businessCalendar
+      BUSINESS_TIME_ZONE: businessTimeZone
+      CATCH_UP_DAYS: string(catchUpDays)
+      CLAIM_LAPSE_MINUTES: string(claimLapseMinutes)
+      DAYS_AFTER_DUE: daysAfterDue
+      DAYS_BEFORE_DUE: daysBeforeDue
+      DIRECTORY_QUERY: directoryQuery
+      DUE_DATE_ATTRIBUTE: dueDateProperty
+      GRAPH_CLIENT_ID: graphClientId
+      GRAPH_CREDENTIAL: graphCredential
+      GRAPH_ENDPOINT: graphEndpoint
+      GRAPH_TENANT_ID: tenant().tenantId
+      INSTANCE_DISCOVERY: instanceDiscovery ? 'true' : 'false'
+      KEY_VAULT_SECRET_NAME: keyVaultSecretName
+      KEY_VAULT_URL: vault.outputs.uri
+      LEDGER_RETENTION_DAYS: string(ledgerRetentionDays)
+      LEDGER_TABLE: ledgerTable
+      NOTICE_LIMIT: string(noticeLimit)
+      NOTICE_QUEUE: noticeQueue
+      NOTICE_SCHEDULE: noticeSchedule
+      NOTICE_STORAGE__clientId: identity.outputs.clientId
+      NOTICE_STORAGE__queueServiceUri: storage.outputs.queueEndpoint
+      NOTICE_STORAGE__tableServiceUri: storage.outputs.tableEndpoint
+      RECIPIENT_ALLOW_LIST: recipientAllowList
+      SEND_WINDOW: sendWindow
+      USER_FILTER: userFilter
+    }
+  }
+  // The roles come first: an app that starts without them fails until they arrive.
+  dependsOn: [
+    access
+  ]
+}
+
+module alerts 'modules/alerts.bicep' = {
+  params: {
+    namePrefix: '${workloadName}-${environmentName}'
+    location: location
+    tags: tags
+    displayName: displayName
+    workspaceResourceId: monitoring.outputs.workspaceResourceId
+    vaultName: vault.outputs.name
+    emailAddresses: alertEmailAddresses
+    secretWarningDays: secretWarningDays
+    backlogLimit: backlogLimit
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  params: {
+    displayName: displayName
+    location: location
+    tags: tags
+    componentResourceId: monitoring.outputs.componentResourceId
+    workspaceResourceId: monitoring.outputs.workspaceResourceId
+  }
+}
+
+// ============== //
+// Outputs        //
+// ============== //
+
+// Those in capitals bear the names of the program's settings: azd makes environment variables of them, and the
+// operator's commands read these. None is a secret.
+
+@description('Name of the function app: what `func azure functionapp publish` wants.')
+output FUNCTION_APP_NAME string = functionApp.outputs.name
+
+@description('Tenant of the app registration.')
+output GRAPH_TENANT_ID string = tenant().tenantId
+
+@description('Client id of the app registration.')
+output GRAPH_CLIENT_ID string = graphClientId
+
+@description('How the function proves that it is the app registration.')
+output GRAPH_CREDENTIAL string = graphCredential
+
+@description('Endpoint of Microsoft Graph.')
+output GRAPH_ENDPOINT string = graphEndpoint
+
+@description('Address of the vault.')
+output KEY_VAULT_URL string = vault.outputs.uri
+
+@description('Name of the secret in the vault; its value is never part of a deployment.')
+output KEY_VAULT_SECRET_NAME string = keyVaultSecretName
+
+@description('User property that holds the due dates.')
+output DUE_DATE_ATTRIBUTE string = dueDateProperty
+
+@description('Name of the storage account that holds queue and ledger.')
+output storageAccountName string = storage.outputs.name
+
+@description('Endpoint of the queue service, for the consumer.')
+output NOTICE_STORAGE__queueServiceUri string = storage.outputs.queueEndpoint
+
+@description('Endpoint of the table service, for the operator\'s commands.')
+output NOTICE_STORAGE__tableServiceUri string = storage.outputs.tableEndpoint
+
+@description('Name of the queue of notices, for the consumer.')
+output NOTICE_QUEUE string = noticeQueue
+
+@description('Name of the ledger\'s table.')
+output LEDGER_TABLE string = ledgerTable
+
+@description('Object id of the managed identity: the subject of a federated credential on an app registration made elsewhere.')
+output managedIdentityPrincipalId string = identity.outputs.principalId
+
+@description('Resource id of the action group, for further alarms of one\'s own.')
+output actionGroupResourceId string = alerts.outputs.actionGroupResourceId

@@ -1,0 +1,209 @@
+metadata name = 'Access'
+metadata description = 'Every role assignment of this deployment, each on the smallest scope that works: one queue, one table, the vault that holds one secret.'
+
+// ============== //
+// Parameters     //
+// ============== //
+
+@description('Required. Name of the storage account.')
+param storageAccountName string
+
+@description('Required. Name of the queue of notices.')
+param queueName string
+
+@description('Required. Name of the ledger\'s table.')
+param tableName string
+
+@description('Required. Name of the vault.')
+param vaultName string
+
+@description('Required. Name of the Application Insights component.')
+param componentName string
+
+@description('Required. Object id of the managed identity of the function.')
+param functionPrincipalId string
+
+@description('Required. Object id of whoever stores and rotates the client secret.')
+param vaultOfficerObjectId string
+
+@description('Required. Kind of that principal.')
+@allowed([
+  'User'
+  'Group'
+  'ServicePrincipal'
+])
+param vaultOfficerPrincipalType string
+
+// ============== //
+// Variables      //
+// ============== //
+
+var builtInRoles = {
+  keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
+  keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
+  monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
+  storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageQueueDataMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
+  storageQueueDataReader: '19e7f393-937e-4f77-808e-94535e297925'
+  storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
+}
+
+// ============== //
+// Resources      //
+// ============== //
+
+resource storageAccount 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
+  name: storageAccountName
+
+  resource queueService 'queueServices' existing = {
+    name: 'default'
+
+    resource noticeQueue 'queues' existing = {
+      name: queueName
+    }
+
+    resource poisonQueue 'queues' existing = {
+      name: '${queueName}-poison'
+    }
+  }
+
+  resource tableService 'tableServices' existing = {
+    name: 'default'
+
+    resource ledgerTable 'tables' existing = {
+      name: tableName
+    }
+  }
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+  name: vaultName
+}
+
+resource component 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: componentName
+}
+
+// ---- The function ----
+
+resource storageAccount_hostRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(storageAccount.id, functionPrincipalId, builtInRoles.storageBlobDataOwner)
+  scope: storageAccount
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.storageBlobDataOwner
+    )
+    principalId: functionPrincipalId
+    principalType: 'ServicePrincipal'
+    description: 'The Functions host keeps the timer lock and its state in blobs, and reads the deployment package.'
+  }
+}
+
+resource noticeQueue_senderRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(
+    storageAccount::queueService::noticeQueue.id,
+    functionPrincipalId,
+    builtInRoles.storageQueueDataMessageSender
+  )
+  scope: storageAccount::queueService::noticeQueue
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.storageQueueDataMessageSender
+    )
+    principalId: functionPrincipalId
+    principalType: 'ServicePrincipal'
+    description: 'The function puts notices on this queue. It can neither receive nor delete them.'
+  }
+}
+
+resource noticeQueue_readerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(storageAccount::queueService::noticeQueue.id, functionPrincipalId, builtInRoles.storageQueueDataReader)
+  scope: storageAccount::queueService::noticeQueue
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.storageQueueDataReader
+    )
+    principalId: functionPrincipalId
+    principalType: 'ServicePrincipal'
+    description: 'The report says how many notices wait.'
+  }
+}
+
+resource poisonQueue_readerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(storageAccount::queueService::poisonQueue.id, functionPrincipalId, builtInRoles.storageQueueDataReader)
+  scope: storageAccount::queueService::poisonQueue
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.storageQueueDataReader
+    )
+    principalId: functionPrincipalId
+    principalType: 'ServicePrincipal'
+    description: 'The report says how many notices a consumer gave up on.'
+  }
+}
+
+resource ledgerTable_contributorRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(
+    storageAccount::tableService::ledgerTable.id,
+    functionPrincipalId,
+    builtInRoles.storageTableDataContributor
+  )
+  scope: storageAccount::tableService::ledgerTable
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.storageTableDataContributor
+    )
+    principalId: functionPrincipalId
+    principalType: 'ServicePrincipal'
+    description: 'The function keeps the ledger in this table.'
+  }
+}
+
+resource vault_secretsUserRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault.id, functionPrincipalId, builtInRoles.keyVaultSecretsUser)
+  scope: vault
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.keyVaultSecretsUser
+    )
+    principalId: functionPrincipalId
+    principalType: 'ServicePrincipal'
+    description: 'The function reads the client secret, the only one in this vault.'
+  }
+}
+
+resource component_publisherRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(component.id, functionPrincipalId, builtInRoles.monitoringMetricsPublisher)
+  scope: component
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.monitoringMetricsPublisher
+    )
+    principalId: functionPrincipalId
+    principalType: 'ServicePrincipal'
+    description: 'The function writes its logs with an Entra token.'
+  }
+}
+
+// ---- The operator ----
+
+resource vault_secretsOfficerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault.id, vaultOfficerObjectId, builtInRoles.keyVaultSecretsOfficer)
+  scope: vault
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.keyVaultSecretsOfficer
+    )
+    principalId: vaultOfficerObjectId
+    principalType: vaultOfficerPrincipalType
+    description: 'Stores the client secret after the deployment and rotates it.'
+  }
+}

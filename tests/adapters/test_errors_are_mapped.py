@@ -1,0 +1,295 @@
+"""Whatever the libraries raise comes out as an error of ours: each of their classes has its row here."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import AsyncIterator, Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import aiohttp
+import azure.core.exceptions
+import azure.data.tables
+import azure.identity
+import msal
+import msal.exceptions
+import pytest
+import requests
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import AzureError, HttpResponseError
+from requests import exceptions as requests_exceptions
+
+from due_notices.adapters import graph, storage_errors
+from due_notices.adapters.graph import GraphDirectory
+from due_notices.adapters.key_vault import KeyVault
+from due_notices.adapters.msal import GraphToken
+from due_notices.adapters.storage_queue import StorageNoticeQueue
+from due_notices.adapters.table_ledger import TableLedger
+from due_notices.credentials import AppCredential
+from due_notices.errors import CredentialError, DirectoryError, DueNoticesError, SendError, StorageError
+from due_notices.ports import Claim, ClaimRow
+from due_notices.secret import Secret
+from tests.fakes import START, MovableClock
+
+# The kinds of what a send may end in.
+PERHAPS, CERTAINLY_NOT, STOP = "perhaps accepted", "certainly not accepted", "nothing can be sent"
+
+
+class Response:
+    """As much of an answer as the exceptions look at."""
+
+    def __init__(self, status: int) -> None:
+        self.status_code = status
+        self.reason = "a reason"
+        self.headers: dict[str, str] = {}
+        self.content_type = "application/json"
+
+    def text(self, encoding: str | None = None) -> str:
+        del encoding
+        return json.dumps({"error": {"code": "Planned", "message": "secret-value"}})
+
+    def body(self) -> bytes:
+        return self.text().encode()
+
+
+def http(kind: type[HttpResponseError], status: int | None) -> Callable[[], AzureError]:
+    def make() -> AzureError:
+        response: Any = None if status is None else Response(status)
+        if kind is azure.core.exceptions.TooManyRedirectsError:
+            return kind([], response=response)
+        if issubclass(kind, azure.data.tables.TableTransactionError):
+            return kind(message="secret-value", response=response, error_code="Planned")
+        if kind is azure.core.exceptions.ODataV4Error:
+            return kind(response)
+        return kind("secret-value", response=response)
+
+    return make
+
+
+def plain(kind: type[AzureError]) -> Callable[[], AzureError]:
+    return lambda: kind("secret-value")
+
+
+def caused(kind: type[AzureError], cause: Exception) -> Callable[[], AzureError]:
+    def make() -> AzureError:
+        error = kind("secret-value")
+        error.__cause__ = cause
+        return error
+
+    return make
+
+
+def connector_error() -> aiohttp.ClientConnectorError:
+    key: Any = SimpleNamespace(host="host", port=443, ssl=True)
+    return aiohttp.ClientConnectorError(key, OSError("refused"))
+
+
+CORE = azure.core.exceptions
+# Every class, how to make one as it comes, and what a send that meets it ends in.
+AZURE_ERRORS: list[tuple[Callable[[], AzureError], str]] = [
+    (plain(CORE.AzureError), PERHAPS),
+    (plain(CORE.ServiceRequestError), PERHAPS),
+    (caused(CORE.ServiceRequestError, aiohttp.ServerDisconnectedError()), PERHAPS),
+    (caused(CORE.ServiceRequestError, connector_error()), CERTAINLY_NOT),
+    (plain(CORE.ServiceRequestTimeoutError), CERTAINLY_NOT),
+    (plain(CORE.ServiceResponseError), PERHAPS),
+    (plain(CORE.ServiceResponseTimeoutError), PERHAPS),
+    *((http(CORE.HttpResponseError, status), STOP) for status in (401, 402, 403, 404, 405, 408, 409, 410, 412)),
+    *((http(CORE.HttpResponseError, status), CERTAINLY_NOT) for status in (400, 413, 429, 503)),
+    *((http(CORE.HttpResponseError, status), PERHAPS) for status in (302, 500, 501, 502, 504, 599)),
+    (http(CORE.HttpResponseError, None), PERHAPS),
+    (http(CORE.DecodeError, None), PERHAPS),
+    (http(CORE.DecodeError, 201), PERHAPS),
+    (http(CORE.IncompleteReadError, None), PERHAPS),
+    (http(CORE.ResourceExistsError, 409), STOP),
+    (http(CORE.ResourceNotFoundError, 404), STOP),
+    (http(CORE.ClientAuthenticationError, 401), STOP),
+    *((http(CORE.ClientAuthenticationError, status), STOP) for status in (None, 400, 403, 500)),
+    (http(CORE.ResourceModifiedError, 412), STOP),
+    (http(CORE.ResourceNotModifiedError, 304), PERHAPS),
+    (http(CORE.TooManyRedirectsError, 302), PERHAPS),
+    (http(CORE.ODataV4Error, 500), PERHAPS),
+    (plain(azure.identity.CredentialUnavailableError), STOP),
+    (http(azure.identity.AuthenticationRequiredError, None), STOP),
+    (http(azure.data.tables.TableTransactionError, 400), CERTAINLY_NOT),
+    (http(azure.data.tables.RequestTooLargeError, 413), CERTAINLY_NOT),
+]
+# Raised where a body is streamed, which these clients never do themselves; they need a response to be made.
+STREAMING = {"StreamConsumedError", "StreamClosedError", "ResponseNotReadError"}
+
+
+def classes(module: ModuleType, base: type[BaseException]) -> set[str]:
+    return {name for name, kind in vars(module).items() if inspect.isclass(kind) and issubclass(kind, base)}
+
+
+def made(make: Callable[[], AzureError]) -> AzureError:
+    try:
+        return make()
+    except TypeError:
+        return azure.identity.AuthenticationRequiredError(["scope"])
+
+
+AZURE_CASES = [
+    pytest.param(error, kind, id=f"{type(error).__name__}-{storage_errors.code_of(error)}-{number}")
+    for number, (make, kind) in enumerate(AZURE_ERRORS)
+    for error in [made(make)]
+]
+
+
+def test_the_table_has_every_class() -> None:
+    here = {type(made(make)).__name__ for make, _ in AZURE_ERRORS} | STREAMING
+    everywhere = (
+        classes(CORE, AzureError) | classes(azure.data.tables, AzureError) | classes(azure.identity, AzureError)
+    )
+
+    assert everywhere == here
+
+
+class FailingClient:
+    """Stands for a queue's or table's client; every use raises."""
+
+    queue_name = table_name = "the-name"
+    url = "https://storage.example"
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def post(self, *_: object, **__: object) -> None:
+        raise self.error
+
+    async def get_queue_properties(self) -> None:
+        raise self.error
+
+    async def query_entities(self, *_: object, **__: object) -> AsyncIterator[object]:
+        if self.error:
+            raise self.error
+        yield None
+
+
+@pytest.mark.parametrize(("error", "kind"), AZURE_CASES)
+async def test_every_error_of_a_send_is_mapped(error: Exception, kind: str) -> None:
+    client: Any = FailingClient(error)
+
+    with pytest.raises(DueNoticesError) as caught:
+        await StorageNoticeQueue(client, client, client, MovableClock()).send("text")
+
+    if kind == STOP:
+        assert type(caught.value) is StorageError
+    else:
+        assert isinstance(caught.value, SendError)
+        assert caught.value.accepted_perhaps is (kind == PERHAPS)
+    assert "the-name" in str(caught.value)
+    assert "secret-value" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("error", "kind"), AZURE_CASES)
+async def test_a_count_that_fails_is_unknown(error: Exception, kind: str) -> None:
+    del kind
+    client: Any = FailingClient(error)
+
+    assert set(await StorageNoticeQueue(client, client, client, MovableClock()).waiting()) == {None}
+
+
+@pytest.mark.parametrize(("error", "kind"), AZURE_CASES)
+@pytest.mark.parametrize("method", ["entries", "mark_sent"])
+async def test_every_error_of_the_ledger_is_mapped(error: Exception, kind: str, method: str) -> None:
+    del kind
+    client: Any = FailingClient(error)
+    ledger = TableLedger(client, client, MovableClock())
+    with pytest.raises(StorageError) as caught:
+        await (ledger.entries("p") if method == "entries" else ledger.mark_sent("p", {"id": "m"}, START))
+
+    assert "the-name" in str(caught.value)
+    assert "next tick" in str(caught.value) or "check" in str(caught.value) or "assign" in str(caught.value)
+    assert "secret-value" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("error", "kind"), AZURE_CASES)
+async def test_every_error_of_a_claim_is_mapped_or_wins_nothing(error: Exception, kind: str) -> None:
+    del kind
+    client: Any = FailingClient(error)
+    ledger = TableLedger(client, client, MovableClock())
+
+    with pytest.raises(StorageError):
+        await ledger.claim("p", [ClaimRow("id", "user", "hash")], Claim("c", MovableClock().now()), {})
+
+
+@pytest.mark.parametrize(("error", "kind"), AZURE_CASES)
+def test_every_error_of_the_vault_is_mapped(monkeypatch: pytest.MonkeyPatch, error: Exception, kind: str) -> None:
+    del kind
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("azure.keyvault.secrets.SecretClient.get_secret", refuse)
+    credential: Any = SimpleNamespace(get_token=lambda *_, **__: AccessToken("t", 0))
+
+    with pytest.raises(CredentialError) as caught:
+        KeyVault("https://vault.example", credential).read("the-secret")
+
+    assert "https://vault.example" in str(caught.value)
+    assert "secret-value" not in str(caught.value)
+
+
+REQUESTS_ERRORS = sorted(classes(requests_exceptions, requests.RequestException))
+
+
+def requests_error(name: str) -> Exception:
+    kind = getattr(requests_exceptions, name)
+    error: Exception = kind("secret-value", "", 0) if name == "JSONDecodeError" else kind("secret-value")
+    return error
+
+
+@pytest.mark.parametrize("name", REQUESTS_ERRORS)
+def test_every_error_of_requests_is_mapped_by_the_directory(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise requests_error(name)
+
+    monkeypatch.setattr(requests.Session, "get", refuse)
+    clock = MovableClock()
+    token: Any = lambda **_: "token-value"  # noqa: E731 (a stand-in in one line)
+    directory = GraphDirectory(
+        endpoint="https://graph.example", token=token, attribute=("due",), user_filter="", clock=clock
+    )
+
+    with pytest.raises(DirectoryError) as caught:
+        list(directory.pages())
+
+    assert "https://graph.example" in str(caught.value)
+    assert "secret-value" not in str(caught.value)
+    assert len(clock.waits) in {0, graph.ATTEMPTS - 1}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(requests_error(name) for name in REQUESTS_ERRORS),
+        msal.exceptions.MsalServiceError("secret-value", error="x", error_description="y"),
+        ValueError("secret-value"),
+        json.JSONDecodeError("secret-value", "", 0),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("place", ["__init__", "acquire_token_for_client"])
+def test_every_error_of_a_login_is_mapped(monkeypatch: pytest.MonkeyPatch, error: Exception, place: str) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    if place != "__init__":
+        monkeypatch.setattr(msal.ConfidentialClientApplication, "__init__", lambda *_, **__: None)
+    monkeypatch.setattr(msal.ConfidentialClientApplication, place, refuse)
+    token = GraphToken(
+        authority="https://entra.example/tenant",
+        client_id="client",
+        scope="scope",
+        read_credential=lambda: AppCredential(Secret("secret-value"), "1", None),
+        clock=MovableClock(),
+        instance_discovery=False,
+    )
+
+    with pytest.raises(CredentialError) as caught:
+        token()
+
+    assert "https://entra.example/tenant" in str(caught.value)
+    assert "secret-value" not in str(caught.value)

@@ -1,0 +1,343 @@
+"""The way to a token: managed identity, vault, client secret, Entra. What fails says why, and what to do."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from azure.core.pipeline.transport import HttpTransport
+
+from due_notices.adapters.msal import GraphToken
+from due_notices.errors import CredentialError
+from local.clock import now
+from local.faults import Fault
+from local.stack import SECRET_NAME, LocalStack
+from local.tokens import new_guid
+from tests.adapters.conftest import MakeToken
+from tests.fakes import START, MovableClock
+
+
+@pytest.fixture(autouse=True)
+def sdk_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let the SDKs' own waits take no time, and return them."""
+    waits: list[float] = []
+    monkeypatch.setattr(HttpTransport, "sleep", lambda _, seconds: waits.append(seconds))
+    return waits
+
+
+def counts(stack: LocalStack) -> tuple[int, int]:
+    """Return how many tokens and secrets were asked for."""
+    secrets = sum(request.path.startswith("/secrets/") and request.status == 200 for request in stack.vault.requests)
+    return sum(request.path.endswith("/token") for request in stack.entra.requests), secrets
+
+
+def failure(stack: LocalStack, token: Callable[[], str], *hints: str) -> CredentialError:
+    """Return the error after looking for the hints, and for what must never be in it."""
+    with pytest.raises(CredentialError) as caught:
+        token()
+    text = str(caught.value)
+    for hint in hints:
+        assert hint in text
+    everything = "".join(traceback.format_exception(caught.value))
+    for version in stack.vault.versions(SECRET_NAME):
+        assert version.value not in everything
+    assert "eyJ" not in everything
+    assert stack.identity.header not in everything
+    assert "\n" not in text
+    return caught.value
+
+
+def test_one_token_request_and_one_secret_serve_many_calls(stack: LocalStack, make_token: MakeToken) -> None:
+    token = make_token()
+
+    tokens = {token() for _ in range(200)}
+
+    assert len(tokens) == 1
+    assert counts(stack) == (1, 1)
+
+
+def test_nothing_is_sent_before_the_first_call(stack: LocalStack, make_token: MakeToken) -> None:
+    token = make_token()
+
+    assert token.secret_days_left is None
+    assert not [*stack.identity.requests, *stack.vault.requests, *stack.entra.requests]
+
+
+def test_many_threads_with_a_cold_cache_send_one_token_request(stack: LocalStack, make_token: MakeToken) -> None:
+    token = make_token()
+    together = threading.Barrier(8)
+
+    def call(_: int) -> str:
+        together.wait()
+        return token()
+
+    with ThreadPoolExecutor(8) as pool:
+        tokens = set(pool.map(call, range(8)))
+
+    assert len(tokens) == 1
+    assert counts(stack) == (1, 1)
+
+
+def test_a_fresh_token_is_another_one(stack: LocalStack, make_token: MakeToken) -> None:
+    token = make_token()
+    first = token()
+
+    second = token(fresh=True)
+
+    assert second != first
+    assert token() == second
+    assert counts(stack) == (2, 1)
+
+
+def test_the_first_call_may_ask_for_a_fresh_one(stack: LocalStack, make_token: MakeToken) -> None:
+    assert make_token()(fresh=True)
+    assert counts(stack) == (1, 1)
+
+
+def test_a_secret_rotated_in_the_middle_needs_no_restart(stack: LocalStack, make_token: MakeToken) -> None:
+    token = make_token()
+    token()
+
+    stack.secret_rotate()
+
+    assert token(fresh=True)
+    assert counts(stack)[1] == 2
+
+
+def test_a_secret_that_expired_in_the_middle_is_read_again(stack: LocalStack, make_token: MakeToken) -> None:
+    token = make_token()
+    token()
+    app = stack.entra.app(stack.app.client_id)
+    (old,) = app.secrets
+    stack.secret_rotate()
+    stack.entra.add_secret(stack.app.client_id, replace(old, expires_on=now() - timedelta(days=1)))
+
+    assert token(fresh=True)
+
+
+def test_a_wrong_secret_heals_at_the_next_call_after_the_vault_was_corrected(
+    stack: LocalStack, make_token: MakeToken
+) -> None:
+    stack.secret_rotate(store=False)
+    token = make_token()
+    failure(stack, token, "AADSTS7000215")
+
+    stack.secret_rotate()
+
+    assert token()
+
+
+def test_a_wrong_secret(stack: LocalStack, make_token: MakeToken) -> None:
+    stack.secret_rotate(store=False)
+
+    failure(stack, make_token(), "AADSTS7000215", "not one of the app registration's", "store a new one", "correlation")
+
+    assert counts(stack) == (1, 1)
+
+
+def test_a_wrong_secret_is_read_again_once_only(stack: LocalStack, make_token: MakeToken) -> None:
+    token = make_token()
+    token()
+    stack.secret_rotate(store=False)
+
+    failure(stack, lambda: token(fresh=True), "AADSTS7000215")
+
+    assert counts(stack) == (3, 2)
+
+
+def test_an_expired_secret(stack: LocalStack, make_token: MakeToken) -> None:
+    stack.secret_rotate(expires_on=now() - timedelta(days=1))
+
+    failure(stack, make_token(), "AADSTS7000222", "has expired", "make a new one and store it")
+
+
+def test_an_unknown_app(stack: LocalStack, make_token: MakeToken) -> None:
+    unknown = new_guid()
+
+    failure(stack, make_token(GRAPH_CLIENT_ID=unknown), "AADSTS700016", unknown, "GRAPH_CLIENT_ID", "GRAPH_TENANT_ID")
+
+
+def test_an_unknown_tenant(stack: LocalStack, make_token: MakeToken) -> None:
+    unknown = new_guid()
+
+    failure(stack, make_token(GRAPH_TENANT_ID=unknown), unknown, "GRAPH_TENANT_ID", "AZURE_AUTHORITY_HOST")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=500),
+        Fault(status=503),
+        Fault(status=429, headers={"Retry-After": "3600"}),
+        Fault(status=429, body=b"<html>Too many requests</html>"),
+        Fault(status=200, body=b"<html>Sign in to the hotel's network</html>"),
+        Fault(status=200, body=b"[]"),
+        Fault(status=200, body=b"{}"),
+    ],
+    ids=lambda fault: f"{fault.status} {fault.body!r}",
+)
+@pytest.mark.parametrize("path", ["/token", "/.well-known/"])
+def test_an_entra_that_is_unwell(stack: LocalStack, make_token: MakeToken, fault: Fault, path: str) -> None:
+    stack.entra.faults.add(replace(fault, path=path))
+
+    failure(stack, make_token(), stack.entra.base_url)
+
+
+def test_an_entra_that_is_unwell_heals(stack: LocalStack, make_token: MakeToken) -> None:
+    stack.entra.faults.add(Fault(status=503, path="/.well-known/", times=1))
+    token = make_token()
+    failure(stack, token)
+
+    assert token()
+
+
+def test_an_entra_that_nobody_answers_for(stack: LocalStack, make_token: MakeToken) -> None:
+    failure(
+        stack, make_token(AZURE_AUTHORITY_HOST="https://127.0.0.1:1"), "https://127.0.0.1:1", "AZURE_AUTHORITY_HOST"
+    )
+
+
+# The vault.
+
+
+def test_a_vault_that_does_not_know_the_identity(stack: LocalStack, make_token: MakeToken) -> None:
+    stack.vault.readers.clear()
+
+    failure(stack, make_token(), stack.vault.base_url, "ForbiddenByRbac", "Key Vault Secrets User", SECRET_NAME)
+
+
+def test_a_secret_that_is_not_there(stack: LocalStack, make_token: MakeToken) -> None:
+    failure(
+        stack,
+        make_token(KEY_VAULT_SECRET_NAME="another"),
+        stack.vault.base_url,
+        "SecretNotFound",
+        "'another'",
+        "KEY_VAULT_SECRET_NAME",
+    )
+
+
+def test_a_disabled_secret(stack: LocalStack, make_token: MakeToken) -> None:
+    stack.vault.update_secret(SECRET_NAME, enabled=False)
+
+    failure(stack, make_token(), "SecretDisabled", "enable the secret")
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "2"}, {"Retry-After": "3600"}])
+def test_a_vault_that_is_unwell(
+    stack: LocalStack, make_token: MakeToken, sdk_waits: list[float], status: int, headers: dict[str, str]
+) -> None:
+    stack.vault.faults.add(Fault(status=status, headers=headers))
+
+    failure(stack, make_token(), stack.vault.base_url, f"answered {status}", "try again")
+
+    assert sum(sdk_waits) < 30
+    assert len(stack.vault.requests) <= 3
+
+
+def test_a_vault_that_is_unwell_once_is_asked_again(stack: LocalStack, make_token: MakeToken) -> None:
+    stack.vault.faults.add(Fault(status=503, headers={"Retry-After": "0"}, on_request=2))
+
+    assert make_token()()
+
+
+def test_a_vault_that_answers_nonsense(stack: LocalStack, make_token: MakeToken) -> None:
+    stack.vault.faults.add(Fault(status=200, body=b"<html>", headers={"Content-Type": "application/json"}))
+
+    failure(stack, make_token(), stack.vault.base_url)
+
+
+def test_a_vault_that_nobody_answers_for(stack: LocalStack, make_token: MakeToken) -> None:
+    failure(stack, make_token(KEY_VAULT_URL="https://127.0.0.1:1"), "https://127.0.0.1:1", "KEY_VAULT_URL", "firewall")
+
+
+# The managed identity.
+
+
+def test_no_managed_identity_at_all(
+    stack: LocalStack, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch, refused_addresses: list[str]
+) -> None:
+    monkeypatch.delenv("IDENTITY_ENDPOINT")
+    monkeypatch.delenv("IDENTITY_HEADER")
+
+    failure(stack, make_token(), stack.vault.base_url, "managed identity", "AZURE_CLIENT_ID", "az login")
+
+    # What every Azure machine has at this address is looked for, and not there.
+    assert set(refused_addresses) == {"169.254.169.254"}
+    refused_addresses.clear()
+
+
+def test_an_identity_that_is_not_assigned(stack: LocalStack, make_token: MakeToken) -> None:
+    failure(stack, make_token(AZURE_CLIENT_ID=new_guid()), stack.vault.base_url, "AZURE_CLIENT_ID", "assign")
+
+
+def test_an_identity_endpoint_that_does_not_know_the_caller(
+    stack: LocalStack, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDENTITY_HEADER", "wrong")
+
+    failure(stack, make_token(), stack.vault.base_url, "identity")
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", b'{"access_token":"t"}', b"null"])
+def test_an_identity_endpoint_that_answers_nonsense(stack: LocalStack, make_token: MakeToken, body: bytes) -> None:
+    stack.identity.faults.add(Fault(status=200, body=body, headers={"Content-Type": "application/json"}))
+
+    failure(stack, make_token(), stack.vault.base_url)
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_an_identity_endpoint_that_refuses(stack: LocalStack, make_token: MakeToken, status: int) -> None:
+    stack.identity.faults.add(Fault(status=status))
+
+    failure(stack, make_token(), stack.vault.base_url)
+
+
+# The days that are left.
+
+
+@pytest.mark.parametrize(
+    ("left", "days"),
+    [
+        (timedelta(days=30), 30),
+        (timedelta(days=30, seconds=-1), 29),
+        (timedelta(hours=3), 0),
+        (timedelta(hours=-3), -1),
+    ],
+)
+def test_the_days_until_the_secret_expires(
+    stack: LocalStack, make_token: MakeToken, clock: MovableClock, left: timedelta, days: int
+) -> None:
+    clock.move_to(now().replace(microsecond=0) + timedelta(days=60))
+    stack.secret_rotate(expires_on=clock.now() + left)
+    token = make_token()
+    token()
+
+    assert token.secret_days_left == days
+
+
+def test_a_secret_that_never_expires_has_no_days(stack: LocalStack, make_token: MakeToken) -> None:
+    stack.secret_rotate()
+    token = make_token()
+    token()
+
+    assert token.secret_days_left is None
+
+
+def test_the_days_are_those_of_the_secret_in_use(stack: LocalStack, make_token: MakeToken, clock: MovableClock) -> None:
+    assert clock.now() == START
+    later = datetime(2027, 5, 1, tzinfo=UTC)
+    stack.secret_rotate(expires_on=later)
+    token: GraphToken = make_token()
+    token()
+    stack.secret_rotate(expires_on=later + timedelta(days=100))
+
+    token(fresh=True)
+
+    assert token.secret_days_left == (later + timedelta(days=100) - START).days

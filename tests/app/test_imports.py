@@ -1,0 +1,86 @@
+"""`function_app` is inert, and the only module that knows Azure Functions."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import json, socket, sys
+
+def refuse(*arguments, **options):
+    raise SystemExit("the network is used at import")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+before = set(sys.modules)
+import function_app
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def imported_by(path: Path) -> set[str]:
+    """Return the top-level names and dotted modules that a file imports anywhere."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+@pytest.fixture(scope="module")
+def modules_of_function_app() -> list[str]:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    names: list[str] = json.loads(done.stdout)
+    return names
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "requests",
+        "msal",
+        "aiohttp",
+        "holidays",
+        "tenacity",
+        "azure.core",
+        "azure.identity",
+        "azure.storage",
+        "azure.data",
+        "azure.keyvault",
+        "due_notices",
+    ],
+)
+def test_importing_the_function_app_loads_no_library_of_the_program(
+    modules_of_function_app: list[str], name: str
+) -> None:
+    assert "azure.functions" in modules_of_function_app
+    assert [module for module in modules_of_function_app if module == name or module.startswith(f"{name}.")] == []
+
+
+def test_only_the_function_app_knows_azure_functions() -> None:
+    files = [ROOT / "function_app.py", *ROOT.glob("due_notices/**/*.py"), *ROOT.glob("local/**/*.py")]
+    knowing = {
+        path.relative_to(ROOT).as_posix()
+        for path in files
+        if any(name.startswith("azure.functions") for name in imported_by(path))
+    }
+
+    assert len(files) > 20
+    assert knowing == {"function_app.py"}
+
+
+def test_the_function_app_is_short_and_has_one_function() -> None:
+    text = (ROOT / "function_app.py").read_text("utf-8")
+
+    assert len(text.splitlines()) < 40
+    assert text.count("_trigger(") == 1

@@ -1,0 +1,61 @@
+"""The command line as a process, on the local stack, with a queue and a ledger of the test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import LocalStack
+from tests.adapters.storage_access import StorageAccess
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class CommandLine:
+    """Calls `python -m due_notices` in a folder, with these settings."""
+
+    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
+        self.environ = dict(environ)
+        self.folder = folder
+
+    def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environ | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert "Traceback" not in done.stderr
+        return done
+
+    def json(self, *arguments: str, **settings: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self(*arguments, "--json", **settings).stdout)
+        return found
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "due_notices", *arguments]
+
+
+@pytest.fixture
+def program(stack: LocalStack, storage_access: StorageAccess, tmp_path: Path) -> CommandLine:
+    return CommandLine(
+        {
+            **os.environ,
+            **stack.environ,
+            **storage_access.environ,
+            "SEND_WINDOW": "00:00-24:00",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "error",
+        },
+        tmp_path,
+    )

@@ -1,0 +1,243 @@
+"""`status` and `audit` as a process: what the one on duty sees, and what a program that asks gets."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.data.tables import TableClient
+
+from local.faults import Fault
+from local.past import DAYS, LONG_OUTAGE, SHORT_OUTAGE, write_past
+from local.stack import LocalStack
+from tests.adapters.storage_access import StorageAccess
+from tests.duty.conftest import CommandLine
+
+USER = "11111111-2222-4333-8444-555555555555"
+OTHER = "22222222-2222-4333-8444-555555555555"
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def owing(stack: LocalStack, *identifiers: str, reference: str = "INV-1001") -> list[dict[str, Any]]:
+    value = f'{{"due":"{today()}","ref":"{reference}"}}'
+    return [
+        {
+            "id": each,
+            "accountEnabled": True,
+            "displayName": "Ada Example",
+            "mail": f"{each[:4]}@example.com",
+            stack.attribute: value,
+        }
+        for each in identifiers
+    ]
+
+
+@pytest.fixture
+def sent(stack: LocalStack, program: CommandLine) -> CommandLine:
+    """The command line, after a run that sent two notices."""
+    stack.graph.users = owing(stack, USER, OTHER)
+    assert program("run").returncode == 0
+    return program
+
+
+def test_before_the_first_run_somebody_should_look(program: CommandLine) -> None:
+    done = program("status")
+
+    assert done.returncode == 3
+    assert done.stdout.startswith("look: no run was recorded")
+
+
+def test_after_a_completed_run_the_first_line_says_fine_and_the_exit_code_is_0(sent: CommandLine) -> None:
+    done = sent("status")
+
+    assert done.stdout.splitlines()[0] == (
+        f"fine: the run of {today()} completed and sent 2 notices; nothing asks for attention"
+    )
+    assert done.returncode == 0
+    assert re.search(r"^outcome +completed *$", done.stdout, re.MULTILINE)
+    assert re.search(r"^queue +2 waiting, the oldest for", done.stdout, re.MULTILINE)
+    assert re.search(r"^poison queue +empty *$", done.stdout, re.MULTILINE)
+
+
+def test_status_asks_neither_graph_nor_the_vault(sent: CommandLine, stack: LocalStack) -> None:
+    asked = len(stack.graph.requests), len(stack.vault.requests)
+
+    sent("status")
+
+    assert (len(stack.graph.requests), len(stack.vault.requests)) == asked
+
+
+def test_poison_asks_for_action_with_exit_code_1(sent: CommandLine, storage_access: StorageAccess) -> None:
+    storage_access.poison.send_message(base64.b64encode(b"{}").decode())
+
+    done = sent("status")
+
+    assert done.stdout.startswith("act: 1 notices are in the poison queue")
+    assert done.returncode == 1
+
+
+def test_a_failed_run_asks_for_action_and_tells_its_error(program: CommandLine, stack: LocalStack) -> None:
+    stack.vault.readers.clear()
+    program("run")
+
+    done = program("status")
+
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"act: the run of {today()} ended as failed: ")
+    assert "Key Vault Secrets User" in done.stdout
+
+
+def test_a_ledger_that_cannot_be_read_asks_for_action(program: CommandLine, storage_access: StorageAccess) -> None:
+    storage_access.delete_table()
+
+    done, told = program("status"), program.json("status")
+
+    assert done.returncode == 1
+    assert done.stdout.startswith("act: the ledger table")
+    assert (told["verdict"], told["findings"][0]["name"]) == ("act", "ledger-unreadable")
+
+
+def test_wrong_settings_are_exit_code_2_and_no_verdict(program: CommandLine) -> None:
+    done = program("status", SEND_WINDOW="never")
+
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_status_as_json_has_the_verdict_the_reports_and_the_queues(sent: CommandLine) -> None:
+    told = sent.json("status")
+
+    assert told["verdict"] == "fine"
+    assert [run["outcome"] for run in told["runs"]] == ["completed"]
+    assert told["runs"][0]["sent"] == 2
+    assert (told["queue"]["count"], told["poison"]["count"]) == (2, 0)
+    assert datetime.now(UTC) - datetime.fromisoformat(told["queue"]["oldest"]) < timedelta(minutes=5)
+
+
+def test_ahead_tells_the_coming_days_from_one_reading(sent: CommandLine, stack: LocalStack) -> None:
+    before = len(stack.graph.requests)
+
+    told = sent.json("status", "--ahead", "14")
+    shown = sent("status", "--ahead", "3")
+
+    assert len(told["ahead"]) == 14
+    assert told["ahead"][0] == {"date": today(), "closed": "today's run is completed", "notices": 0, "stages": {}}
+    assert len(stack.graph.requests) - before == 2
+    assert "the coming days, by stage" in shown.stdout
+
+
+def test_a_graph_that_is_away_leaves_the_rest_of_the_status(sent: CommandLine, stack: LocalStack) -> None:
+    stack.graph.faults.add(Fault(status=403))
+
+    done = sent("status", "--ahead", "3")
+
+    assert done.returncode == 3
+    assert done.stdout.startswith("look: the coming days cannot be told: ")
+    assert "User.Read.All" in " ".join(done.stdout.split())
+    assert "poison queue" in done.stdout
+
+
+def test_audit_lists_what_was_sent(sent: CommandLine, storage_access: StorageAccess) -> None:
+    done = sent("audit")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"2 notices from {datetime.now(UTC).date() - timedelta(days=90)} to {today()} (UTC)")
+    for identifier in (USER, *storage_access.ids()):
+        assert identifier in done.stdout
+    assert "Ada" not in done.stdout
+    assert "@" not in done.stdout
+
+
+def test_audit_asks_the_ledger_alone(sent: CommandLine, stack: LocalStack) -> None:
+    asked = len(stack.graph.requests), len(stack.vault.requests)
+
+    assert sent("audit", "--reference", "INV-1001").stdout.startswith("2 notices")
+    assert (len(stack.graph.requests), len(stack.vault.requests)) == asked
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (["--user", USER], 1),
+        (["--user", "nobody"], 0),
+        (["--reference", "INV-1001"], 2),
+        (["--reference", "INV-1002"], 0),
+        (["--user", OTHER, "--reference", "INV-1001"], 1),
+        (["--from", "2020-01-01", "--to", "2020-12-31"], 0),
+    ],
+)
+def test_audit_filters(sent: CommandLine, filters: list[str], count: int) -> None:
+    assert len(sent.json("audit", *filters)["notices"]) == count
+
+
+def test_audit_writes_csv_for_the_auditor(sent: CommandLine, storage_access: StorageAccess) -> None:
+    done = sent("audit", "--csv", "notices.csv")
+
+    raw = (sent.folder / "notices.csv").read_bytes()
+    rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8"), newline="")))
+    assert "written: notices.csv" in done.stdout
+    assert raw.count(b"\r\n") == raw.count(b"\n") == 3
+    assert sorted(row["notice_id"] for row in rows) == storage_access.ids()
+    assert {row["message_id"] for row in rows} == {event.message_id for event in storage_access.events()}
+    assert {(row["stage"], row["state"], row["business_date"]) for row in rows} == {("0", "sent", today())}
+    assert [path.name for path in sent.folder.iterdir()] == ["notices.csv"]
+
+
+def test_a_broken_audit_leaves_no_half_a_file(sent: CommandLine, storage_access: StorageAccess) -> None:
+    (sent.folder / "notices.csv").write_text("the old one")
+    storage_access.delete_table()
+
+    assert sent("audit", "--csv", "notices.csv").returncode == 1
+    assert [path.read_text() for path in sent.folder.iterdir()] == ["the old one"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--user", "ada@example.com"], "explain ada@example.com"),
+        (["--from", "2026-02-01", "--to", "2026-01-01"], "after"),
+        (["--from", "2024-01-01", "--html", "x.html"], "400 days"),
+        (["--from", "yesterday"], "yesterday"),
+    ],
+)
+def test_audit_refuses_what_makes_no_sense(program: CommandLine, arguments: list[str], hint: str) -> None:
+    done = program("audit", *arguments)
+
+    assert done.returncode == 2
+    assert hint in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_ledger_is_read(program: CommandLine, tmp_path: Path) -> None:
+    done = program("audit", "--csv", str(tmp_path / "no" / "folder.csv"))
+
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+
+
+def test_the_made_up_past_of_the_demonstration_makes_a_page(
+    program: CommandLine, storage_access: StorageAccess, running_stack: LocalStack
+) -> None:
+    end = datetime.now(UTC).date()
+    options: dict[str, Any] = {"use_env_settings": False}
+    with TableClient.from_connection_string(
+        running_stack.azurite.connection_string, storage_access.name, **options
+    ) as table:
+        notices = write_past(table, end)
+    words = ("audit", "--from", (end - timedelta(days=DAYS)).isoformat())
+
+    done = program(*words, "--html", "page.html")
+    told = program.json(*words)
+
+    assert f"{notices:,} notices" in done.stdout
+    assert len(told["notices"]) == sum(day["notices"] for day in told["days"]) == notices
+    assert sum(day["missed"] for day in told["days"]) == len(SHORT_OUTAGE) + len(LONG_OUTAGE)
+    assert sum(day["expired"] for day in told["days"]) > 0
+    assert "business days were missed" in (program.folder / "page.html").read_text("utf-8")

@@ -1,0 +1,182 @@
+"""The cast and the values of the tests: plain functions, every fact open to a keyword.
+
+The cast, always the same five customers:
+
+    ALICE    a member with mail and mobile phone; has everything
+    BOB      a member without any address, only a mobile phone
+    CARLA    a guest (#EXT#), reached through otherMails
+    DMITRI   a consumer who signs in with an e-mail address (identities)
+    ERIN     nobody can reach her
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from due_notices.model import Notice, Obligation, User, notice_id
+from due_notices.planning import Day, Plan, Rules, plan_notices
+from due_notices.policy import Policy
+from due_notices.stages import EveryDay, SendWindow, Stages
+
+TENANT = "7e2a9c10-5b1d-4c5e-9f00-0c0ffee00001"
+CLIENT = "c11e4700-0000-4000-8000-00000000c0de"
+ATTRIBUTE = "extension_0123456789abcdef0123456789abcdef_paymentsDue"
+
+ALICE = "a11ce000-0000-4000-8000-000000000001"
+BOB = "b0b00000-0000-4000-8000-000000000002"
+CARLA = "ca21a000-0000-4000-8000-000000000003"
+DMITRI = "d1712100-0000-4000-8000-000000000004"
+ERIN = "e2100000-0000-4000-8000-000000000005"
+
+_CAST: Mapping[str, Mapping[str, object]] = {
+    ALICE: {
+        "displayName": "Alice Abel",
+        "givenName": "Alice",
+        "mail": "alice@example.com",
+        "mobilePhone": "+1 555 0100",
+        "preferredLanguage": "en",
+        "userPrincipalName": "alice@contoso.example",
+    },
+    BOB: {
+        "displayName": "Bob Baum",
+        "givenName": "Bob",
+        "mobilePhone": "+49 555 0101",
+        "preferredLanguage": "de",
+        "userPrincipalName": "bob@contoso.onmicrosoft.com",
+    },
+    CARLA: {
+        "displayName": "Carla Conti",
+        "otherMails": ["carla@example.org"],
+        "userPrincipalName": "carla_example.org#EXT#@contoso.onmicrosoft.com",
+    },
+    DMITRI: {
+        "displayName": "Дмитрий Дуров",
+        "identities": [
+            {"signInType": "userPrincipalName", "issuerAssignedId": f"{DMITRI}@contoso.onmicrosoft.com"},
+            {"signInType": "emailAddress", "issuerAssignedId": "dmitri@example.net"},
+        ],
+        "userPrincipalName": f"{DMITRI}@contoso.onmicrosoft.com",
+    },
+    ERIN: {"displayName": "Erin Eder", "userPrincipalName": "erin@contoso.onmicrosoft.com"},
+}
+
+
+def graph_user(*values: object, who: str = ALICE, **overrides: object) -> dict[str, object]:
+    """Return one of the cast as Graph lists them; several values make the due-date attribute multi-valued."""
+    user: dict[str, object] = {"id": who, "accountEnabled": True, **_CAST.get(who, {})}
+    if values:
+        user[ATTRIBUTE] = values[0] if len(values) == 1 else list(values)
+    return user | overrides
+
+
+def obligation_json(due: str = "2026-12-01", **fields: object) -> str:
+    """Return an attribute value in its JSON form: `ref`, `amount`, `currency`, `status`, `pausedUntil`."""
+    return json.dumps({"due": due, **fields}, separators=(",", ":"), ensure_ascii=False)
+
+
+def on(text: str) -> date:
+    """Return the date that `text` writes."""
+    return date.fromisoformat(text)
+
+
+def at(text: str, zone: str = "UTC") -> datetime:
+    """Return the moment at which the clocks of `zone` show `text`."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
+
+
+def stages(*days: int, **overrides: Any) -> Stages:
+    """Return stages; without any days those of the default settings."""
+    fields: dict[str, Any] = {"days": days or (-7, -3, -1, 0), "catch_up_days": 3, "calendar": EveryDay()}
+    return Stages(**fields | overrides)
+
+
+def rules(*days: int, **overrides: Any) -> Rules:
+    """Return rules; what `stages` and what `Rules` take may both be given."""
+    of_stages = {name: overrides.pop(name) for name in ("catch_up_days", "calendar") if name in overrides}
+    fields: dict[str, Any] = {
+        "stages": stages(*days, **of_stages),
+        "time_zone": ZoneInfo("UTC"),
+        "attribute": (ATTRIBUTE,),
+    }
+    return Rules(**fields | overrides)
+
+
+def policy(*days: int, **overrides: Any) -> Policy:
+    """Return a policy; what `rules` takes may be given too."""
+    of_policy = {name: overrides.pop(name) for name in Policy.__slots__ if name in overrides}
+    fields: dict[str, Any] = {
+        "rules": of_policy.get("rules") or rules(*days, **overrides),
+        "window": SendWindow(time(8), time(18)),
+        "limit": 10_000,
+        "lapse": timedelta(minutes=10),
+        "source": f"/tenants/{TENANT}/due-notices",
+    }
+    return Policy(**fields | of_policy)
+
+
+def day(today: str, after: str | None = None) -> Day:
+    """Return the business date `today`; the last completed run was that of the day before unless `after` says."""
+    last = on(today) - timedelta(days=1) if after is None else on(after)
+    return Day(on(today), last)
+
+
+def first_day(today: str) -> Day:
+    """Return a business date before which no run was ever completed."""
+    return Day(on(today))
+
+
+def plan(*users: Mapping[str, object], today: str | Day, by: Rules | None = None, **overrides: Any) -> Plan:
+    """Return the plan over these users, all on one page."""
+    when = day(today) if isinstance(today, str) else today
+    return plan_notices([users], by or rules(), when, **overrides)
+
+
+def user(**overrides: Any) -> User:
+    """Return Alice as the core knows her."""
+    fields: dict[str, Any] = {
+        "id": ALICE,
+        "display_name": "Alice Abel",
+        "given_name": "Alice",
+        "email": "alice@example.com",
+        "mobile_phone": "+1 555 0100",
+        "preferred_language": "en",
+    }
+    return User(**fields | overrides)
+
+
+def notice(**overrides: Any) -> Notice:
+    """Return Alice's notice seven days before INV-1001 is due; facts of user and obligation may be given too."""
+    of_user = {name: overrides.pop(name) for name in User.__slots__ if name in overrides and name != "id"}
+    of_obligation = {name: overrides.pop(name) for name in Obligation.__slots__ if name in overrides}
+    whose = overrides.pop("user", None) or user(**of_user)
+    owed: dict[str, Any] = {"due": on("2026-12-01"), "reference": "INV-1001", "amount": "120.50", "currency": "EUR"}
+    what = overrides.pop("obligation", None) or Obligation(**owed | of_obligation)
+    stage = overrides.pop("stage", -7)
+    fields: dict[str, Any] = {
+        "id": notice_id(whose.id, what.reference, what.due, stage),
+        "user": whose,
+        "obligation": what,
+        "stage": stage,
+        "stage_date": on("2026-11-24"),
+        "business_date": on("2026-11-24"),
+        "expires": datetime(2026, 11, 28, tzinfo=UTC),
+    }
+    return Notice(**fields | overrides)
+
+
+def environ(**overrides: str | None) -> dict[str, str]:
+    """Return the smallest environment whose settings are right; None takes a setting away."""
+    given: dict[str, str | None] = {
+        "GRAPH_TENANT_ID": TENANT,
+        "GRAPH_CLIENT_ID": CLIENT,
+        "KEY_VAULT_URL": "https://notices.vault.azure.net",
+        "DUE_DATE_ATTRIBUTE": ATTRIBUTE,
+        "NOTICE_STORAGE": "DefaultEndpointsProtocol=https;AccountName=notices;AccountKey=c2VjcmV0;"
+        "EndpointSuffix=core.windows.net",
+        **overrides,
+    }
+    return {name: value for name, value in given.items() if value is not None}

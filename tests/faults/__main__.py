@@ -1,0 +1,130 @@
+"""The long form of the fault tests, `make faults`: hundreds of kills, overlaps, restarts, storms, hostile inputs.
+
+Prints what came of each and writes it into `docs/reliability.md`. Exits with 1 if the verifier found a fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import platform
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.faults.fuzz import has_atheris
+from tests.faults.harness import Arena
+from tests.faults.scenarios import (
+    AT_RANDOM,
+    LAST,
+    NAMED,
+    SKEWS,
+    Tally,
+    named_kills,
+    overlap,
+    random_kills,
+    restart,
+    storm,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- make faults: begin -->", "<!-- make faults: end -->"
+COLUMNS = ("owed", "on the queue", "repeats", "missing", "foreign")
+IN_A_ROW = 5
+"""So many ticks die before one may live; fewer where each of them gets on with the work."""
+
+
+def main() -> int:
+    """Run everything; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--kills", type=int, default=216, help="how many ticks to kill (default: 216)")
+    parser.add_argument("--rounds", type=int, default=6, help="how often to overlap, restart and storm (default: 6)")
+    parser.add_argument("--inputs", type=int, default=100_000, help="how many hostile inputs (default: 100,000)")
+    parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="for the randomness of all of it")
+    options = parser.parse_args()
+    logging.getLogger().addHandler(logging.NullHandler())  # the SDKs' complaints about broken answers are meant
+    began, rng = time.monotonic(), random.Random(options.seed)
+    tallies: dict[str, Tally] = {}
+
+    with Arena() as arena:
+        os.environ.update(arena.stack.environ)
+        for name in NAMED:
+            tally = tallies[f"killed {name}"] = Tally()
+            deaths = 1 if name in LAST else 2 if name == "between chunks" else IN_A_ROW
+            share = options.kills // (len(NAMED) + 2) // (3 if name in LAST else 1)
+            while tally.kills < max(share, 1):
+                named_kills(arena, [name] * deaths, tally, rng)
+            show(f"killed {name}", tally)
+        killed = sum(tally.kills for tally in tallies.values())
+        tally = tallies[f"killed {AT_RANDOM}"] = Tally()
+        random_kills(arena, options.kills - killed, rng, tally, IN_A_ROW)
+        show(f"killed {AT_RANDOM}", tally)
+        for number, minutes in SKEWS.items():
+            tally = tallies[f"{number} ticks at once, clocks ±2 minutes"] = Tally()
+            for _ in range(options.rounds):
+                case = arena.case()
+                reports = overlap(arena, case, minutes)
+                if any(report["outcome"] != "completed" for report in reports):
+                    tally.faults.append(f"a tick of {number} at once did not complete")
+                tally.add(case, case.look())
+            show(f"{number} ticks at once", tally)
+        restarts = tallies["storage restarted during a tick"] = Tally()
+        storms = tallies["a third of all storage requests fails"] = Tally()
+        for _ in range(options.rounds):
+            method, most = rng.choice((("entries", 1), ("claim", 4), ("send", 300), ("mark_sent", 3)))
+            restart(arena, method, rng.randint(1, most), restarts)
+            storm(arena, rng, 0.33, storms)
+        show("restarts", restarts)
+        show("storms", storms)
+
+    fuzzed = subprocess.run(
+        [sys.executable, "-m", "tests.faults.fuzz", str(options.inputs), str(options.seed)], cwd=ROOT, check=False
+    ).returncode
+    faults = [fault for tally in tallies.values() for fault in tally.faults]
+    if fuzzed:
+        faults.append("the fuzzer found an input that breaks the program")
+    for fault in faults:
+        print(f"FAULT: {fault}")
+    if not faults:
+        how = "as many again steered by atheris" if has_atheris() else "atheris is not installed"
+        table = as_table(tallies, options.rounds)
+        summary = (
+            f"Seed {options.seed}, Python {platform.python_version()}, {time.monotonic() - began:.0f} seconds. "
+            f"Hostile inputs: {options.inputs:,} drawn at random, {how}; none broke the program."
+        )
+        write(f"{table}\n\n{summary}")
+        print(f"\n{table}\n\n{summary}\nwritten to {PAGE.relative_to(ROOT)}")
+    return 1 if faults else 0
+
+
+def show(what: str, tally: Tally) -> None:
+    """Print a line as soon as it is known."""
+    print(f"{what}: {tally.kills} kills, {dict(tally.figures)}, {len(tally.faults)} faults", flush=True)
+
+
+def as_table(tallies: Mapping[str, Tally], rounds: int) -> str:
+    """Return what was found in Markdown; the figures are sums over all cases."""
+    lines = [f"| fault | times | {' | '.join(COLUMNS)} |", f"|---|{'--:|' * (len(COLUMNS) + 1)}"]
+    for name, tally in tallies.items():
+        times = tally.kills or rounds
+        lines.append(f"| {name} | {times} | {' | '.join(f'{tally.figures[what]:,}' for what in COLUMNS)} |")
+    killed = [tally for tally in tallies.values() if tally.kills]
+    sums = " | ".join(f"**{sum(tally.figures[what] for tally in killed):,}**" for what in COLUMNS)
+    lines.append(f"| **all kills** | **{sum(tally.kills for tally in killed)}** | {sums} |")
+    return "\n".join(lines)
+
+
+def write(text: str) -> None:
+    """Put the table into the page, between its marks."""
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""The ledger forgets what is old, and never what could still be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from due_notices.errors import StorageError
+from due_notices.planning import Day, Rules, due_dates_in_question, timing
+from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
+from due_notices.ports import Claim, ClaimRow
+from due_notices.report import Outcome
+from due_notices.run import MOST_FORGOTTEN
+from due_notices.stages import ONE_DAY, BusinessCalendar, EveryDay, HolidayCalendar, Stages
+from local.expected import expected_notices
+from tests import factories
+from tests.fakes import START
+from tests.run.world import POLICY, TODAY, World, customer, customers
+
+CALENDARS: tuple[BusinessCalendar, ...] = (
+    EveryDay(),
+    HolidayCalendar("DE"),
+    HolidayCalendar("CN"),
+    HolidayCalendar("SA"),
+)
+STAGES = st.lists(st.integers(-365, 365), min_size=1, max_size=5, unique=True).map(sorted).map(tuple)
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    stages = Stages(draw(STAGES), draw(st.integers(0, MOST_CATCH_UP_DAYS)), draw(st.sampled_from(CALENDARS)))
+    rules = Rules(stages, ZoneInfo("UTC"), ("due",))
+    return factories.policy(rules=rules, retention=timedelta(days=draw(st.integers(90, 500))))
+
+
+@given(
+    policies(),
+    st.dates(date(2000, 1, 1), date(2080, 1, 1)),
+    st.integers(-1, 1000),
+    st.integers(1, 4000),
+    st.none() | st.integers(0, 60),
+)
+@settings(max_examples=300)
+def test_nothing_forgotten_is_ever_asked_for_again(
+    policy: Policy, completed: date, days_later: int, days_before: int, days_down: int | None
+) -> None:
+    """Whatever the settings; by any later run, even of a host that still has yesterday, after any outage."""
+    forgotten = policy.forget_before(completed) - timedelta(days=days_before)
+    today = completed + timedelta(days=days_later)
+    last = None if days_down is None else max(completed - ONE_DAY, today - timedelta(days=days_down + 1))
+    for catch_up_days in (policy.rules.stages.catch_up_days, MOST_CATCH_UP_DAYS):  # the setting may be raised
+        stages = replace(policy.rules.stages, catch_up_days=catch_up_days)
+
+        when = timing(forgotten, replace(policy.rules, stages=stages), Day(today, last))
+
+        assert when.quiet
+        assert when.state == "over"
+
+
+@given(policies(), st.dates(date(2000, 1, 1), date(2080, 1, 1)))
+@settings(max_examples=20)
+def test_every_due_date_in_question_is_kept(policy: Policy, today: date) -> None:
+    day = Day(today, today - ONE_DAY)
+
+    assert min(due_dates_in_question(policy.rules, day), default=today) >= policy.forget_before(today)
+
+
+def test_the_retention_counts_from_the_due_date() -> None:
+    policy = factories.policy(retention=timedelta(days=400))
+
+    assert policy.forget_before(date(2027, 1, 6)) == date(2025, 12, 1)
+
+
+def test_stages_far_after_the_due_date_make_the_ledger_remember_longer() -> None:
+    policy = factories.policy(365, retention=timedelta(days=90))
+
+    assert policy.forget_before(TODAY) < TODAY - timedelta(days=365 + MOST_CATCH_UP_DAYS)
+
+
+async def fill(world: World, due: date, count: int) -> None:
+    for start in range(0, count, 100):
+        rows = [ClaimRow(f"{number:032x}", "user", "hash") for number in range(start, min(start + 100, count))]
+        await world.storage.ledger.claim(f"{due}_0", rows, Claim("a run", START), {})
+
+
+OLD = POLICY.forget_before(TODAY) - ONE_DAY
+
+
+async def old_world(count: int = 250, **fields: object) -> World:
+    world = World(customers(3), **fields)  # type: ignore[arg-type]
+    await fill(world, OLD, count)
+    await fill(world, OLD + ONE_DAY, 2)
+    world.record_run(OLD)
+    return world
+
+
+def left(world: World) -> int:
+    return len(world.storage.ledger.partitions[f"{OLD}_0"])
+
+
+@pytest.fixture
+def world(runner: object) -> World:
+    return runner.run(old_world())  # type: ignore[attr-defined, no-any-return]
+
+
+def test_a_completed_run_forgets_what_is_old_and_says_so(world: World) -> None:
+    report = world.run()
+
+    assert report.outcome is Outcome.COMPLETED
+    assert left(world) == 0
+    assert len(world.storage.ledger.partitions[f"{OLD + ONE_DAY}_0"]) == 2
+    assert set(world.storage.ledger.records) == {TODAY}
+    assert f"the ledger forgot 251 entries from before {OLD + ONE_DAY}" in world.watcher.details
+
+
+def test_a_run_that_is_not_completed_forgets_nothing(world: World) -> None:
+    assert world.run(limit=1).outcome is Outcome.LIMIT
+
+    assert left(world) == 250
+    assert world.run().outcome is Outcome.COMPLETED
+    assert world.run().outcome is Outcome.ALREADY_COMPLETED
+    assert world.storage.ledger.failures["forget"].calls == 2  # the completed run's two
+
+
+def test_forgetting_that_fails_does_not_fail_the_day_and_is_said(world: World) -> None:
+    world.storage.ledger.failures["forget"].always = StorageError("the ledger table cannot be used")
+
+    report = world.run()
+
+    assert report.outcome is Outcome.COMPLETED
+    assert report.error is None
+    assert any("LEDGER_RETENTION_DAYS failed: the ledger table cannot be used" in said for said in world.watcher.said)
+    world.storage.ledger.failures["forget"].always = None
+    world.clock.move(days=1)
+    assert world.run().outcome is Outcome.COMPLETED
+    assert left(world) == 0
+
+
+def test_forgetting_ends_in_time_and_the_next_day_goes_on(runner: object) -> None:
+    world: World = runner.run(old_world(5_000))  # type: ignore[attr-defined]
+    forget = world.storage.ledger.forget
+
+    async def slow(before: date, most: int) -> int:
+        world.clock.move(seconds=25)
+        return await forget(before, most)
+
+    world.storage.ledger.forget = slow  # type: ignore[method-assign]
+
+    world.run()
+    assert left(world) == 2_000
+    world.clock.move(days=1)
+    world.run()
+    assert left(world) == 0
+
+
+def test_one_run_forgets_no_more_than_its_share(runner: object) -> None:
+    world: World = runner.run(old_world(MOST_FORGOTTEN + 1_000))  # type: ignore[attr-defined]
+
+    world.run()
+
+    assert left(world) == 1_000
+
+
+def test_an_obligation_whose_row_was_forgotten_is_not_sent_again() -> None:
+    world = World([customer(1, due=str(TODAY)), customer(2, due=str(TODAY + timedelta(days=3000)))])
+    assert world.run().sent == 1
+
+    world.clock.move(days=(TODAY - OLD).days + 2)
+    assert world.run().outcome is Outcome.COMPLETED
+
+    assert world.storage.ledger.sent == set()
+    world.clock.move(days=1)
+    assert world.run().sent == 0
+    assert len(world.storage.queue.messages) == 1
+    assert len(expected_notices(world.users, "due", TODAY)) == 1

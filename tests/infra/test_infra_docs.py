@@ -1,0 +1,138 @@
+"""docs/deploy.md, the picture, azure.yaml and the workflow agree with `infra/`."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from tests.infra import bicep_text, infra_rules
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra"
+GUIDE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+PICTURE = ROOT / "docs" / "images" / "architecture.svg"
+
+
+def section(title: str) -> str:
+    return re.split(r"(?m)^## ", GUIDE.partition(f"\n## {title}\n")[2])[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of a table's rows that begin with code."""
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")
+    ]
+
+
+def test_the_guide_says_plainly_that_no_deployment_was_run() -> None:
+    assert "**No deployment to Azure has been run from this repository.**" in GUIDE.split("## ")[0]
+
+
+def test_the_parameter_table_is_the_parameter_file() -> None:
+    written = {cells[0].strip("`"): cells[1].strip("`") for cells in rows(section("Parameters"))}
+    reads = re.findall(
+        r"readEnvironmentVariable\('([A-Z_]+)'(?:, '(.*?)')?\)",
+        (INFRA / "main.bicepparam").read_text(encoding="utf-8"),
+    )
+    defaults = {name: default or "empty" for name, default in reads} | {"ALERT_EMAIL_ADDRESSES": "required"}
+
+    assert written == defaults
+
+
+def test_every_variable_that_the_guide_sets_is_read() -> None:
+    read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", (INFRA / "main.bicepparam").read_text(encoding="utf-8")))
+    used = set(re.findall(r"(?:export|azd env set) ([A-Z_]+)", GUIDE)) - {"AZURE_RESOURCE_GROUP"}
+
+    assert used
+    assert used <= read
+
+
+def test_the_alarm_table_is_the_alarms() -> None:
+    written = {cells[0].strip("`"): cells[2] for cells in rows(section("Alarms and workbook"))}
+
+    assert written == {name: fields["severity"] for name, fields in infra_rules.alarms(INFRA).items()}
+
+
+def test_the_picture_counts_the_alarms_right() -> None:
+    words = {9: "Nine"}
+
+    assert f"{words[len(infra_rules.alarms(INFRA))]} alarms" in PICTURE.read_text(encoding="utf-8")
+
+
+def test_the_roles_in_the_guide_are_those_that_the_function_gets() -> None:
+    names = {
+        re.sub(r"(?<!^)(?=[A-Z])", " ", role).title() for _, who, role in infra_rules.GRANTS if who.startswith("f")
+    }
+    written = set(re.findall(r"(?m)^\| ((?:Storage|Key Vault|Monitoring) [\w ]+?) \|", section("Parameters")))
+
+    assert written == names
+
+
+def test_the_sums_of_the_cost_table_are_right() -> None:
+    costs = [line.split("|") for line in section("What it costs").splitlines() if line.startswith("| ")]
+    items = [[float(cell.strip().lstrip("$")) for cell in line[4:6]] for line in costs if re.match(r" \$\d", line[4])]
+    total = next(re.findall(r"\$([\d.]+)", "|".join(line)) for line in costs if "**sum**" in line[1])
+
+    assert [f"{sum(column):.2f}" for column in zip(*items, strict=True)] == total
+    seconds = 30 * 60 * 2 + 700 * 2 * 2
+    assert f"{seconds:,} GB-s" in GUIDE
+    assert f"${seconds * 0.000026:.2f}" in GUIDE
+    assert f"+ ${4 * 730 * 0.01 + 4 * 0.5:.2f}" in GUIDE
+
+
+def test_files_and_anchors_that_the_guide_names_exist() -> None:
+    headings = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"(?m)^## (.+)$", GUIDE)
+    }
+    for target in re.findall(r"\]\(([^)\s]+)\)", GUIDE):
+        if target.startswith("#"):
+            assert target[1:] in headings
+        elif not target.startswith("https://"):
+            assert (ROOT / "docs" / target).is_file()
+    for path in re.findall(r"\b(?:infra|tests)/[\w/.-]+\.\w+", GUIDE):
+        assert (ROOT / path).is_file(), path
+
+
+def test_parameters_that_the_guide_names_exist() -> None:
+    declared = bicep_text.params(INFRA / "main.bicep")
+    for name in ("graphAppOwnerObjectIds", "logDailyQuotaGb", "pythonVersion"):
+        assert name in GUIDE
+        assert name in declared
+    assert "managedIdentityPrincipalId" in bicep_text.outputs(INFRA / "main.bicep")
+
+
+def test_the_providers_that_the_guide_registers_are_those_that_are_used() -> None:
+    used = {kind.partition("/")[0] for kind in infra_rules.RESOURCE_TYPES if kind.startswith("Microsoft.")}
+    listed = re.search(r"for p in ([\w ]+); do", GUIDE)
+    assert listed
+    registered = {f"Microsoft.{name}" for name in listed[1].split()}
+
+    assert used - {"Microsoft.Graph"} <= registered
+
+
+def test_the_picture_is_well_formed_described_and_knows_the_dark() -> None:
+    root = ET.parse(PICTURE).getroot()  # noqa: S314 (our own file)
+    names = {element.tag.rpartition("}")[2] for element in root}
+
+    assert {"title", "desc"} <= names
+    assert "prefers-color-scheme: dark" in PICTURE.read_text(encoding="utf-8")
+
+
+def test_azd_knows_the_app_by_its_tag_and_runs_the_tool() -> None:
+    azure = (ROOT / "azure.yaml").read_text(encoding="utf-8")
+    main = (INFRA / "main.bicep").read_text(encoding="utf-8")
+    service = re.search(r"(?m)^services:\n  ([\w-]+):$", azure)
+    assert service
+
+    assert f"var azdServiceName = '{service[1]}'" in main
+    assert azure.count("infra/scripts/post_provision.py") == 2
+
+
+def test_the_workflow_builds_what_is_there() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "infra.yml").read_text(encoding="utf-8")
+
+    for path in re.findall(r"--file (\S+)", workflow):
+        assert (ROOT / path).is_file()
+    for name in re.findall(r"\b([A-Z_]{6,})=", workflow):
+        assert name in (INFRA / "main.bicepparam").read_text(encoding="utf-8")

@@ -1,0 +1,79 @@
+"""The app settings in Bicep and the settings of the program are the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from due_notices.errors import SettingsError
+from due_notices.settings import SETTINGS, Settings
+from tests.infra import infra_rules
+
+INFRA = Path(__file__).resolve().parents[2] / "infra"
+
+
+# A connection string holds a key: never on Azure.
+LOCAL_ONLY = {"NOTICE_STORAGE"} | {setting.name for setting in SETTINGS if setting.laptop}
+
+PROGRAM = {setting.name: setting.default for setting in SETTINGS if setting.name not in LOCAL_ONLY}
+
+DERIVED = {
+    "AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com/",
+    "AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
+    "DUE_DATE_ATTRIBUTE": f"extension_{'a' * 32}_dueDate",
+    "GRAPH_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
+    "GRAPH_TENANT_ID": "11111111-2222-3333-4444-555555555555",
+    "KEY_VAULT_URL": "https://kv-duenotic-abc.vault.azure.net/",
+    "NOTICE_STORAGE__clientId": "11111111-2222-3333-4444-555555555555",
+    "NOTICE_STORAGE__queueServiceUri": "https://stduenoticesabc.queue.core.windows.net",
+    "NOTICE_STORAGE__tableServiceUri": "https://stduenoticesabc.table.core.windows.net",
+}
+
+
+def environment() -> dict[str, str]:
+    """Return what the function finds after a deployment without parameters."""
+    given = infra_rules.app_settings(INFRA)
+    constant = {name: infra_rules.constant_default(INFRA, value) for name, value in given.items()}
+    return {name: value for name, value in constant.items() if value is not None} | DERIVED
+
+
+def test_each_setting_in_bicep_is_one_of_the_program_with_its_default_and_the_reverse() -> None:
+    assert infra_rules.program_settings(INFRA, PROGRAM) == []
+
+
+def test_the_program_accepts_what_a_deployment_without_parameters_sets() -> None:
+    settings = Settings.from_mapping(environment())
+
+    assert settings.queue == "due-notices"
+    assert settings.storage.connection_string is None
+    assert settings.storage.identity_client_id == DERIVED["AZURE_CLIENT_ID"]
+
+
+def test_a_deployment_leaves_nothing_to_be_set_by_hand() -> None:
+    required = {setting.name for setting in SETTINGS if setting.default is None}
+
+    assert required <= environment().keys()
+
+
+def test_a_setting_that_bicep_lacks_is_found() -> None:
+    wrong = infra_rules.program_settings(INFRA, PROGRAM | {"NEW_SETTING": ""})
+
+    assert wrong == ["NEW_SETTING is a setting of the program and missing in Bicep"]
+
+
+def test_a_setting_that_the_program_lacks_is_found() -> None:
+    known = {name: default for name, default in PROGRAM.items() if name != "SEND_WINDOW"}
+
+    assert infra_rules.program_settings(INFRA, known) == ["SEND_WINDOW is set in Bicep and no setting of the program"]
+
+
+def test_another_default_is_found() -> None:
+    (wrong,) = infra_rules.program_settings(INFRA, PROGRAM | {"CATCH_UP_DAYS": "4"})
+
+    assert wrong.startswith("CATCH_UP_DAYS is '3' by default in Bicep")
+
+
+def test_a_wrong_value_would_be_refused() -> None:
+    with pytest.raises(SettingsError, match="SEND_WINDOW"):
+        Settings.from_mapping(environment() | {"SEND_WINDOW": "18:00-08:00"})

@@ -1,0 +1,134 @@
+"""A small world on fakes: customers, storage and a clock, and the function that runs in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from due_notices.inspection import Preview, preview
+from due_notices.message import source_of
+from due_notices.planning import Rules
+from due_notices.policy import Policy
+from due_notices.ports import Claim, GraphUser, LedgerEntry, RunRecord
+from due_notices.report import Outcome, RunReport
+from due_notices.run import send_due_notices
+from due_notices.services import Services
+from due_notices.stages import EveryDay, SendWindow, Stages
+from tests.fakes import START, FakeDirectory, FakeStorage, MovableClock, Watcher
+
+TODAY = START.date()
+POLICY = Policy(
+    rules=Rules(Stages((-7, -3, -1, 0), 3, EveryDay()), UTC, ("due",)),
+    window=SendWindow.parse("08:00-18:00"),
+    limit=10_000,
+    lapse=timedelta(minutes=10),
+    source=source_of("00000000-0000-0000-0000-000000000000"),
+)
+
+
+def customer(number: int, due: object = None, **properties: Any) -> dict[str, Any]:
+    """Return a customer who can be reached and owes on `due` (default: in seven days, so a notice is owed today)."""
+    return {
+        "id": f"user-{number:05d}",
+        "accountEnabled": True,
+        "displayName": f"Person {number}",
+        "mail": f"person.{number}@example.com",
+        "due": (TODAY + timedelta(days=7)).isoformat() if due is None else due,
+        **properties,
+    }
+
+
+def customers(count: int, due: object = None) -> list[dict[str, Any]]:
+    return [customer(number, due) for number in range(count)]
+
+
+def in_days(days: int) -> str:
+    return (TODAY + timedelta(days=days)).isoformat()
+
+
+@dataclass
+class World:
+    """Runs happen here. Change `policy`, `directory`, `storage` and `clock` at will."""
+
+    users: Sequence[GraphUser]
+    policy: Policy = POLICY
+    clock: MovableClock = field(default_factory=MovableClock)
+    storage: FakeStorage = field(default_factory=FakeStorage)
+    watcher: Watcher = field(default_factory=Watcher)
+    page_size: int = 10
+
+    def __post_init__(self) -> None:
+        self.directory = FakeDirectory(self.users, page_size=self.page_size)
+        self.directories = 0
+
+    @property
+    def services(self) -> Services:
+        return Services(self._open_directory, self.storage, self.clock)
+
+    def _open_directory(self) -> FakeDirectory:
+        self.directories += 1
+        return self.directory
+
+    def run(self, **changes: Any) -> RunReport:
+        """Run once, and check what holds for every run."""
+        self.watcher = Watcher()
+        before = len(self.storage.queue.messages)
+        report = send_due_notices(replace(self.policy, **changes), self.services, self.watcher)
+        assert self.storage.opened == self.storage.closed
+        assert report.sent == self.watcher.sends
+        assert report.sent <= len(self.storage.queue.messages) - before
+        taken = report.owed - report.sent - report.failed
+        if report.outcome is Outcome.LIMIT:
+            assert (report.sent, report.failed) == (0, 0)
+        else:
+            assert 0 <= taken <= report.already_sent
+        assert sum(report.stages.values()) == report.sent
+        if report.ok:
+            assert report.error is None
+            assert report.failed == 0
+        else:
+            assert report.error
+        return report
+
+    def preview(self, **options: Any) -> Preview:
+        return preview(self.policy, self.services, self.watcher, **options)
+
+    def next_tick(self) -> None:
+        self.clock.move(hours=1)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(text) for text in self.storage.queue.messages]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids on the queue, in order."""
+        return sorted(event["id"] for event in self.events)
+
+    @property
+    def record(self) -> RunRecord | None:
+        return self.storage.ledger.records.get(self.policy.business_date(self.clock.now()))
+
+    def record_run(self, day: date, outcome: str = "completed", owed: int = 0) -> None:
+        self.storage.ledger.records[day] = RunRecord(day, outcome, {"owed": owed})
+
+    def claim_by_another(self, at: datetime) -> list[str]:
+        """Let another run hold a claim on everything that is owed now, since `at`."""
+        notices = self.preview().plan.notices
+        for notice in notices:
+            self.storage.ledger.partitions[notice.partition][notice.id] = LedgerEntry(
+                notice.id, "claimed", Claim("another-run", at), "version-of-another", user_id=notice.user.id
+            )
+        return sorted(notice.id for notice in notices)
+
+    def sent_by_another(self) -> None:
+        """Let that run mark all it holds as sent."""
+        for entries in self.storage.ledger.partitions.values():
+            for identifier, entry in entries.items():
+                if entry.claim.id == "another-run":
+                    entries[identifier] = replace(
+                        entry, state="sent", message_id="theirs", sent_at=self.clock.now(), version="version-sent"
+                    )

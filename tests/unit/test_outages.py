@@ -1,0 +1,452 @@
+"""Many days in a row: what becomes of every stage when runs fail, are killed, or do not take place at all.
+
+The simulation does with a dict what `run` and `delivery` do with the ledger, and plans with the real planning.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import holidays
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from due_notices.model import MissedStage, Notice, notice_id
+from due_notices.obligations import parse_obligation
+from due_notices.planning import Plan, plan_notices
+from due_notices.policy import Policy
+from due_notices.ports import RunRecord
+from due_notices.reading import day_of
+from due_notices.report import Outcome
+from due_notices.stages import BusinessCalendar, EveryDay, HolidayCalendar, SendWindow, StageDate
+from due_notices.users import attribute_values
+from tests.factories import ALICE, ATTRIBUTE, BOB, CARLA, DMITRI, ERIN, graph_user, obligation_json, on, policy
+from tests.unit.strategies import stage_sets
+
+Users = Sequence[Mapping[str, object]]
+
+# What befalls the notices of a run, over and over: True is sent, False fails. A run is killed when all are sent
+# and nobody has recorded it yet.
+FINE: tuple[bool, ...] = (True,)
+KILLED: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sent:
+    notice: Notice
+    at: datetime
+
+
+@dataclass
+class Simulation:
+    policy: Policy
+    users: Users
+    ledger: set[str] = field(default_factory=set)
+    records: dict[date, RunRecord] = field(default_factory=dict)
+    sent: list[Sent] = field(default_factory=list)
+    completed: list[Plan] = field(default_factory=list)
+    missed: list[MissedStage] = field(default_factory=list)
+
+    def tick(self, now: datetime, fate: tuple[bool, ...] = FINE) -> None:
+        if self.policy.why_closed(now) is not None:
+            return
+        today = self.policy.business_date(now)
+        if today in self.records and self.records[today].outcome == Outcome.COMPLETED:
+            return
+        plan = plan_notices([self.users], self.policy.rules, day_of(today, list(self.records.values())))
+        owed = [notice for notice in plan.notices if notice.id not in self.ledger]
+        missed = [stage for stage in plan.missed if stage.notice_id not in self.ledger]
+        luck = list(itertools.islice(itertools.cycle(fate or FINE), len(owed)))
+        for notice in itertools.compress(owed, luck):
+            self.ledger.add(notice.id)
+            self.sent.append(Sent(notice, now))
+        if fate == KILLED:
+            return
+        outcome = Outcome.COMPLETED if all(luck) else Outcome.FAILED
+        self.records[today] = RunRecord(today, outcome, {})
+        if outcome is Outcome.COMPLETED:
+            self.completed.append(plan)
+            self.missed += missed
+
+    def run_at_noon(self, days: Iterable[date]) -> None:
+        for day in days:
+            self.tick(datetime.combine(day, time(12), tzinfo=self.policy.rules.time_zone).astimezone(UTC))
+
+    @property
+    def run_days(self) -> list[date]:
+        return [plan.day.business_date for plan in self.completed]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of one obligation of one user."""
+
+    user_id: str
+    reference: str
+    due: date
+    is_open: bool
+    dated: StageDate
+    later: tuple[date, ...]
+
+    @property
+    def id(self) -> str:
+        return notice_id(self.user_id, self.reference, self.due, self.dated.stage)
+
+    def overtaken_on(self, day: date) -> bool:
+        return any(later <= day for later in self.later)
+
+
+def all_stages(users: Users, by: Policy) -> list[Stage]:
+    found = {}
+    for user in users:
+        for value in attribute_values(user, (ATTRIBUTE,)):
+            owed = parse_obligation(value, by.rules.time_zone)
+            dates = by.rules.stages.dates(owed.due)
+            for number, stage in enumerate(dates):
+                later = tuple(following.day for following in dates[number + 1 :])
+                one = Stage(str(user["id"]), owed.reference, owed.due, owed.status == "open", stage, later)
+                found[one.id] = one
+    return list(found.values())
+
+
+# ---- examples -------------------------------------------------------------------------------------------------------
+
+FIRST = on("2026-11-20")
+DUE = "2026-12-01"  # its stages -7, -3, -1 and 0 fall on 24, 28 and 30 November and 1 December
+
+
+def days_without(first: date, number: int, outage: Iterable[date]) -> list[date]:
+    closed = set(outage)
+    return [day for day in (first + timedelta(days=offset) for offset in range(number)) if day not in closed]
+
+
+def days_from(first: str, number: int) -> list[date]:
+    return [on(first) + timedelta(days=offset) for offset in range(number)]
+
+
+def story(simulation: Simulation) -> list[tuple[str, int]]:
+    return [(f"{sent.notice.business_date:%d %b}", sent.notice.stage) for sent in simulation.sent]
+
+
+@pytest.mark.parametrize(
+    ("outage", "sent", "missed"),
+    [
+        (
+            [],
+            [("24 Nov", -7), ("28 Nov", -3), ("30 Nov", -1), ("01 Dec", 0)],
+            {},
+        ),
+        # CATCH_UP_DAYS=3: an outage of one, two and three days only delays
+        (
+            days_from("2026-11-24", 1),
+            [("25 Nov", -7), ("28 Nov", -3), ("30 Nov", -1), ("01 Dec", 0)],
+            {},
+        ),
+        (
+            days_from("2026-11-24", 2),
+            [("26 Nov", -7), ("28 Nov", -3), ("30 Nov", -1), ("01 Dec", 0)],
+            {},
+        ),
+        (
+            days_from("2026-11-24", 3),
+            [("27 Nov", -7), ("28 Nov", -3), ("30 Nov", -1), ("01 Dec", 0)],
+            {},
+        ),
+        # one of five days reaches into the next stage, which takes the place of the first
+        (
+            days_from("2026-11-24", 5),
+            [("29 Nov", -3), ("30 Nov", -1), ("01 Dec", 0)],
+            {"superseded": 1},
+        ),
+        # at the end nothing follows: two days only delay, five outlast the window
+        (
+            days_from("2026-12-01", 2),
+            [("24 Nov", -7), ("28 Nov", -3), ("30 Nov", -1), ("03 Dec", 0)],
+            {},
+        ),
+        (
+            days_from("2026-12-01", 5),
+            [("24 Nov", -7), ("28 Nov", -3), ("30 Nov", -1)],
+            {"expired": 1},
+        ),
+        # two weeks: everything missed is counted, once
+        (
+            days_from("2026-11-24", 14),
+            [],
+            {"superseded": 3, "expired": 1},
+        ),
+    ],
+)
+def test_an_outage(outage: list[date], sent: list[tuple[str, int]], missed: dict[str, int]) -> None:
+    simulation = Simulation(policy(), [graph_user(DUE)])
+
+    simulation.run_at_noon(days_without(FIRST, 30, outage))
+
+    assert story(simulation) == sent
+    assert Counter(stage.kind for stage in simulation.missed) == missed
+    assert all(one.notice.late is (one.notice.business_date > one.notice.stage_date) for one in simulation.sent)
+
+
+def test_a_failed_run_is_repaired_by_the_next_tick_and_only_what_failed_is_sent() -> None:
+    users = [graph_user(DUE), graph_user(DUE, who=BOB), graph_user(DUE, who=CARLA)]
+    simulation = Simulation(policy(), users)
+
+    simulation.tick(datetime(2026, 11, 24, 8, tzinfo=UTC), (True, False, False))
+    simulation.tick(datetime(2026, 11, 24, 9, tzinfo=UTC), (False, True))
+    simulation.tick(datetime(2026, 11, 24, 10, tzinfo=UTC))
+    simulation.tick(datetime(2026, 11, 24, 11, tzinfo=UTC))
+
+    assert [one.at.hour for one in simulation.sent] == [8, 9, 10]
+    assert {one.notice.user.id for one in simulation.sent} == {ALICE, BOB, CARLA}
+    assert simulation.run_days == [on("2026-11-24")]
+
+
+def test_a_stage_that_a_failed_run_sent_is_neither_superseded_nor_expired_later() -> None:
+    simulation = Simulation(policy(), [graph_user(DUE), graph_user(DUE, who=BOB)])
+    simulation.run_at_noon([on("2026-11-23")])
+
+    simulation.tick(datetime(2026, 11, 24, 12, tzinfo=UTC), (True, False))
+    simulation.run_at_noon([on("2026-11-29"), on("2026-12-24")])
+
+    assert Counter(one.notice.stage for one in simulation.sent) == {-7: 1, -3: 2}
+    assert Counter(stage.kind for stage in simulation.missed) == {"superseded": 3, "expired": 2}
+
+
+def test_a_day_that_passed_outside_the_window_is_caught_up_on_the_next() -> None:
+    simulation = Simulation(policy(), [graph_user(DUE)])
+
+    simulation.tick(datetime(2026, 11, 24, 7, 59, tzinfo=UTC))
+    simulation.tick(datetime(2026, 11, 24, 18, tzinfo=UTC))
+    simulation.tick(datetime(2026, 11, 25, 8, tzinfo=UTC))
+
+    assert [(one.notice.stage, one.notice.late) for one in simulation.sent] == [(-7, True)]
+
+
+# ---- properties ----------------------------------------------------------------------------------------------------
+
+BERLIN, NEW_YORK, RIYADH = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Asia/Riyadh")
+CALENDARS: dict[str, BusinessCalendar] = {
+    "every day": EveryDay(),
+    **{name: HolidayCalendar(name) for name in ("DE", "US-NY", "SA")},
+}
+# What the calendars ought to say, by other means.
+CLOSED = {
+    "every day": (frozenset[int](), frozenset[date]()),
+    "DE": ({5, 6}, holidays.country_holidays("DE", years=range(2025, 2030)).keys()),
+    "US-NY": ({5, 6}, holidays.country_holidays("US", subdiv="NY", years=range(2025, 2030)).keys()),
+    "SA": ({4, 5}, holidays.country_holidays("SA", years=range(2025, 2030)).keys()),
+}
+# Easter, the end of Ramadan and both changes of the clocks; New Year; a leap day.
+STARTS = [on("2026-03-14"), on("2026-03-24"), on("2026-10-20"), on("2026-12-18"), on("2028-02-18")]
+WINDOW = (8, 18)
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    return policy(
+        *draw(stage_sets | st.just((-7, -3, -1, 0, 3, 7))),
+        catch_up_days=draw(st.integers(0, 5)),
+        calendar=CALENDARS[draw(st.sampled_from(list(CALENDARS)))],
+        time_zone=draw(st.sampled_from([ZoneInfo("UTC"), BERLIN, NEW_YORK, RIYADH])),
+        window=SendWindow(time(WINDOW[0]), time(WINDOW[1])),
+    )
+
+
+@st.composite
+def debtors(draw: st.DrawFn, start: date, *, only_open: bool = False) -> Users:
+    """Return users whose obligations each have a reference of their own; some are owed by two accounts."""
+    values: dict[str, list[str]] = {who: [] for who in (ALICE, BOB, CARLA, DMITRI, ERIN)}
+    for number in range(draw(st.integers(1, 5))):
+        due = start + timedelta(days=draw(st.integers(-8, 30)))
+        details: dict[str, str] = {"ref": f"INV-{number}"}
+        if not only_open:
+            if draw(st.integers(0, 4)) == 0:
+                details["status"] = draw(st.sampled_from(["paid", "void", "disputed"]))
+            if draw(st.integers(0, 4)) == 0:
+                details["pausedUntil"] = str(start + timedelta(days=draw(st.integers(0, 25))))
+        for who in draw(st.sampled_from([(ALICE,), (ALICE, BOB), (CARLA,), (CARLA, DMITRI), (BOB, ERIN)])):
+            values[who].append(obligation_json(str(due), **details))
+    overrides: dict[str, dict[str, object]] = {who: {} for who in values}
+    if not only_open:
+        overrides[BOB] = draw(st.sampled_from([{"mail": "ALICE@example.com"}, {}, {"mobilePhone": None}]))
+        overrides[DMITRI] = draw(st.sampled_from([{}, {"accountEnabled": False}]))
+    return [
+        graph_user(*owed, who=who, **overrides[who])
+        for who, owed in values.items()
+        if owed and not (only_open and who == ERIN)
+    ]
+
+
+Ticks = Sequence[tuple[int, tuple[bool, ...]]]
+
+GOOD_DAY: Ticks = [(7, FINE), (12, FINE), (17, FINE)]
+bad_days: st.SearchStrategy[Ticks] = st.lists(
+    st.tuples(
+        st.sampled_from([4, 9, 12, 15, 21]),
+        st.sampled_from([FINE, KILLED, (True, False), (False, True), (False,)]),
+    ),
+    max_size=3,
+).map(sorted)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Simulation:
+    """Return a simulation after some weeks of good runs, failures and outages."""
+    start = draw(st.sampled_from(STARTS))
+    simulation = Simulation(draw(policies()), draw(debtors(start)))
+    seasons = draw(st.lists(st.tuples(st.sampled_from(["good", "bad", "outage"]), st.integers(1, 8)), max_size=6))
+    today = start
+    for season, days in [("good", 1), *seasons, ("good", 1)]:
+        for _ in range(days):
+            for hour, fate in {"good": GOOD_DAY, "bad": draw(bad_days) if season == "bad" else (), "outage": ()}[
+                season
+            ]:
+                simulation.tick(datetime.combine(today, time(hour), tzinfo=UTC), fate)
+            today += timedelta(days=1)
+    return simulation
+
+
+@given(histories())
+def test_no_obligation_gets_two_notices_on_one_day(simulation: Simulation) -> None:
+    zone = simulation.policy.rules.time_zone
+
+    per_day = Counter(
+        (one.notice.user.id, one.notice.obligation, one.at.astimezone(zone).date()) for one in simulation.sent
+    )
+
+    assert set(per_day.values()) <= {1}
+
+
+@given(histories())
+def test_nothing_is_sent_on_closed_days_or_outside_the_window(simulation: Simulation) -> None:
+    rules = simulation.policy.rules
+    name = next(name for name, calendar in CALENDARS.items() if calendar is rules.stages.calendar)
+    weekend, closed = CLOSED[name]
+
+    for one in simulation.sent:
+        local = one.at.astimezone(rules.time_zone)
+
+        assert local.weekday() not in weekend
+        assert local.date() not in closed
+        assert WINDOW[0] <= local.hour < WINDOW[1]
+        assert one.notice.business_date == local.date()
+        assert one.at < one.notice.expires
+
+
+@given(histories())
+def test_every_stage_ends_as_exactly_one_of_sent_superseded_expired_and_skipped(simulation: Simulation) -> None:
+    rules = simulation.policy.rules
+    sent = Counter(one.notice.id for one in simulation.sent)
+    missed = Counter(stage.notice_id for stage in simulation.missed)
+    runs = simulation.run_days
+
+    for stage in all_stages(simulation.users, simulation.policy):
+        accounted = runs and runs[0] - timedelta(days=rules.stages.catch_up_days) <= stage.dated.day <= runs[-1]
+        skipped = stage.id not in sent and any(was_skipped(stage, plan) for plan in simulation.completed)
+
+        if not stage.is_open:  # nothing is owed, so nothing can be missed
+            assert sent[stage.id] == missed[stage.id] == 0
+        elif accounted:
+            assert sent[stage.id] + missed[stage.id] + skipped == 1
+        else:
+            assert sent[stage.id] + missed[stage.id] + skipped <= 1
+
+
+def was_skipped(stage: Stage, plan: Plan) -> bool:
+    """Whether a completed run reported the obligation as skipped while this stage was its current one."""
+    today = plan.day.business_date
+    return (
+        stage.dated.day <= today
+        and not stage.overtaken_on(today)
+        and any((skip.user_id, skip.reference) == (stage.user_id, stage.reference) for skip in plan.skips)
+    )
+
+
+@given(histories())
+def test_ids_are_stable_and_distinct_over_all_days(simulation: Simulation) -> None:
+    facts = {
+        (
+            one.notice.user.id,
+            one.notice.obligation.reference,
+            one.notice.obligation.due,
+            one.notice.stage,
+        ): one.notice.id
+        for one in simulation.sent
+    }
+
+    assert len(facts) == len(set(facts.values())) == len(simulation.sent)
+    assert set(facts.values()) <= {stage.id for stage in all_stages(simulation.users, simulation.policy)}
+
+
+@given(st.data(), policies(), st.sampled_from(STARTS))
+def test_a_stage_is_sent_once_on_the_first_run_day_that_is_not_too_late_for_it(
+    data: st.DataObject, by: Policy, start: date
+) -> None:
+    open_days = [
+        day
+        for day in (start + timedelta(days=offset) for offset in range(40))
+        if by.rules.stages.calendar.why_closed(day) is None
+    ]
+    users = data.draw(debtors(start, only_open=True))
+    ran = data.draw(st.lists(st.sampled_from(open_days), min_size=1, unique=True).map(sorted))
+
+    simulation = Simulation(by, users)
+    simulation.run_at_noon(ran)
+
+    sent = Counter((one.notice.id, one.notice.business_date) for one in simulation.sent)
+    missed = Counter((stage.notice_id, stage.kind) for stage in simulation.missed)
+    assert simulation.run_days == ran
+    expected_sent: Counter[tuple[str, date]] = Counter()
+    expected_missed: Counter[tuple[str, str]] = Counter()
+    for stage in all_stages(users, by):
+        catch_up = timedelta(days=by.rules.stages.catch_up_days)
+        run = next((day for day in ran if day >= stage.dated.day), None)
+        if run is None or stage.dated.day < ran[0] - catch_up:
+            continue
+        if stage.overtaken_on(run):
+            expected_missed[stage.id, "superseded"] += 1
+        elif run - stage.dated.day > catch_up:
+            expected_missed[stage.id, "expired"] += 1
+        else:
+            expected_sent[stage.id, run] += 1
+    assert sent == expected_sent
+    assert missed == expected_missed
+
+
+@given(st.data(), stage_sets, st.integers(0, 5), st.sampled_from(STARTS))
+def test_outages_shorter_than_the_catch_up_window_lose_nothing(
+    data: st.DataObject, days: tuple[int, ...], catch_up: int, start: date
+) -> None:
+    gaps = data.draw(st.lists(st.integers(1, catch_up + 1), max_size=30))
+    by = policy(*days, catch_up_days=catch_up)
+    users = [graph_user(str(start + timedelta(days=offset)), id=f"u{offset}", mail=None) for offset in range(0, 30, 4)]
+    ran = [start + timedelta(days=passed) for passed in itertools.accumulate(gaps, initial=0)]
+
+    simulation = Simulation(by, users)
+    simulation.run_at_noon(ran)
+
+    sent = Counter(one.notice.id for one in simulation.sent)
+    missed = {stage.notice_id: stage.kind for stage in simulation.missed}
+    for stage in all_stages(users, by):
+        if start <= stage.dated.day <= ran[-1]:
+            run = next(day for day in ran if day >= stage.dated.day)
+            assert sent[stage.id] == (0 if stage.overtaken_on(run) else 1)
+            assert (stage.id in missed) is stage.overtaken_on(run)
+    assert set(missed.values()) <= {"superseded"}
+
+
+@given(histories(), st.integers(0, 23))
+def test_once_a_day_is_completed_further_ticks_of_it_do_nothing(simulation: Simulation, hour: int) -> None:
+    sent, completed = len(simulation.sent), len(simulation.completed)
+
+    for day in simulation.run_days:
+        local = datetime.combine(day, time(hour), tzinfo=simulation.policy.rules.time_zone)
+        simulation.tick(local.astimezone(UTC))
+
+    assert (len(simulation.sent), len(simulation.completed)) == (sent, completed)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from due_notices.model import Reason
+from due_notices.ports import Waiting
+from due_notices.report import LOG_PREFIX, Outcome, RunReport
+from tests.factories import on
+
+
+def full_report() -> RunReport:
+    return RunReport(
+        run_id="0123456789abcdef0123456789abcdef",
+        business_date=on("2026-11-24"),
+        outcome=Outcome.COMPLETED,
+        users_read=2500,
+        obligations=3100,
+        owed=412,
+        sent=410,
+        already_sent=7,
+        late=3,
+        superseded=2,
+        expired=1,
+        failed=2,
+        skipped={Reason.MALFORMED: 4, Reason.NOT_ALLOWED: 5},
+        stages={"-7": 400, "0": 10},
+        unusual=True,
+        usual_owed=40,
+        graph_requests=4,
+        throttled=1,
+        waiting=Waiting(412, 0),
+        seconds={"read": 1.23456, "send": 2.0, "total": 3.25},
+        secret_days_left=29,
+        note="a note",
+        error="an error",
+    )
+
+
+def test_it_has_the_names_that_alerts_and_programs_read() -> None:
+    assert full_report().to_dict() == {
+        "runId": "0123456789abcdef0123456789abcdef",
+        "businessDate": "2026-11-24",
+        "outcome": "completed",
+        "usersRead": 2500,
+        "obligations": 3100,
+        "owed": 412,
+        "sent": 410,
+        "alreadySent": 7,
+        "late": 3,
+        "superseded": 2,
+        "expired": 1,
+        "failed": 2,
+        "skipped": {"malformed": 4, "not-allowed": 5},
+        "stages": {"-7": 400, "0": 10},
+        "unusual": True,
+        "usualOwed": 40,
+        "graphRequests": 4,
+        "throttled": 1,
+        "waiting": {"queue": 412, "poison": 0},
+        "seconds": {"read": 1.235, "send": 2.0, "total": 3.25},
+        "secretDaysLeft": 29,
+        "note": "a note",
+        "error": "an error",
+    }
+
+
+def test_a_run_that_has_done_nothing_yet_counts_as_failed() -> None:
+    report = RunReport("0" * 32, on("2026-11-24"))
+
+    fields = report.to_dict()
+
+    assert fields["outcome"] == "failed"
+    assert not report.ok
+    assert {name for name, value in fields.items() if value == 0 and value is not False} == {
+        *("usersRead", "obligations", "owed", "sent", "alreadySent", "late", "superseded", "expired", "failed"),
+        *("graphRequests", "throttled"),
+    }
+    assert fields["waiting"] == {"queue": None, "poison": None}
+    assert (fields["skipped"], fields["stages"], fields["seconds"]) == ({}, {}, {})
+
+
+def test_two_reports_share_nothing() -> None:
+    one, other = RunReport("1", on("2026-11-24")), RunReport("2", on("2026-11-24"))
+
+    assert one.skipped is not other.skipped
+    assert one.stages is not other.stages
+    assert one.seconds is not other.seconds
+
+
+@pytest.mark.parametrize(
+    ("outcome", "name", "ok"),
+    [
+        (Outcome.COMPLETED, "completed", True),
+        (Outcome.ALREADY_COMPLETED, "already-completed", True),
+        (Outcome.OUTSIDE_WINDOW, "outside-window", True),
+        (Outcome.FAILED, "failed", False),
+        (Outcome.LIMIT, "limit", False),
+    ],
+)
+def test_an_outcome_is_fine_or_is_not(outcome: Outcome, name: str, ok: bool) -> None:  # noqa: FBT001
+    report = RunReport("0" * 32, on("2026-11-24"), outcome)
+
+    assert (report.to_dict()["outcome"], report.ok) == (name, ok)
+
+
+def test_every_outcome_is_judged() -> None:
+    assert {str(outcome) for outcome in Outcome} == {
+        *("completed", "already-completed", "outside-window", "failed", "limit"),
+    }
+
+
+def test_the_log_line_is_the_prefix_and_the_json() -> None:
+    line = full_report().log_line()
+
+    assert LOG_PREFIX == "due-notices run "
+    assert line.startswith('due-notices run {"runId":"0123')
+    assert json.loads(line.removeprefix(LOG_PREFIX)) == full_report().to_dict()
+
+
+@given(st.text(st.characters()), st.text(st.characters(exclude_categories=["Cs"])))
+def test_the_log_line_is_one_line_of_ascii_whatever_an_error_says(error: str, note: str) -> None:
+    report = full_report()
+    report.error, report.note = error, note
+
+    line = report.log_line()
+
+    assert line.isascii()
+    assert len(line.splitlines()) == 1
+    assert json.loads(line.removeprefix(LOG_PREFIX))["note"] == note

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from due_notices.users import SELECTED, attribute_values, to_user, user_id
+from tests.factories import ALICE, ATTRIBUTE, BOB, CARLA, DMITRI, ERIN, graph_user
+
+PLAIN = (ATTRIBUTE,)
+ON_PREMISES = ("onPremisesExtensionAttributes", "extensionAttribute7")
+WRONG_TYPES: list[object] = [None, True, False, 0, 7, 1.5, [], {}, ["alice@example.com"], {"mail": "alice@example.com"}]
+
+
+def email_of(graph: dict[str, object]) -> str | None:
+    return to_user(graph, ALICE).email
+
+
+def phone_of(value: object) -> str | None:
+    return to_user({"mobilePhone": value}, ALICE).mobile_phone
+
+
+@pytest.mark.parametrize(
+    ("who", "email"),
+    [
+        (ALICE, "alice@example.com"),
+        (BOB, None),
+        (CARLA, "carla@example.org"),
+        (DMITRI, "dmitri@example.net"),
+        (ERIN, None),
+    ],
+)
+def test_the_cast_is_reached_at(who: str, email: str | None) -> None:
+    assert to_user(graph_user(who=who), who).email == email
+
+
+IDENTITY = {"signInType": "emailAddress", "issuerAssignedId": "identity@example.com"}
+EVERYWHERE: dict[str, object] = {
+    "mail": "mail@example.com",
+    "identities": [IDENTITY],
+    "otherMails": ["other1@example.com", "other2@example.com"],
+    "userPrincipalName": "upn@example.com",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "email"),
+    [
+        # the order of preference
+        ({}, "mail@example.com"),
+        ({"mail": None}, "identity@example.com"),
+        ({"mail": None, "identities": []}, "other1@example.com"),
+        ({"mail": None, "identities": [], "otherMails": []}, "upn@example.com"),
+        ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": None}, None),
+        # a malformed address counts as absent: the next one is taken
+        ({"mail": "alice(at)example.com"}, "identity@example.com"),
+        ({"mail": "", "identities": [{**IDENTITY, "issuerAssignedId": "nobody"}]}, "other1@example.com"),
+        ({"mail": " ", "identities": [], "otherMails": ["nobody", "other2@example.com"]}, "other2@example.com"),
+        # which identities are addresses
+        ({"mail": None, "identities": [{**IDENTITY, "signInType": "emailAddressOtp"}]}, "identity@example.com"),
+        ({"mail": None, "identities": [{**IDENTITY, "signInType": "userName"}]}, "other1@example.com"),
+        ({"mail": None, "identities": [{**IDENTITY, "signInType": "federated"}]}, "other1@example.com"),
+        ({"mail": None, "identities": [{**IDENTITY, "signInType": "EmailAddress"}]}, "other1@example.com"),
+        ({"mail": None, "identities": [{**IDENTITY, "signInType": None}]}, "other1@example.com"),
+        ({"mail": None, "identities": [{**IDENTITY, "signInType": ["emailAddress"]}]}, "other1@example.com"),
+        ({"mail": None, "identities": [{"issuerAssignedId": "identity@example.com"}]}, "other1@example.com"),
+        ({"mail": None, "identities": [{"signInType": "emailAddress"}]}, "other1@example.com"),
+        ({"mail": None, "identities": [{**IDENTITY, "issuerAssignedId": 5}, IDENTITY]}, "identity@example.com"),
+        ({"mail": None, "identities": ["emailAddress", None, 5, IDENTITY]}, "identity@example.com"),
+        # wrong types in the lists
+        ({"mail": None, "identities": IDENTITY}, "other1@example.com"),
+        ({"mail": None, "identities": "emailAddress", "otherMails": "other@example.com"}, "upn@example.com"),
+        ({"mail": None, "identities": None, "otherMails": {"0": "other@example.com"}}, "upn@example.com"),
+        ({"mail": None, "identities": [], "otherMails": [None, 7, {}, "other@example.com"]}, "other@example.com"),
+        # principal names without a mailbox
+        ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": "a_b.c#EXT#@d.example"}, None),
+        ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": "a_b.c#ext#@d.example"}, None),
+        ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": "a@contoso.onmicrosoft.com"}, None),
+        ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": "a@contoso.OnMicrosoft.com"}, None),
+        (
+            {"mail": None, "identities": [], "otherMails": [], "userPrincipalName": "a@onmicrosoft.com"},
+            "a@onmicrosoft.com",
+        ),
+        ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": 5}, None),
+        # ... are mailboxes where somebody has said so
+        ({"mail": "alice@contoso.onmicrosoft.com"}, "alice@contoso.onmicrosoft.com"),
+        ({"mail": None, "identities": [], "otherMails": ["a@b.onmicrosoft.com"]}, "a@b.onmicrosoft.com"),
+    ],
+)
+def test_the_contact_rule(changes: dict[str, object], email: str | None) -> None:
+    assert email_of(EVERYWHERE | changes) == email
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@b.co",
+        "first.last+tag@sub.example.com",
+        "o'brien@example.ie",
+        "user_name-1@example-host.example",
+        "müller@bücher.example",
+        "用户@例子.广告",
+        "!#$%&'*/=?^`{|}~@example.com",
+        "x" * 64 + "@example.com",
+        "a@" + "b" * 249 + ".de",
+    ],
+)
+def test_an_address_is_taken_as_it_is(address: str) -> None:
+    assert email_of({"mail": address}) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        # no address
+        *("", " ", "alice", "alice@", "@example.com", "alice@example", "alice@@example.com", "a@b@c.de", "alice@.de"),
+        *(
+            "alice@example.",
+            "alice@example.com.",
+            "alice at example.com",
+            "alice@exam ple.com",
+            "x" * 65 + "@example.com",
+        ),
+        "a@" + "b" * 250 + ".de",
+        # blanks around it: a sender that trims them and one that does not would differ
+        *(" alice@example.com", "alice@example.com ", "alice@example.com\n", "\talice@example.com"),
+        # several recipients, or a name with it
+        *("a@b.co,c@d.co", "a@b.co;c@d.co", "a@b.co c@d.co", "Alice <alice@example.com>", "<alice@example.com>"),
+        *("mailto:alice@example.com", "a@b.co(comment)", '"alice b"@example.com', "alice@[192.0.2.1]"),
+        # breaking out of the header
+        *("alice@example.com\r\nBcc: eve@example.com", "alice@example.com\nBcc:eve@example.com", "a\r\n@b.co"),
+        *("alice@example.com%0d%0a\r", "alice@example.com\x0bBcc", "alice@example.com\x85Bcc", "alice@b.co\u2028Bcc"),
+        # characters that no address has, at each place of it
+        *(f"a{bad}@b.co" for bad in '\x00\x01\x1f\x7f\x9f\\"()[]<>,;:'),
+        *(f"a@{bad}b.co" for bad in '\x00\x01\x1f\x7f\x9f\\"()[]<>,;:'),
+        *(f"a@b.co{bad}" for bad in '\x00\x01\x1f\x7f\x9f\\"()[]<>,;:'),
+        # what UTF-8 cannot write
+        *("\ud800@example.com", "alice@example.\udfff"),
+    ],
+)
+def test_a_malformed_address_counts_as_absent(address: str) -> None:
+    assert email_of({"mail": address}) is None
+    assert email_of({"otherMails": [address]}) is None
+    assert email_of({"identities": [{"signInType": "emailAddress", "issuerAssignedId": address}]}) is None
+    assert email_of({"userPrincipalName": address}) is None
+
+
+@pytest.mark.parametrize("wrong", WRONG_TYPES)
+@pytest.mark.parametrize("field", [field for field in SELECTED if field not in {"id", "accountEnabled"}])
+def test_a_contact_field_of_a_wrong_type_counts_as_absent(field: str, wrong: object) -> None:
+    absent = {name: value for name, value in graph_user().items() if name != field}
+
+    assert to_user(absent | {field: wrong}, ALICE) == to_user(absent, ALICE)
+
+
+@pytest.mark.parametrize(
+    "number", ["+49 (0)30 123456", "0301/123456", "+1-555-0100", "(555) 0100", "12345", "+" + "1" * 40, "030.12 34 5"]
+)
+def test_a_phone_number_is_taken_as_it_is(number: str) -> None:
+    assert phone_of(number) == number
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("", " ", "1234", "+1234", "call me", "+49 30 1234 ext. 5", "555-CALL-NOW", "+1 555\n0100", "++15550100"),
+        *(
+            "-----",
+            "     ",
+            "().(/)-",
+            "- - 1 - -",
+            "١٢٣٤٥٦",
+            "１２３４５６",
+            "1" * 41,
+            "tel:+15550100",
+            "\ud800",
+            "*100#",
+        ),
+    ],
+)
+def test_what_cannot_be_a_phone_number_counts_as_absent(number: str) -> None:
+    assert phone_of(number) is None
+
+
+@pytest.mark.parametrize("field", ["displayName", "givenName", "preferredLanguage"])
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u3000", "Ali\ud800ce"])
+def test_a_name_that_is_blank_or_cannot_be_written_counts_as_absent(field: str, blank: str) -> None:
+    alice = to_user({field: blank}, ALICE)
+
+    assert (alice.display_name, alice.given_name, alice.preferred_language) == (None, None, None)
+
+
+def test_names_are_taken_as_they_are() -> None:
+    dmitri = to_user(graph_user(who=DMITRI, displayName=" Дмитрий 🙂 "), DMITRI)
+
+    assert dmitri.display_name == " Дмитрий 🙂 "
+
+
+@pytest.mark.parametrize(
+    ("value", "enabled"), [(True, True), (False, False), (None, True), (0, True), ("false", True), ([], True)]
+)
+def test_only_an_account_that_says_so_is_disabled(value: object, enabled: bool) -> None:  # noqa: FBT001
+    assert to_user({"accountEnabled": value}, ALICE).enabled is enabled
+
+
+def test_without_a_word_on_it_an_account_is_enabled() -> None:
+    assert to_user({}, ALICE).enabled
+
+
+@pytest.mark.parametrize("identifier", [ALICE, ALICE.upper(), "7", "x" * 64])
+def test_an_id_is_usable(identifier: str) -> None:
+    assert user_id({"id": identifier}) == identifier
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [*WRONG_TYPES, "", " ", "a b", "a\n", "x" * 65, "a/b", "a'b", "a\x1fb", "ä", "alice@example.com", "\ud800"],
+)
+def test_an_id_is_not_usable(identifier: object) -> None:
+    assert user_id({"id": identifier}) is None
+
+
+def test_a_user_without_an_id_has_none() -> None:
+    assert user_id({}) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, []),
+        ("", []),
+        ([], []),
+        ("2026-12-01", ["2026-12-01"]),
+        (["2026-12-01"], ["2026-12-01"]),
+        (["2026-12-01", "2026-12-24"], ["2026-12-01", "2026-12-24"]),
+        (["2026-12-01", "2026-12-01"], ["2026-12-01", "2026-12-01"]),
+        ([None, "", "2026-12-01"], ["2026-12-01"]),
+        ([" "], [" "]),
+        (False, [False]),
+        (0, [0]),
+        ({}, [{}]),
+        ([[], {}], [[], {}]),
+    ],
+)
+def test_values_of_the_attribute(value: object, expected: list[object]) -> None:
+    assert attribute_values({ATTRIBUTE: value}, PLAIN) == expected
+    assert attribute_values({"onPremisesExtensionAttributes": {"extensionAttribute7": value}}, ON_PREMISES) == expected
+
+
+@pytest.mark.parametrize(
+    "around", [None, "", "extensionAttribute7", 7, [], [{"extensionAttribute7": "2026-12-01"}], {}]
+)
+def test_an_attribute_group_of_another_shape_has_no_values(around: object) -> None:
+    assert attribute_values({"onPremisesExtensionAttributes": around}, ON_PREMISES) == []
+    assert attribute_values({}, ON_PREMISES) == []
+
+
+texts = st.text(st.characters(), max_size=20)
+addresses = st.builds("{}@{}.{}".format, *[st.text(st.characters(), min_size=1, max_size=5)] * 3) | st.emails()
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts | addresses | st.text("+0123456789 -", max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(texts | st.sampled_from(["signInType", "issuerAssignedId"]), inner, max_size=3)
+        | st.fixed_dictionaries({"signInType": st.just("emailAddress"), "issuerAssignedId": inner})
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*SELECTED, ATTRIBUTE]) | texts, json_values, max_size=8))
+def test_any_user_gives_contacts_that_are_safe_to_use(graph: dict[str, object]) -> None:
+    someone = to_user(graph, ALICE)
+
+    if someone.email is not None:
+        name, at_sign, host = someone.email.partition("@")
+        assert name
+        assert at_sign
+        assert "@" not in host
+        assert all(host.rpartition("."))
+        assert len(someone.email) <= 254
+        assert not set(someone.email) & set('<>,;:"\\()[]')
+        assert not any(unicodedata.category(character) in {"Cc", "Cs", "Zs", "Zl", "Zp"} for character in someone.email)
+    if someone.mobile_phone is not None:
+        assert set(someone.mobile_phone) <= set("+0123456789 ()./-")
+        assert sum(character.isdigit() for character in someone.mobile_phone) >= 5
+    for text in (someone.display_name, someone.given_name, someone.preferred_language):
+        assert text is None or text.encode().strip()
+    assert isinstance(attribute_values(graph, PLAIN), list)
+    assert user_id(graph) in {None, graph.get("id") if isinstance(graph.get("id"), str) else None}
