@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start test faults check bench format lock clean
+.PHONY: help setup run start test cover faults check bench format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-8s %s\n' "$$n" "$$t"; done
@@ -25,6 +25,10 @@ start: setup ## keep the local stack up, write local.settings.json, and `func st
 
 test: setup ## run all tests
 	@$(RUN) -m pytest
+
+cover: setup ## every branch of the pure core by the unit tests alone
+	@$(BIN)/coverage run -m pytest --quiet tests/unit
+	@$(BIN)/coverage report --fail-under=100 --include='due_notices/obligations.py,due_notices/users.py,due_notices/stages.py,due_notices/planning.py,due_notices/message.py,due_notices/model.py,due_notices/secret.py,due_notices/policy.py,due_notices/report.py,due_notices/explaining.py'
 
 faults: setup ## the long form of the fault tests: kill hundreds of ticks, write the table into docs/reliability.md
 	@$(RUN) -m tests.faults

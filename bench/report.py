@@ -86,25 +86,28 @@ def write(results: Mapping[str, Any]) -> None:
     _plot(results)
 
 
-def _ratio(
-    results: Mapping[str, Any], scenario: str, figure: str, other: str, users: int | None = None
-) -> float | None:
-    ours, theirs = find(results, scenario, "ours-scan", users), find(results, scenario, other, users)
-    if ours is None or theirs is None or figure not in ours or figure not in theirs:
+def _ratio(results: Mapping[str, Any], scenario: str, figure: str, other: str) -> float | None:
+    ours, theirs = find(results, scenario, "ours-scan"), find(results, scenario, other)
+    if ours is None or theirs is None:
         return None
-    return float(ours[figure] / theirs[figure])
+    return _figure(ours, figure) / _figure(theirs, figure)
+
+
+def _figure(run: Mapping[str, Any], figure: str) -> float:
+    """Return a figure of a run; `whole_rate` is notices per second of the whole run, reading included."""
+    return float(run["owed"] / run["total_s"] if figure == "whole_rate" else run[figure])
 
 
 def _targets(results: Mapping[str, Any]) -> str:
     """Return the table of what was aimed at and what was measured, as ratios within one run."""
     rows: list[tuple[str, str, float | None, str]] = [
         (
-            "every user owed, storage after 10 ms: notices per second",
+            "every user owed, storage after 10 ms: notices per second of the whole run",
             "sample × 40",
-            _ratio(results, "all-owed", "notices_per_s", "sample"),
+            _ratio(results, "all-owed", "whole_rate", "sample"),
             "",
         ),
-        ("the same", "msgraph-sdk × 12", _ratio(results, "all-owed", "notices_per_s", "msgraph"), ""),
+        ("the same", "msgraph-sdk × 12", _ratio(results, "all-owed", "whole_rate", "msgraph"), ""),
         (
             "messages alone against Azurite",
             "bare limit × 0.9",

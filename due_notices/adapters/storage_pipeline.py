@@ -46,6 +46,7 @@ class StoragePipeline:
         self._options = options
         self._token = AccessToken("", 0)
         self._login = asyncio.Lock()
+        self._targets: dict[str, URL] = {}
 
     async def __aenter__(self) -> Self:
         """Open the connections."""
@@ -69,13 +70,10 @@ class StoragePipeline:
 
         Any other status is a failure: a redirect or a proxy's own page is no sign that the service did anything.
         """
-        if self._signature:
-            url = f"{url}{'&' if '?' in url else '?'}{self._signature}"
         given = {"x-ms-version": API_VERSION, **headers, **await self._authorization()}
         try:
-            async with self._session.post(
-                URL(url, encoded=True), data=body, headers=given, allow_redirects=False
-            ) as answer:
+            target = self._target(url)
+            async with self._session.post(target, data=body, headers=given, allow_redirects=False) as answer:
                 content = await answer.read()
         except aiohttp.ConnectionTimeoutError as error:
             raise ServiceRequestTimeoutError(str(error)) from error
@@ -86,6 +84,13 @@ class StoragePipeline:
         if answer.status != success:
             raise failure(answer.status, answer.headers.get("x-ms-error-code"))
         return content
+
+    def _target(self, url: str) -> URL:
+        """Return where to post; there are few addresses, and taking one apart costs as much as a small request."""
+        if url not in self._targets:
+            signature = f"{'&' if '?' in url else '?'}{self._signature}" if self._signature else ""
+            self._targets[url] = URL(url + signature, encoded=True)
+        return self._targets[url]
 
     async def _authorization(self) -> dict[str, str]:
         if self._credential is None:
