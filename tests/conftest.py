@@ -11,6 +11,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from due_notices.settings import Settings
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
+from tests.command_line import ROOT, CommandLine
 from tests.fakes import MovableClock
 from tests.hygiene import pytest_runtest_makereport  # noqa: F401 (a hook: no secret in any log or output)
 
@@ -202,3 +204,19 @@ def storage_access(running_stack: LocalStack) -> Iterator[StorageAccess]:
 def stack_settings(stack: LocalStack, storage_access: StorageAccess) -> Settings:
     """The settings of the function app on the stack, with queue and table of the test's own."""
     return Settings.from_mapping(stack.environ | storage_access.environ)
+
+
+@pytest.fixture
+def program(stack: LocalStack, storage_access: StorageAccess, tmp_path: Path) -> CommandLine:
+    """The command line on the local stack, with a queue and a ledger of the test's own and an open window."""
+    return CommandLine(
+        {
+            **os.environ,
+            **stack.environ,
+            **storage_access.environ,
+            "SEND_WINDOW": "00:00-24:00",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "error",
+        },
+        tmp_path,
+    )

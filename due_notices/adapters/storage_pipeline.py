@@ -86,7 +86,7 @@ class StoragePipeline:
         return content
 
     def _target(self, url: str) -> URL:
-        """Return where to post; there are few addresses, and taking one apart costs as much as a small request."""
+        """Return where to post; there are few addresses, so each is taken apart once and not for every message."""
         if url not in self._targets:
             signature = f"{'&' if '?' in url else '?'}{self._signature}" if self._signature else ""
             self._targets[url] = URL(url + signature, encoded=True)

@@ -37,7 +37,7 @@ class StorageNoticeQueue:
 
     async def send(self, text: str) -> str:
         """Put one message, for ever, and return its id. Raises SendError or StorageError."""
-        # A loop of its own: tenacity takes as long as the request, and this is done once for each notice.
+        # A loop of its own: this is done once for each notice, and tenacity is a good part of what a request costs.
         for attempt in range(ATTEMPTS - 1):
             try:
                 return await self._send(text)

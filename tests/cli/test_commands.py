@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,61 +18,17 @@ from local.expected import expected_notices
 from local.faults import Fault
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
+from tests.command_line import ROOT, CommandLine
 from tests.fakes import START
 
-ROOT = Path(__file__).resolve().parents[2]
 TODAY = START.date()
 USER = "11111111-2222-4333-8444-555555555555"
-
-
-class CommandLine:
-    """Calls `python -m due_notices` with the stack's settings."""
-
-    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
-        self.environ = dict(environ)
-        self.folder = folder
-
-    def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environ | settings,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert "Traceback" not in done.stderr
-        return done
-
-    def json(self, *arguments: str, **settings: str) -> dict[str, Any]:
-        done = self(*arguments, "--json", **settings)
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "due_notices", *arguments]
 
 
 @pytest.fixture
 def customers(stack: LocalStack) -> list[dict[str, Any]]:
     stack.graph.users = users = sample_customers(TODAY, 600, 7, stack.attribute)
     return users
-
-
-@pytest.fixture
-def program(stack: LocalStack, storage_access: StorageAccess, tmp_path: Path) -> CommandLine:
-    return CommandLine(
-        {
-            **os.environ,
-            **stack.environ,
-            **storage_access.environ,
-            "SEND_WINDOW": "00:00-24:00",
-            "PYTHONPATH": str(ROOT),
-            "PYTHONWARNINGS": "error",
-        },
-        tmp_path,
-    )
 
 
 def owe_today(stack: LocalStack, storage: StorageAccess, program: CommandLine, **fields: Any) -> str:

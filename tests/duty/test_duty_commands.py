@@ -17,7 +17,7 @@ from local.faults import Fault
 from local.past import DAYS, LONG_OUTAGE, SHORT_OUTAGE, write_past
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
-from tests.duty.conftest import CommandLine
+from tests.command_line import CommandLine
 
 USER = "11111111-2222-4333-8444-555555555555"
 OTHER = "22222222-2222-4333-8444-555555555555"

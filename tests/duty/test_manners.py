@@ -19,7 +19,7 @@ from due_notices.services import opened
 from local.faults import Fault
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
-from tests.duty.conftest import CommandLine
+from tests.command_line import CommandLine
 from tests.fakes import FakeStorage
 
 

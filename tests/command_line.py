@@ -1,21 +1,15 @@
-"""The command line as a process, on the local stack, with a queue and a ledger of the test's own."""
+"""The command line as a process."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from local.stack import LocalStack
-from tests.adapters.storage_access import StorageAccess
-
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class CommandLine:
@@ -44,18 +38,3 @@ class CommandLine:
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "due_notices", *arguments]
-
-
-@pytest.fixture
-def program(stack: LocalStack, storage_access: StorageAccess, tmp_path: Path) -> CommandLine:
-    return CommandLine(
-        {
-            **os.environ,
-            **stack.environ,
-            **storage_access.environ,
-            "SEND_WINDOW": "00:00-24:00",
-            "PYTHONPATH": str(ROOT),
-            "PYTHONWARNINGS": "error",
-        },
-        tmp_path,
-    )
