@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import random
 import re
+import threading
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from datetime import date
+from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -23,10 +27,12 @@ from due_notices.users import SELECTED
 
 PAGE_SIZE = 999  # the most that /users gives: https://learn.microsoft.com/graph/api/user-list
 VALUES_PER_QUERY = 15  # `in` counts as OR, of which the directory takes 15
+QUERIES_AT_A_TIME = 4  # only within one query must a page wait for the one before it
 ATTEMPTS = 6
 LONGEST_WAIT = 120.0  # seconds; a longer Retry-After than this is not worth a run's time
 _TIMEOUTS = (10, 60)  # seconds to connect, and between two pieces of an answer
 _AGAIN = frozenset({429, 500, 502, 503, 504})
+_Page = Sequence[GraphUser]
 # What a status means whatever its code is.
 _BY_STATUS = {401: ["401 InvalidAuthenticationToken"], 403: ["403 Authorization_RequestDenied"]}
 # The same state of the paging lost, in two words: https://learn.microsoft.com/graph/paging
@@ -80,6 +86,7 @@ class GraphDirectory:
         self._filter = user_filter
         self._clock = clock
         self._session = requests.Session()
+        self._counting = threading.Lock()
         self.requests = 0
         self.throttled = 0
 
@@ -94,14 +101,13 @@ class GraphDirectory:
         return self._token.secret_warning
 
     def pages(self, due_dates: Collection[date] | None = None) -> Iterator[Sequence[GraphUser]]:
-        """Yield all users, page by page; with `due_dates` only those whose attribute is one of these dates."""
+        """Yield all users, page by page; with `due_dates` only those whose attribute is one of these dates.
+
+        Due dates are asked for in several queries at once. The order of the pages is the same each time.
+        """
         if due_dates is None:
-            yield from self._listing(self._filter)
-            return
-        ordered = sorted(due_dates)
-        for start in range(0, len(ordered), VALUES_PER_QUERY):
-            values = ",".join(f"'{day.isoformat()}'" for day in ordered[start : start + VALUES_PER_QUERY])
-            yield from self._listing(" and ".join(filter(None, (self._filter, f"{self._attribute} in ({values})"))))
+            return self._listing(self._filter)
+        return _at_once(self._listing(self._with(f"{self._attribute} in ({each})")) for each in _dealt(due_dates))
 
     def user(self, identifier: str) -> GraphUser | None:
         """Return one user by object id or principal name; None when there is no such user."""
@@ -112,8 +118,10 @@ class GraphDirectory:
     def lists(self, identifier: str) -> bool:
         """Whether the listing has the user with this object id."""
         quoted = identifier.replace("'", "''")
-        same = f"id eq '{quoted}'"
-        return any(page for page in self._listing(" and ".join(filter(None, (self._filter, same)))))
+        return any(self._listing(self._with(f"id eq '{quoted}'")))
+
+    def _with(self, condition: str) -> str:
+        return " and ".join(filter(None, (self._filter, condition)))
 
     def _listing(self, user_filter: str) -> Iterator[Sequence[GraphUser]]:
         parameters = {"$select": self._select, "$top": str(PAGE_SIZE)}
@@ -174,7 +182,8 @@ class GraphDirectory:
         return answer
 
     def _request(self, url: str, token: str) -> requests.Response:
-        self.requests += 1
+        with self._counting:
+            self.requests += 1
         headers = {
             # Graph drops custom headers from its next links, so every page gets them.
             "Authorization": f"Bearer {token}",
@@ -206,7 +215,8 @@ class GraphDirectory:
         status, code = response.status_code, _code(response)
         where = f"Graph answered {status} {code} (request id {_request_id(response)})"
         if status in _AGAIN:
-            self.throttled += status == 429  # noqa: PLR2004 (HTTP)
+            with self._counting:
+                self.throttled += status == 429  # noqa: PLR2004 (HTTP)
             if status == 503:  # noqa: PLR2004 (HTTP)
                 self._session.close()  # https://learn.microsoft.com/graph/best-practices-concept: on a new connection
             wait = _retry_after(response)
@@ -221,6 +231,42 @@ class GraphDirectory:
         refusal = refusal_of(GRAPH, f"{status} {code}", *_BY_STATUS.get(status, ()))
         kind = QueryRefused if code == "Request_UnsupportedQuery" else DirectoryError
         return kind(refusal.sentence(where))
+
+
+def _dealt(days: Collection[date]) -> Iterator[str]:
+    """Yield the values for each query: as few queries as the limit allows, or as many as are asked at once."""
+    ordered = sorted(days)
+    queries = max(-(-len(ordered) // VALUES_PER_QUERY), min(len(ordered), QUERIES_AT_A_TIME))
+    for number in range(queries):
+        yield ",".join(f"'{day.isoformat()}'" for day in ordered[number::queries])
+
+
+def _at_once(listings: Iterable[Iterator[_Page]]) -> Iterator[_Page]:
+    """Yield the pages of all listings in turn, a few listings at a time, each of them a page ahead of the caller."""
+    rest = iter(listings)
+    under_way = deque((listing, _begin(listing)) for listing in islice(rest, QUERIES_AT_A_TIME))
+    while under_way:
+        listing, answer = under_way.popleft()
+        page = answer.result()
+        if (goes_on := next(rest, None) if page is None else listing) is not None:
+            under_way.append((goes_on, _begin(goes_on)))
+        if page is not None:
+            yield page
+
+
+def _begin(listing: Iterator[_Page]) -> Future[_Page | None]:
+    """Read a listing's next page in a thread of its own; None after the last one."""
+    answer: Future[_Page | None] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(next(listing, None))
+        except BaseException as error:  # noqa: BLE001 (raised where the page is awaited)
+            answer.set_exception(error)
+
+    # A daemon, and no pool: a page that nobody awaits any longer must not hold up the end of the process.
+    threading.Thread(target=work, name="graph", daemon=True).start()
+    return answer
 
 
 def _wait(state: RetryCallState) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -10,7 +11,13 @@ from typing import Any
 import pytest
 import requests
 
-from due_notices.adapters.graph import ATTEMPTS, LONGEST_WAIT, VALUES_PER_QUERY, GraphDirectory
+from due_notices.adapters.graph import (
+    ATTEMPTS,
+    LONGEST_WAIT,
+    QUERIES_AT_A_TIME,
+    VALUES_PER_QUERY,
+    GraphDirectory,
+)
 from due_notices.errors import CredentialError, DirectoryError, ListingExpired, QueryRefused
 from due_notices.users import SELECTED
 from local.faults import (
@@ -144,20 +151,144 @@ def test_a_token_that_runs_out_while_reading_is_replaced(stack: LocalStack, make
 # By due dates.
 
 
-@pytest.mark.parametrize(("count", "queries"), [(0, 0), (1, 1), (15, 1), (16, 2), (40, 3)])
-def test_due_dates_are_asked_for_in_queries_of_fifteen(
+def by_day(stack: LocalStack, days: int, each: int = 1) -> list[date]:
+    """Give the directory `each` users for each of some days, and return the days."""
+    due = [DUE + timedelta(days=number) for number in range(days)]
+    stack.graph.users = people(stack, days * each, lambda number: due[number % days].isoformat())
+    return due
+
+
+def finish() -> None:
+    """Wait for the requests that are under way in threads."""
+    for thread in threading.enumerate():
+        if thread.name == "graph":
+            thread.join(timeout=30)
+
+
+@pytest.mark.parametrize(("count", "queries"), [(0, 0), (1, 1), (2, 2), (4, 4), (15, 4), (60, 4), (61, 5)])
+def test_due_dates_are_dealt_to_four_queries_or_as_many_as_the_limit_asks_for(
     stack: LocalStack, make_directory: MakeDirectory, count: int, queries: int
 ) -> None:
-    days = [DUE + timedelta(days=number) for number in range(count)]
-    stack.graph.users = people(stack, 60, lambda number: (DUE + timedelta(days=number)).isoformat())
+    days = by_day(stack, 70)[:count]
 
     assert sorted(listed(make_directory(), days)) == [f"user-{number:05d}" for number in range(count)]
 
     filters = [request.query["$filter"] for request in listings(stack)]
     assert len(filters) == queries
     for text in filters:
-        assert text.startswith(f"accountEnabled eq true and {stack.attribute} in ('2026-")
-        assert 1 <= text.count("'") // 2 <= VALUES_PER_QUERY
+        assert text.startswith(f"accountEnabled eq true and {stack.attribute} in ('202")
+        assert count // queries <= text.count("'") // 2 <= VALUES_PER_QUERY
+
+
+def test_queries_for_due_dates_are_under_way_at_once(
+    stack: LocalStack, make_directory: MakeDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days, directory = by_day(stack, 61), make_directory()
+    get, together = directory._session.get, threading.Barrier(QUERIES_AT_A_TIME, timeout=30)
+    first = threading.Semaphore(QUERIES_AT_A_TIME)
+
+    def meet(url: str, **options: Any) -> requests.Response:
+        if first.acquire(blocking=False):
+            together.wait()
+        return get(url, **options)
+
+    monkeypatch.setattr(directory._session, "get", meet)
+
+    assert len(listed(directory, days)) == 61
+    assert not together.broken
+
+
+def test_no_more_is_read_ahead_than_a_page_of_each_query(stack: LocalStack, make_directory: MakeDirectory) -> None:
+    days, directory = by_day(stack, 4, each=50), make_directory()
+    stack.graph.directory.page_limit = 10
+
+    pages = directory.pages(days)
+    assert directory.requests == 0
+    next(pages)
+    finish()
+    assert directory.requests == QUERIES_AT_A_TIME + 1
+    next(pages)
+    finish()
+    assert directory.requests == QUERIES_AT_A_TIME + 2
+
+
+def test_the_pages_of_several_queries_come_in_the_same_order_whichever_is_fast(
+    stack: LocalStack, make_directory: MakeDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = by_day(stack, 4, each=25)
+    stack.graph.directory.page_limit = 10
+    usual = listed(make_directory(), days)
+    directory = make_directory()
+    get, others = directory._session.get, threading.Semaphore(0)
+
+    def last_of_all(url: str, **options: Any) -> requests.Response:
+        if "2026-12-01" in url:
+            for _ in range(3):
+                assert others.acquire(timeout=30)
+        answer = get(url, **options)
+        others.release()
+        return answer
+
+    monkeypatch.setattr(directory._session, "get", last_of_all)
+
+    assert listed(directory, days) == usual
+    assert len(set(usual)) == 100
+
+
+def test_a_query_that_fails_ends_the_reading_and_the_others_with_it(
+    stack: LocalStack, make_directory: MakeDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days, directory = by_day(stack, 4, each=50), make_directory()
+    stack.graph.directory.page_limit = 10
+    get = directory._session.get
+
+    def refuse_one(url: str, **options: Any) -> requests.Response:
+        if "2026-12-02" in url:
+            raise requests.exceptions.InvalidHeader("damaged")
+        return get(url, **options)
+
+    monkeypatch.setattr(directory._session, "get", refuse_one)
+
+    with pytest.raises(DirectoryError, match="InvalidHeader"):
+        listed(directory, days)
+    finish()
+    assert directory.requests == QUERIES_AT_A_TIME + 1
+
+
+def test_every_request_and_every_throttling_of_several_queries_is_counted(
+    stack: LocalStack, make_directory: MakeDirectory, clock: MovableClock
+) -> None:
+    days, directory = by_day(stack, 4, each=30), make_directory()
+    stack.graph.directory.page_limit = 10
+    stack.graph.faults.add(Fault(status=429, headers={"Retry-After": "17"}, times=6))
+
+    assert len(listed(directory, days)) == 120
+
+    assert directory.throttled == 6
+    assert clock.waits == [17.0] * 6
+    assert directory.requests == len(listings(stack)) == 12 + 6
+
+
+def test_an_answer_that_nobody_awaits_does_not_hold_up_the_end_of_the_process(
+    stack: LocalStack, make_directory: MakeDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days, directory = by_day(stack, 2), make_directory()
+    get, go_on = directory._session.get, threading.Event()
+
+    def hang(url: str, **options: Any) -> requests.Response:
+        if "2026-12-02" in url:
+            assert go_on.wait(timeout=30)
+        return get(url, **options)
+
+    monkeypatch.setattr(directory._session, "get", hang)
+    pages = directory.pages(days)
+    next(pages)
+
+    under_way = [thread for thread in threading.enumerate() if thread.name == "graph" and thread.is_alive()]
+    assert under_way
+    assert all(thread.daemon for thread in under_way)
+    go_on.set()
+    finish()
 
 
 def test_a_filter_that_graph_refuses_is_told_from_other_failures(
