@@ -40,10 +40,10 @@ check: setup ## lint, types, import contracts, known vulnerabilities and secrets
 	@$(BIN)/lint-imports
 	@$(RUN) scripts/audit.py
 
-bench: setup ## measure, side by side with what a user would write instead (a quarter of an hour)
+bench: setup ## measure, side by side with what a user would write instead (a quarter of an hour; LONG=1: a million users, too)
 	@test -x .venv-bench/bin/python || $(BIN)/uv venv --quiet --python $(RUN) .venv-bench
 	@$(BIN)/uv pip install --quiet --python .venv-bench/bin/python -r bench/requirements.txt
-	@$(RUN) -m bench --contenders .venv-bench/bin/python
+	@$(RUN) -m bench --contenders .venv-bench/bin/python $(if $(LONG),--long)
 
 format: setup ## format the code
 	@$(BIN)/ruff format .

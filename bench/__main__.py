@@ -1,7 +1,7 @@
 """`python -m bench`: everything side by side, interleaved, on this machine, in one run.
 
 Writes bench/results.json, and the tables and plots of docs/performance.md. Absolute figures hold for one machine
-at one moment; compare the ratios. The short form takes about a quarter of an hour, `--long` adds a million users.
+at one moment; compare the ratios. The short form takes less than a quarter of an hour, `--long` adds a million users.
 """
 
 from __future__ import annotations
@@ -9,18 +9,28 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
+import platform
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import imports, limits, measure, report
+from bench import imports, limits, measure
 from bench.measure import World
 from local.stack import LocalStack
 
 RESULTS = Path(__file__).resolve().parent / "results.json"
+AZURITE = frozenset({"put-only", "whole"})  # the scenarios on real storage
+# Beside the four scenarios in which the contenders compete.
+MORE = frozenset({"whole", "sink-put", "sink-claim", "growth-users", "growth-owed"})
+# Of these, a piece of a run is measured and not the whole.
+PIECES = {"put-only": "put-", "sink-put": "put-", "sink-claim": "claim-"}
+WARMED_UP = 3_000  # messages, after which Azurite's own speed rises no more
+TOO_SLOW = 30.0  # seconds; what takes longer is run twice and no more
 
 
 @dataclass(frozen=True)
@@ -38,43 +48,45 @@ def cases(*, long: bool) -> Iterator[Case]:
     for who, users in (("ours-scan", 5_000), ("sample", 300), ("msgraph", 1_000), ("limit", 5_000)):
         yield Case("all-owed", who, World(users, 1.0, storage_delay=0.01))
     # 3 % owed, 150 ms for a page.
-    sizes = (1_000, 10_000, 100_000, *((1_000_000,) if long else ()))
-    for users in sizes:
-        world = World(users, 0.03, page_delay=0.15, storage_delay=0.01)
-        yield Case("mixed", "ours-scan", world)
-        yield Case("mixed", "ours-due-dates", world)
-        if users <= 100_000:  # noqa: PLR2004 (beyond, it only takes longer)
-            yield Case("mixed", "sample", world)
-        if users <= 1_000:  # noqa: PLR2004 (five seconds for each thousand)
-            yield Case("mixed", "msgraph", world)
+    largest = {"msgraph": 1_000, "sample": 100_000, "limit": 100_000}
+    for users in (1_000, 10_000, 100_000, *((1_000_000,) if long else ())):
+        for who in ("ours-scan", "ours-due-dates", "sample", "msgraph", "limit"):
+            if users <= largest.get(who, users):
+                yield Case("mixed", who, World(users, 0.03, page_delay=0.15, storage_delay=0.01))
     # Reading alone, from memory.
     for who, users in (("ours-scan", 300_000), ("sample", 300_000), ("msgraph", 2_000), ("limit", 300_000)):
         yield Case("read-only", who, World(users, 0.0))
-    # The same number owed, more users: memory.
-    for users in (10_000, *sizes[2:]):
-        yield Case("memory", "ours-scan", World(users, 300 / users))
-    # Messages alone, against Azurite.
-    for who in ("ours-scan", "sample", "msgraph", "limit"):
-        yield Case("put-only", who, World(2_000, 1.0))
-    # Claim, send and record, against Azurite.
-    yield Case("whole", "ours-scan", World(2_000, 1.0))
+    # How the cost grows: with the users, and with the notices owed.
+    for users in (10_000, 30_000, 100_000, 300_000, *((1_000_000,) if long else ())):
+        yield Case("growth-users", "ours-scan", World(users, 300 / users))
+    for owed in (1_000, 3_000, 10_000, 30_000):
+        yield Case("growth-owed", "ours-scan", World(30_000, owed / 30_000, storage_delay=0.01))
+    # The same pieces of a run by our own requests and by the SDKs, against servers that answer at once.
+    for scenario, who in itertools.product(("sink-put", "sink-claim"), ("ours-scan", "sdk")):
+        yield Case(scenario, who, World(1_000, 1.0))
+    # Messages alone, then claim, send and record, against Azurite.
+    for who in ("limit", "ours-scan", "sample", "msgraph"):
+        yield Case("put-only", who, World(4_000, 1.0))
+    yield Case("whole", "ours-scan", World(4_000, 1.0))
 
 
-def run(case: Case, python: str) -> dict[str, Any]:
-    """Measure a case once, with servers of its own."""
-    azurite = case.scenario in {"put-only", "whole"}
-    with LocalStack() as stack, measure.serving(case.world, stack) as settings:
-        if azurite:
-            settings["NOTICE_STORAGE"] = stack.azurite.connection_string
-        if case.who == "limit":
-            figures = limits.measure(case.scenario, case.world, settings)
-        elif case.scenario == "put-only":
-            figures = measure.run(f"put-{case.who}", settings, python)
-        else:
-            figures = measure.run(case.who, settings, python)
-        if not azurite:
-            figures["requests"] = measure.counts(settings)
-    return figures
+def run_round(chosen: Sequence[Case], python: str, noise: list[float]) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Measure each case once, with servers of its own, all of them on one local stack."""
+    with LocalStack() as stack:
+        if any(case.scenario in AZURITE for case in chosen):
+            limits.put(WARMED_UP, {**stack.environ, "NOTICE_STORAGE": stack.azurite.connection_string})
+        for case in chosen:
+            print(f"{case.scenario}, {case.who}, {case.world.users:,} users", file=sys.stderr)
+            noise.append(measure.noise())
+            stack.reset()
+            with measure.serving(case.world, stack) as served:
+                storage = {"NOTICE_STORAGE": stack.azurite.connection_string} if case.scenario in AZURITE else {}
+                settings = {**served, **storage}
+                if case.who == "limit":
+                    figures = limits.measure(case.scenario, case.world, settings)
+                else:
+                    figures = measure.run(f"{PIECES.get(case.scenario, '')}{case.who}", settings, python)
+                yield case, {**figures, "requests": measure.counts(served, stack)}
 
 
 def main() -> int:
@@ -83,24 +95,64 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="a million users, too")
     parser.add_argument("--rounds", type=int, default=3, help="how often each case is run (default: 3)")
     parser.add_argument("--contenders", default=sys.executable, help="the Python that has msgraph-sdk and matplotlib")
-    parser.add_argument("--only", help="measure one scenario again, and keep the others' results")
     given = parser.parse_args()
-    chosen = [case for case in cases(long=given.long) if given.only in {None, case.scenario}]
-    runs: dict[Case, list[dict[str, Any]]] = {case: [] for case in chosen}
+    runs: dict[Case, list[dict[str, Any]]] = {case: [] for case in cases(long=given.long)}
+    noise: list[float] = []
     # Round by round, so that a busy moment of the machine meets all contenders alike.
-    for number, case in itertools.product(range(given.rounds), chosen):
-        print(f"round {number + 1}: {case.scenario}, {case.who}, {case.world.users:,} users", file=sys.stderr)
-        runs[case].append(run(case, given.contenders))
-    results = report.summary({(case.scenario, case.who, case.world.users): found for case, found in runs.items()})
-    if given.only:
-        before = json.loads(RESULTS.read_text("utf-8"))
-        others = [run for run in before["runs"] if run["scenario"] != given.only]
-        results = {"runs": others + results["runs"], "imports": before["imports"]}
-    else:
-        results["imports"] = imports.measure(given.contenders, given.rounds)
+    for number in range(given.rounds):
+        print(f"round {number + 1} of {given.rounds}", file=sys.stderr)
+        chosen = [case for case, done in runs.items() if len(done) < 2 or done[0]["total_s"] < TOO_SLOW]  # noqa: PLR2004
+        if number % 2:
+            chosen.reverse()  # neither of two neighbours is always the first
+        for case, figures in run_round(chosen, given.contenders, noise):
+            runs[case].append(figures)
+    results = {
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "noise": _deciles(noise),
+        },
+        "runs": [_row(case, done) for case, done in runs.items() if case.scenario not in MORE],
+        "more": [_row(case, done) for case, done in runs.items() if case.scenario in MORE],
+        "imports": imports.measure(given.contenders, given.rounds),
+    }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    subprocess.run([given.contenders, "-m", "bench.report"], cwd=RESULTS.parent.parent, check=True)
-    return 0
+    return subprocess.run([given.contenders, "-m", "bench.report"], cwd=RESULTS.parent.parent, check=True).returncode
+
+
+def _deciles(noise: Sequence[float]) -> list[float]:
+    """Return the first and the ninth decile of what the same piece of work took, in units of its median."""
+    tenths, middle = statistics.quantiles(noise, n=10), statistics.median(noise)
+    return [round(tenths[0] / middle, 3), round(tenths[-1] / middle, 3)]
+
+
+def _row(case: Case, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the medians of a case, and the spread of its total time. None where a figure has no meaning."""
+
+    def middle(figure: str) -> float | None:
+        found = [run[figure] for run in runs if run.get(figure)]
+        return statistics.median(found) if found else None
+
+    def rate(count: float | None, seconds: float | None) -> int | None:
+        return round(count / seconds) if count and seconds else None
+
+    totals = [run["total_s"] for run in runs]
+    owed, cpu, peak = middle("owed"), middle("cpu_s"), middle("peak_mb")
+    return {
+        "scenario": case.scenario,
+        "who": case.who,
+        "users": case.world.users,
+        "owed": round(owed or 0),
+        "read_users_per_s": rate(case.world.users, middle("read_s")),
+        "notices_per_s": rate(owed, middle("send_s")),
+        "total_s": round(statistics.median(totals), 3),
+        "total_s_spread": [round(min(totals), 3), round(max(totals), 3)],
+        "cpu_s": None if cpu is None else round(cpu, 3),
+        "peak_mb": None if peak is None else round(peak, 2),
+        "rounds": len(runs),
+        "requests": runs[0]["requests"],
+    }
 
 
 if __name__ == "__main__":

@@ -8,28 +8,17 @@ the asynchronous queue client, concurrency included. Neither of the two remember
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import replace
 from typing import Any
 
-from bench.customers import ATTRIBUTE, STAGES, today
+from bench import pieces
+from bench.customers import ATTRIBUTE
+from bench.done import SENDS_AT_A_TIME, Done, message, stage_of
 
 SELECT = "id,accountEnabled,displayName,givenName,identities,mail,mobilePhone,otherMails,preferredLanguage," + ATTRIBUTE
-SENDS_AT_A_TIME = 64
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a run did and how long its two halves took, in seconds."""
-
-    users: int
-    notices: int
-    read: float
-    send: float
 
 
 def ours(query: str) -> Done:
@@ -123,7 +112,7 @@ async def _msgraph() -> Done:
             return
 
     host = environ["GRAPH_ENDPOINT"].removeprefix("https://")
-    provider = AzureIdentityAuthenticationProvider(Static(), allowed_hosts=[host, host.partition(":")[0]])  # type: ignore[arg-type]
+    provider = AzureIdentityAuthenticationProvider(Static(), allowed_hosts=[host, host.partition(":")[0]])
     adapter = GraphRequestAdapter(provider, client=GraphClientFactory.create_with_default_middleware())
     adapter.base_url = f"{environ['GRAPH_ENDPOINT']}/v1.0"
     client = GraphServiceClient(request_adapter=adapter)
@@ -157,118 +146,24 @@ async def _msgraph() -> Done:
     return Done(counted, len(owed), read - started, time.perf_counter() - read)
 
 
-def stage_of(value: object) -> int | None:
-    """Return the stage that falls on today, as plain code would find it."""
-    if not value:
-        return None
-    # msgraph-sdk makes a date-time of what looks like a date.
-    left = (today() - date.fromisoformat(str(value)[:10])) // timedelta(days=1)
-    return left if left in STAGES else None
-
-
-def message(user: dict[str, Any], stage: int) -> str:
-    """Return about as large a message as ours is."""
-    return json.dumps(
-        {
-            "specversion": "1.0",
-            "id": f"{user['id']}-{stage}",
-            "type": "payment.due",
-            "source": "/benchmark",
-            "subject": user["id"],
-            "time": "2026-11-24T08:00:03Z",
-            "datacontenttype": "application/json",
-            "expirytime": "2026-11-28T00:00:00Z",
-            "data": {
-                "stage": stage,
-                "stageDate": "2026-11-24",
-                "dueDate": user[ATTRIBUTE],
-                "daysUntilDue": -stage,
-                "late": False,
-                "obligation": {},
-                "customer": {"id": user["id"], "displayName": user["displayName"], "email": user["mail"]},
-            },
-        }
-    )
-
-
-def put_ours() -> Done:
-    """Put messages alone, through the program's own adapter, as many at a time as a run does."""
-    from due_notices import bootstrap
-    from due_notices.adapters.clock import SystemClock
-    from due_notices.delivery import SENDS_AT_A_TIME as AT_A_TIME
-
-    async def put() -> float:
-        async with bootstrap.open_storage(bootstrap.load_settings(), SystemClock()) as storage:
-            permits = asyncio.Semaphore(AT_A_TIME)
-
-            async def one() -> None:
-                async with permits:
-                    await storage.queue.send(A_MESSAGE)
-
-            await one()
-            started = time.perf_counter()
-            await asyncio.gather(*(one() for _ in range(PUTS)))
-            return time.perf_counter() - started
-
-    return Done(0, PUTS, 0.0, asyncio.run(put()))
-
-
-def put_sample() -> Done:
-    """Put messages one after another."""
-    from azure.storage.queue import QueueClient, TextBase64EncodePolicy
-
-    environ, count = os.environ, PUTS // 4  # noqa: TID251
-    with QueueClient.from_connection_string(
-        environ["NOTICE_STORAGE"], environ["NOTICE_QUEUE"], message_encode_policy=TextBase64EncodePolicy()
-    ) as queue:
-        queue.send_message(A_MESSAGE, time_to_live=-1)
-        started = time.perf_counter()
-        for _ in range(count):
-            queue.send_message(A_MESSAGE, time_to_live=-1)
-        return Done(0, count, 0.0, time.perf_counter() - started)
-
-
-def put_msgraph() -> Done:
-    """Put messages with the asynchronous client, many at a time."""
-    from azure.storage.queue import TextBase64EncodePolicy
-    from azure.storage.queue.aio import QueueClient
-
-    async def put() -> float:
-        environ = os.environ  # noqa: TID251
-        permits = asyncio.Semaphore(SENDS_AT_A_TIME)
-        async with QueueClient.from_connection_string(
-            environ["NOTICE_STORAGE"], environ["NOTICE_QUEUE"], message_encode_policy=TextBase64EncodePolicy()
-        ) as queue:
-
-            async def one() -> None:
-                async with permits:
-                    await queue.send_message(A_MESSAGE, time_to_live=-1)
-
-            await one()
-            started = time.perf_counter()
-            await asyncio.gather(*(one() for _ in range(PUTS)))
-            return time.perf_counter() - started
-
-    return Done(0, PUTS, 0.0, asyncio.run(put()))
-
-
-PUTS = 2_000
-A_MESSAGE = message({"id": "0" * 36, "displayName": "Customer Number 1", "mail": "c@example.com", ATTRIBUTE: "-"}, -7)
-
 CONTENDERS: dict[str, Callable[[], Done]] = {
     "ours-scan": lambda: ours("scan"),
     "ours-due-dates": lambda: ours("due-dates"),
     "sample": sample,
     "msgraph": msgraph,
-    "put-ours-scan": put_ours,
-    "put-sample": put_sample,
-    "put-msgraph": put_msgraph,
+    "put-ours-scan": pieces.put_ours,
+    "put-sample": pieces.put_sample,
+    "put-msgraph": pieces.put_sdk,
+    "put-sdk": lambda: pieces.put_sdk(use_env_settings=False),
+    "claim-ours-scan": pieces.claim_ours,
+    "claim-sdk": pieces.claim_sdk,
 }
 _STORAGE = ("azure.identity.aio", "azure.storage.queue.aio", "azure.data.tables.aio", "azure.keyvault.secrets")
 _OURS = ("due_notices.run", "due_notices.adapters.graph", "due_notices.adapters.msal", *_STORAGE)
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "ours-scan": (*_OURS, "due_notices.adapters.storage_queue", "due_notices.adapters.table_ledger"),
     "ours-due-dates": (*_OURS, "due_notices.adapters.storage_queue", "due_notices.adapters.table_ledger"),
+    "sdk": _STORAGE,
     "sample": ("msal", "requests", "azure.identity", "azure.keyvault.secrets", "azure.storage.queue"),
     "msgraph": ("msgraph", "msgraph.generated.users.users_request_builder", "azure.storage.queue.aio"),
 }

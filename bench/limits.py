@@ -1,7 +1,7 @@
 """The bare limit: the same requests, as fast as a plain client can make them, against the same servers.
 
 `wrk` (Debian's package, or any) where it is installed; otherwise aiohttp with nothing around it, which reaches
-about as much as the servers can give. The results say which.
+about as much as the servers can give. Pages of users are read by aiohttp, one after another, as their links ask.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import resource
 import shutil
 import ssl
 import subprocess
@@ -26,24 +27,36 @@ from bench.customers import PAGE_SIZE
 from bench.measure import World
 
 CONNECTIONS = 64
+SECONDS = 3
 BODY = (
     b"<QueueMessage><MessageText>" + base64.b64encode(b"x" * 720) + b"</MessageText></QueueMessage>"
 )  # as long as a notice
+_HEADERS = {"x-ms-version": "2021-12-02", "Content-Type": "application/xml"}
 
 
 def measure(scenario: str, world: World, settings: Mapping[str, str]) -> dict[str, Any]:
-    """Return the rate of raw requests that a scenario is made of."""
-    if scenario == "read-only":
-        return _pages(world, settings)
-    url = _messages_url(settings)
-    if shutil.which("wrk"):
-        seconds = 3
-        rate = _wrk(url, seconds)
-        return {"who": "wrk", "owed": round(rate * seconds), "send_s": float(seconds), "total_s": float(seconds)}
-    started = time.perf_counter()
-    asyncio.run(_puts(url, world.users))
-    elapsed = time.perf_counter() - started
-    return {"who": "aiohttp", "owed": world.users, "send_s": elapsed, "total_s": elapsed}
+    """Return the figures of the raw requests that a scenario is made of."""
+    cpu = time.process_time() + _children()
+    owed, read, send = round(world.users * world.share), 0.0, 0.0
+    if scenario in {"read-only", "mixed"}:
+        read = asyncio.run(_pages(world.users, settings))
+    if scenario in {"all-owed", "put-only"} and shutil.which("wrk"):
+        owed, send = round(_wrk(_messages_url(settings)) * SECONDS), float(SECONDS)
+    elif owed:
+        send = put(owed, settings)
+    return {
+        "users": world.users,
+        "owed": owed,
+        "read_s": read,
+        "send_s": send,
+        "total_s": read + send,
+        "cpu_s": time.process_time() + _children() - cpu,
+    }
+
+
+def put(count: int, settings: Mapping[str, str]) -> float:
+    """Put so many messages with nothing around aiohttp; return the seconds that it took."""
+    return asyncio.run(_puts(_messages_url(settings), count))
 
 
 def _messages_url(settings: Mapping[str, str]) -> str:
@@ -60,15 +73,12 @@ def _messages_url(settings: Mapping[str, str]) -> str:
     return f"{queue.url}/messages?messagettl=-1&{signature}"
 
 
-def _wrk(url: str, seconds: int) -> float:
+def _wrk(url: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "put.lua"
-        script.write_text(
-            'wrk.method = "POST"\n'
-            f'wrk.body = "{BODY.decode()}"\n'
-            'wrk.headers["x-ms-version"] = "2021-12-02"\nwrk.headers["Content-Type"] = "application/xml"\n'
-        )
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
+        headers = "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in _HEADERS.items())
+        script.write_text(f'wrk.method = "POST"\nwrk.body = "{BODY.decode()}"\n{headers}')
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", str(script), url]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     if "Non-2xx" in done.stdout:
         raise RuntimeError(done.stdout)
@@ -77,37 +87,32 @@ def _wrk(url: str, seconds: int) -> float:
     return float(found[1])
 
 
-async def _puts(url: str, count: int) -> None:
+async def _puts(url: str, count: int) -> float:
     target, permits = URL(url, encoded=True), asyncio.Semaphore(CONNECTIONS)
-    headers = {"x-ms-version": "2021-12-02", "Content-Type": "application/xml"}
     async with aiohttp.ClientSession(auto_decompress=False) as session:
 
-        async def put() -> None:
-            async with permits, session.post(target, data=BODY, headers=headers) as answer:
+        async def one() -> None:
+            async with permits, session.post(target, data=BODY, headers=_HEADERS) as answer:
                 await answer.read()
                 answer.raise_for_status()
 
-        await asyncio.gather(*(put() for _ in range(count)))
+        started = time.perf_counter()
+        await asyncio.gather(*(one() for _ in range(count)))
+        return time.perf_counter() - started
 
 
-def _pages(world: World, settings: Mapping[str, str]) -> dict[str, Any]:
+async def _pages(users: int, settings: Mapping[str, str]) -> float:
     """Read all pages as they come and look at none of them."""
-    pages = -(-world.users // PAGE_SIZE)
+    context = ssl.create_default_context(cafile=settings["SSL_CERT_FILE"])
+    async with aiohttp.ClientSession() as session:
+        started = time.perf_counter()
+        for number in range(-(-users // PAGE_SIZE)):
+            url = f"{settings['GRAPH_ENDPOINT']}/v1.0/users?list=&page={number}"
+            async with session.get(url, ssl=context) as answer:
+                await answer.read()
+        return time.perf_counter() - started
 
-    async def read() -> float:
-        context = ssl.create_default_context(cafile=settings["SSL_CERT_FILE"])
-        async with aiohttp.ClientSession() as session:
 
-            async def get(number: int) -> None:
-                url = f"{settings['GRAPH_ENDPOINT']}/v1.0/users?list=&page={number}"
-                async with session.get(url, ssl=context) as answer:
-                    await answer.read()
-
-            await get(0)
-            started = time.perf_counter()
-            for number in range(pages):
-                await get(number)
-            return time.perf_counter() - started
-
-    elapsed = asyncio.run(read())
-    return {"who": "aiohttp", "users": world.users, "owed": 0, "read_s": elapsed, "total_s": elapsed}
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

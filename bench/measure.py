@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import ssl
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -73,9 +75,19 @@ def run(contender: str, settings: Mapping[str, str], python: str = sys.executabl
     return figures
 
 
-def counts(settings: Mapping[str, str]) -> dict[str, int]:
-    """Return how many requests the sink has had."""
+def counts(settings: Mapping[str, str], stack: LocalStack) -> dict[str, int]:
+    """Return how many requests each service has had since the stack was up (Graph and storage: since serving)."""
+    found = {"vault": len(stack.vault.requests), "entra": len(stack.entra.requests)}
     storage = settings["NOTICE_STORAGE"].partition("QueueEndpoint=")[2].partition("/bench")[0]
-    with urllib.request.urlopen(f"{storage}/counts") as answer:  # noqa: S310 (loopback)
-        found: dict[str, int] = json.load(answer)
+    trusted = ssl.create_default_context(cafile=settings["SSL_CERT_FILE"])
+    for address in (settings["GRAPH_ENDPOINT"], storage):
+        with urllib.request.urlopen(f"{address}/counts", context=trusted) as answer:  # noqa: S310 (loopback)
+            found.update(json.load(answer))
     return found
+
+
+def noise() -> float:
+    """Return the seconds that a fixed piece of work takes now: how they differ says how noisy the machine is."""
+    started = time.perf_counter()
+    sum(number * number for number in range(1_000_000))
+    return time.perf_counter() - started

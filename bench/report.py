@@ -1,228 +1,230 @@
-"""Turns the measured runs into medians, ratios, tables and plots. `python -m bench.report` writes them again."""
+"""Turns the medians into ratios and tables. `python -m bench.report` writes docs/performance.md's again."""
 
 from __future__ import annotations
 
 import json
-import re
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import growth, imports, plots
+from bench.customers import PAGE_SIZE
+
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
-IMAGES = PAGE.parent / "images"
-Key = tuple[str, str, int]
-NAMES = {
-    "ours-scan": "ours",
-    "ours-due-dates": "ours, due-dates",
-    "sample": "sample grown up",
-    "msgraph": "msgraph-sdk",
-    "limit": "bare limit",
-}
-COLOURS = {
-    "ours-scan": "#0969da",
-    "ours-due-dates": "#54aeff",
-    "sample": "#bc4c00",
-    "msgraph": "#8250df",
-    "limit": "#6e7781",
+RESULTS = Path(__file__).resolve().parent / "results.json"
+Row = Mapping[str, Any]
+# What a login costs, whoever logs in, is counted in one column.
+_REQUESTS = {
+    "Graph": ("graph",),
+    "login": ("vault", "entra"),
+    "table": ("table reads", "table writes", "transactions"),
+    "queue": ("messages",),
 }
 
 
-def summary(measured: Mapping[Key, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """Return the medians of each case, and the spread of its total time."""
-    return {"runs": [_median(key, runs) for key, runs in measured.items()]}
-
-
-def _median(key: Key, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    scenario, who, users = key
-    middle = {
-        name: statistics.median(run[name] for run in runs)
-        for name in ("owed", "read_s", "send_s", "total_s", "cpu_s", "peak_mb")
-        if all(name in run for run in runs)
-    }
-    totals = [run["total_s"] for run in runs]
-    result = {
-        "scenario": scenario,
-        "who": who,
-        "users": users,
-        "owed": round(middle.get("owed", 0)),
-        "rounds": len(runs),
-        "total_s": round(middle["total_s"], 3),
-        "total_s_spread": [round(min(totals), 3), round(max(totals), 3)],
-    }
-    if middle.get("read_s"):
-        result["read_users_per_s"] = round(users / middle["read_s"])
-    if middle.get("send_s") and middle.get("owed"):
-        result["notices_per_s"] = round(middle["owed"] / middle["send_s"])
-    for name in ("cpu_s", "peak_mb"):
-        if name in middle:
-            result[name] = round(middle[name], 3)
-    if "requests" in runs[0]:
-        result["requests"] = runs[0]["requests"]
-    return result
-
-
-def find(results: Mapping[str, Any], scenario: str, who: str, users: int | None = None) -> dict[str, Any] | None:
-    """Return a case's medians; the largest number of users unless one is named."""
-    found: list[dict[str, Any]] = [
-        run
-        for run in results["runs"]
-        if run["scenario"] == scenario and run["who"] == who and users in {None, run["users"]}
+def find(results: Mapping[str, Any], scenario: str, who: str, users: int | None = None) -> Row:
+    """Return a case's medians; those of the largest case unless a number of users is named."""
+    rows: list[Row] = [
+        row
+        for row in (*results["runs"], *results["more"])
+        if row["scenario"] == scenario and row["who"] == who and users in {None, row["users"]}
     ]
-    return max(found, key=lambda run: run["users"], default=None)
+    return max(rows, key=lambda row: (int(row["users"]), int(row["owed"])))
 
 
 def write(results: Mapping[str, Any]) -> None:
     """Write the tables into docs/performance.md, between their marks, and draw the plots."""
     page = PAGE.read_text("utf-8")
-    for name, text in {"targets": _targets(results), "runs": _runs(results), "imports": _imports(results)}.items():
-        page = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
-            lambda mark, text=text: mark[1] + text + mark[2],
-            page,
-            flags=re.DOTALL,
-        )
+    tables = {"machine": _machine, "targets": _targets, "runs": _runs, "imports": _imports, "growth": _growth}
+    for name, table in tables.items():
+        before, begin, rest = page.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        if not begin or not end:
+            raise ValueError(f"docs/performance.md has no place for the table `{name}`")
+        page = f"{before}{begin}{table(results)}{end}{after}"
     PAGE.write_text(page, encoding="utf-8")
-    _plot(results)
+    plots.draw(results)
 
 
-def _ratio(results: Mapping[str, Any], scenario: str, figure: str, other: str) -> float | None:
-    ours, theirs = find(results, scenario, "ours-scan"), find(results, scenario, other)
-    if ours is None or theirs is None:
-        return None
-    return _figure(ours, figure) / _figure(theirs, figure)
-
-
-def _figure(run: Mapping[str, Any], figure: str) -> float:
-    """Return a figure of a run; `whole_rate` is notices per second of the whole run, reading included."""
-    return float(run["owed"] / run["total_s"] if figure == "whole_rate" else run[figure])
+def _machine(results: Mapping[str, Any]) -> str:
+    machine, rounds = results["machine"], max(row["rounds"] for row in results["runs"])
+    least, most = ((share - 1) * 100 for share in machine["noise"])
+    return (
+        f"{machine['cores']} cores, {machine['system']}, Python {machine['python']}; medians of {rounds} rounds. The "
+        f"machine's noise: the same piece of work, repeated before each measurement, took {least:+.0f} % to "
+        f"{most:+.0f} % of its median (first and ninth decile).\n"
+    )
 
 
 def _targets(results: Mapping[str, Any]) -> str:
     """Return the table of what was aimed at and what was measured, as ratios within one run."""
-    rows: list[tuple[str, str, float | None, str]] = [
-        (
-            "every user owed, storage after 10 ms: notices per second of the whole run",
-            "sample × 40",
-            _ratio(results, "all-owed", "whole_rate", "sample"),
-            "",
-        ),
-        ("the same", "msgraph-sdk × 12", _ratio(results, "all-owed", "whole_rate", "msgraph"), ""),
-        (
-            "messages alone against Azurite",
-            "bare limit × 0.9",
-            _ratio(results, "put-only", "notices_per_s", "limit"),
-            "",
-        ),
-        ("claim, send and record against Azurite", "bare limit × 0.4", _whole(results), ""),
-        (
-            "reading without latency: users per second",
-            "sample × 1.4",
-            _ratio(results, "read-only", "read_users_per_s", "sample"),
-            "",
-        ),
-        ("the same", "msgraph-sdk × 1,000", _ratio(results, "read-only", "read_users_per_s", "msgraph"), ""),
-        ("100,000 users, 3 % owed, 150 ms a page: reading", "latency bound × 1.1", _bound(results), "less is better"),
-        ("the same with `due-dates`: whole run", "15 times faster than the sample", _due_dates(results), ""),
-        ("peak memory, 100,000 users against 10,000, 300 owed in both", "× 1.2", _memory(results), "less is better"),
-    ]
-    lines = ["| what | aim | measured | |", "|---|---|---|---|"]
-    lines += [
-        f"| {what} | {aim} | {'–' if value is None else f'× {value:,.2f}'} | {note} |"
-        for what, aim, value, note in rows
-    ]
+
+    def ratio(scenario: str, figure: Callable[[Row], float], other: str) -> float:
+        return figure(find(results, scenario, "ours-scan")) / figure(find(results, scenario, other))
+
+    def against_sdk(scenario: str) -> float:
+        ours, sdk = (find(results, scenario, who)["notices_per_s"] for who in ("ours-scan", "sdk"))
+        return float(ours / sdk)
+
+    def whole_rate(row: Row) -> float:
+        return float(row["owed"] / row["total_s"])
+
+    def send_rate(row: Row) -> float:
+        return float(row["notices_per_s"])
+
+    def read_rate(row: Row) -> float:
+        return float(row["read_users_per_s"])
+
+    scan, dates = find(results, "mixed", "ours-scan", 100_000), find(results, "mixed", "ours-due-dates", 100_000)
+    bound = -(-scan["users"] // PAGE_SIZE) * growth.PAGE_SECONDS
+    by_users = [row for row in results["more"] if row["scenario"] == "growth-users"]
+    fewest, most = (next(row for row in by_users if row["users"] == each) for each in (10_000, by_users[-1]["users"]))
+    notice = growth.lines([row for row in results["more"] if row["scenario"] == "growth-owed"], "owed")["memory"].each
+    milliseconds = {row["name"]: row["ms"] for row in results["imports"]}
+    whole = find(results, "whole", "ours-scan")["notices_per_s"] / find(results, "put-only", "limit")["notices_per_s"]
+    many = find(results, "growth-owed", "ours-scan")
+    rows: list[tuple[str, str, str, bool]] = []
+
+    def at_least(what: str, aim: float, of: str, measured: float) -> None:
+        rows.append((what, f"at least {aim:,g} × {of}", f"{measured:,.2f} ×", measured >= aim))
+
+    def at_most(what: str, aim: float, of: str, measured: float) -> None:
+        rows.append((what, f"at most {aim:,g} × {of}", f"{measured:,.2f} ×", measured <= aim))
+
+    everyone = "every user owed, storage after 10 ms: notices per second of the whole run"
+    at_least(everyone, 40, "the sample", ratio("all-owed", whole_rate, "sample"))
+    at_least("the same", 12, "msgraph-sdk", ratio("all-owed", whole_rate, "msgraph"))
+    at_least("messages alone against Azurite", 0.9, "the bare limit", ratio("put-only", send_rate, "limit"))
+    at_least("claim, send and record against Azurite", 0.4, "the bare limit of messages alone", whole)
+    instant = "against a server that answers at once: {} per second"
+    at_least(instant.format("messages"), 2, "the SDK's own client, tuned", against_sdk("sink-put"))
+    at_least(instant.format("notices claimed"), 2, "the SDK's own client, tuned", against_sdk("sink-claim"))
+    at_least("reading without latency: users per second", 1.4, "the sample", ratio("read-only", read_rate, "sample"))
+    at_least("the same", 1000, "msgraph-sdk", ratio("read-only", read_rate, "msgraph"))
+    at_most(
+        "100,000 users, 3 % owed, 150 ms a page: seconds to read",
+        1.1,
+        "the latency bound (pages × 150 ms)",
+        scan["users"] / scan["read_users_per_s"] / bound,
+    )
+    at_least(
+        "the same by `due-dates`: times faster than the sample, whole run",
+        15,
+        "as fast",
+        find(results, "mixed", "sample", 100_000)["total_s"] / dates["total_s"],
+    )
+    at_most(
+        f"peak memory, {most['users']:,} users, 300 owed", 1.2, "with 10,000 users", most["peak_mb"] / fewest["peak_mb"]
+    )
+    at_most("peak memory for each notice owed on top", 1, "1 KB", notice * growth.KILOBYTES)
+    at_most(
+        "Graph requests of a scan of 100,000 users", 1, "⌈users / 999⌉", scan["requests"]["graph"] / -(-100_000 // 999)
+    )
+    at_most(
+        f"table transactions for {many['owed']:,} notices",
+        2,
+        "⌈notices / 100⌉",
+        many["requests"]["transactions"] / -(-many["owed"] // 100),
+    )
+    at_most(
+        "import of `function_app`",
+        0.4,
+        "the simple sample's",
+        milliseconds["ours: function_app"] / milliseconds[imports.SAMPLE],
+    )
+    lines = ["| what | aim | measured | |", "|---|---|--:|---|"]
+    lines += [f"| {what} | {aim} | {measured} | {'✓' if held else '✗'} |" for what, aim, measured, held in rows]
     return "\n".join(lines) + "\n"
-
-
-def _whole(results: Mapping[str, Any]) -> float | None:
-    whole, limit = find(results, "whole", "ours-scan"), find(results, "put-only", "limit")
-    return None if whole is None or limit is None else float(whole["notices_per_s"] / limit["notices_per_s"])
-
-
-def _bound(results: Mapping[str, Any]) -> float | None:
-    run = find(results, "mixed", "ours-scan", 100_000)
-    return None if run is None else float(run["users"] / run["read_users_per_s"] / (-(-run["users"] // 999) * 0.15))
-
-
-def _due_dates(results: Mapping[str, Any]) -> float | None:
-    ours, theirs = find(results, "mixed", "ours-due-dates", 100_000), find(results, "mixed", "sample", 100_000)
-    return None if ours is None or theirs is None else float(theirs["total_s"] / ours["total_s"])
-
-
-def _memory(results: Mapping[str, Any]) -> float | None:
-    small, large = find(results, "memory", "ours-scan", 10_000), find(results, "memory", "ours-scan", 100_000)
-    return None if small is None or large is None else float(large["peak_mb"] / small["peak_mb"])
 
 
 def _runs(results: Mapping[str, Any]) -> str:
-    lines = [
-        "| scenario | who | users | owed | users read/s | notices/s | whole run, s (least–most) | CPU s | peak MB |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    for run in results["runs"]:
-        low, high = run["total_s_spread"]
-        cells = (run.get("read_users_per_s"), run.get("notices_per_s"))
-        rates = " | ".join("" if cell is None else f"{cell:,}" for cell in cells)
-        costs = " | ".join("" if cell is None else f"{cell:,.1f}" for cell in (run.get("cpu_s"), run.get("peak_mb")))
-        lines.append(
-            f"| {run['scenario']} | {NAMES[run['who']]} | {run['users']:,} | {run['owed']:,} | {rates} "
-            f"| {run['total_s']:.2f} ({low:.2f}–{high:.2f}) | {costs} |"
-        )
+    head = "scenario|who|users|owed|users read/s|notices/s|whole run, s (least–most)|CPU s|CPU s per 1,000 notices"
+    head += "|CPU s per 100,000 users|peak MB|" + "|".join(f"requests: {service}" for service in _REQUESTS)
+    lines = [f"| {head.replace('|', ' | ')} |", "|---|---" + "|--:" * (len(head.split("|")) - 2) + "|"]
+    for row in (*results["runs"], *results["more"]):
+        low, high = row["total_s_spread"]
+        cpu, scenario = row["cpu_s"], row["scenario"]
+        per_notice = cpu * 1_000 / row["owed"] if cpu and scenario in {"all-owed", "put-only"} else None
+        per_user = cpu * 100_000 / row["users"] if cpu and scenario == "read-only" else None
+        cells = [scenario, plots.NAMES[row["who"]], f"{row['users']:,}", f"{row['owed']:,}"]
+        cells += [_cell(row[rate], ",") for rate in ("read_users_per_s", "notices_per_s")]
+        cells += [f"{row['total_s']:.2f} ({low:.2f}–{high:.2f})", _cell(cpu, ".2f")]
+        cells += [_cell(per_notice, ".2f"), _cell(per_user, ",.2f"), _cell(row["peak_mb"], ".0f")]
+        counts = [sum(row["requests"].get(name, 0) for name in names) for names in _REQUESTS.values()]
+        lines.append(f"| {' | '.join((*cells, *(_cell(count or None, ',') for count in counts)))} |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
 
 
 def _imports(results: Mapping[str, Any]) -> str:
-    rows = {row["app"]: row["ms"] for row in results["imports"]}
-    whole = rows["sample grown up"]
-    lines = ["| imported | of the sample's time |", "|---|--:|"]
-    lines += [f"| {app} | × {milliseconds / whole:.2f} |" for app, milliseconds in rows.items()]
+    whole = next(row["ms"] for row in results["imports"] if row["name"] == imports.SAMPLE)
+    lines = ["| imported | of the simple sample's time |", "|---|--:|"]
+    for row in results["imports"]:
+        name = row["name"] if row["kind"] == "app" else f"`{row['name']}` by itself"
+        lines.append(f"| {name} | {row['ms'] / whole:.2f} × |")
     return "\n".join(lines) + "\n"
 
 
-def _plot(results: Mapping[str, Any]) -> None:
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams.update({"svg.hashsalt": "due-notices", "font.size": 10, "svg.fonttype": "none"})
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
-    bars = (
-        ("all-owed", "notices_per_s", "every user owed, storage after 10 ms:\nnotices sent per second"),
-        ("read-only", "read_users_per_s", "reading from memory:\nusers per second"),
-        ("put-only", "notices_per_s", "messages alone, Azurite:\nper second"),
+def _growth(results: Mapping[str, Any]) -> str:
+    """Return the fitted lines, and what ten million users would take."""
+    fits = {
+        size: growth.lines([row for row in results["more"] if row["scenario"] == f"growth-{size}"], size)
+        for size in ("users", "owed")
+    }
+    measured = {
+        size: ", ".join(f"{row[size]:,}" for row in results["more"] if row["scenario"] == f"growth-{size}")
+        for size in fits
+    }
+    figures = (
+        ("users", 100_000, "seconds", "s"),
+        ("users", 100_000, "memory", "MB"),
+        ("users", 100_000, "Graph", "requests to Graph"),
+        ("owed", 1_000, "seconds", "s"),
+        ("owed", 1_000, "memory", "MB"),
+        ("owed", 1_000, "transactions", "table transactions"),
+        ("owed", 1_000, "messages", "messages"),
     )
-    for axis, (scenario, figure_name, title) in zip(axes, bars, strict=True):
-        found = [run for who in NAMES if (run := find(results, scenario, who)) is not None and figure_name in run]
-        names, values = [NAMES[run["who"]] for run in found], [run[figure_name] for run in found]
-        drawn = axis.barh(names, values, color=[COLOURS[run["who"]] for run in found])
-        axis.bar_label(drawn, [f"{value:,}" for value in values], padding=4)
-        axis.set_xscale("log")
-        axis.set_xlim(min(values) / 3, max(values) * 8)
-        axis.invert_yaxis()
-        axis.set_title(title, loc="left", fontsize=10)
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(IMAGES / "performance-rates.svg", metadata={"Date": None})
-
-    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for who, name in NAMES.items():
-        points = sorted(
-            (run["users"], run["total_s"]) for run in results["runs"] if (run["scenario"], run["who"]) == ("mixed", who)
+    lines = ["| grows with | by | from | R² |", "|---|--:|--:|--:|"]
+    for size, step, figure, unit in figures:
+        fit = fits[size][figure]
+        lines.append(
+            f"| {size} ({measured[size]}) | {fit.each * step:.2f} {unit} per {step:,} | {fit.at_zero:.2f} {unit} | "
+            f"{'flat' if abs(fit.each * step) < fit.at_zero / 100 else format(fit.r2, '.4f')} |"
         )
-        if points:
-            users, seconds = zip(*points, strict=True)
-            axis.plot(users, seconds, marker="o", color=COLOURS[who], label=name)
-    axis.set(
-        xscale="log",
-        yscale="log",
-        xlabel="users, 3 % of them owed, 150 ms a page, storage after 10 ms",
-        ylabel="seconds for the whole run",
-    )
-    axis.legend(frameon=False)
-    axis.grid(visible=True, alpha=0.3)
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(IMAGES / "performance-growth.svg", metadata={"Date": None})
+    lines += ["", "| 10,000,000 users, computed | pages | reading | sending | peak MB |", "|---|--:|--:|--:|--:|"]
+    for share in (0.003, 0.03):
+        for scan in (True, False):
+            owed = round(10_000_000 * share)
+            run = growth.forecast(10_000_000, owed, fits["users"], fits["owed"], scan=scan)
+            lines.append(
+                f"| {'`scan`' if scan else '`due-dates`'}, {owed:,} owed | {run.pages:,} | {_time(run.read)} | "
+                f"{_time(run.send)} | {run.memory:,.0f} |"
+            )
+    longest, by_users = growth.LONGEST_RUN, fits["users"]["seconds"].each
+    lines += [
+        "",
+        (
+            f"One instance ends, with the {longest / 60:.0f} minutes that a run has, at "
+            f"{longest / (growth.PAGE_SECONDS / PAGE_SIZE + by_users):,.0f} users for a scan, and at "
+            f"{longest * growth.NOTICES_PER_SECOND:,.0f} notices, which is what the queue takes; a million notices are "
+            f"{fits['owed']['memory'].at(1_000_000):,.0f} MB."
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"  # noqa: PLR2004 (a minute)
+
+
+def main() -> None:
+    """Read bench/results.json and write everything that is made of it."""
+    results: dict[str, Any] = json.loads(RESULTS.read_text("utf-8"))
+    write(results)
 
 
 if __name__ == "__main__":
-    write(json.loads((Path(__file__).resolve().parent / "results.json").read_text("utf-8")))
+    main()

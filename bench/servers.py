@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import re
+import socket
 import ssl
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -66,12 +68,12 @@ def reply(status: str, body: bytes, content_type: str, headers: str = "") -> byt
 class GraphPages:
     """`/v1.0/users`, rendered beforehand; a filter on due dates (`in`) is answered with those who owe then."""
 
-    def __init__(self, users: int, share: float) -> None:
-        """Make the users; `share` of them are owed a notice today."""
+    def __init__(self, users: int, share: float, base: str) -> None:
+        """Render the users, of whom `share` are owed a notice today; next links begin with `base`."""
         self.requests = 0
-        self.base = ""
-        self._users = list(customers(users, share))
-        self._lists: dict[str, list[bytes]] = {}
+        self._base = base
+        self._by_due: dict[str, list[bytes]] = {}
+        self._lists = {"": self._pages("", self._rendered(users, share))}
 
     def __call__(self, method: str, target: str, body: bytes) -> bytes:
         """Answer a request."""
@@ -81,27 +83,30 @@ class GraphPages:
             return reply("200 OK", json.dumps({"graph": self.requests}).encode(), "application/json")
         self.requests += 1
         query = parse_qs(parts.query)
-        dates = "".join(re.findall(r"'([0-9-]{10})'", query.get("$filter", [""])[0]))
-        key = query.get("list", [dates])[0]
+        dates = re.findall(r"'([0-9-]{10})'", query.get("$filter", [""])[0])
+        key = query.get("list", ["".join(dates)])[0]
         if key not in self._lists:
-            self._lists[key] = self._render(key)
+            self._lists[key] = self._pages(key, itertools.chain(*(self._by_due.get(due, ()) for due in dates)))
         return self._lists[key][int(query.get("page", ["0"])[0])]
 
-    def render_all(self) -> None:
-        """Render the list of all users before anybody asks for it: rendering is no part of what is measured."""
-        self._lists[""] = self._render("")
+    def _rendered(self, users: int, share: float) -> Iterator[bytes]:
+        for user in customers(users, share):
+            text = json.dumps(user["graph"]).encode()
+            self._by_due.setdefault(user["due"], []).append(text)
+            yield text
 
-    def _render(self, key: str) -> list[bytes]:
-        wanted = {key[start : start + 10] for start in range(0, len(key), 10)}
-        users = [user for user in self._users if not wanted or user["due"] in wanted]
-        pages = [users[start : start + PAGE_SIZE] for start in range(0, len(users), PAGE_SIZE)] or [[]]
-        rendered = []
-        for number, page in enumerate(pages):
-            answer: dict[str, object] = {"value": [user["graph"] for user in page]}
-            if number + 1 < len(pages):
-                answer["@odata.nextLink"] = f"{self.base}/v1.0/users?list={key}&page={number + 1}"
-            rendered.append(reply("200 OK", json.dumps(answer).encode(), "application/json"))
-        return rendered
+    def _pages(self, key: str, users: Iterable[bytes]) -> list[bytes]:
+        """Return the answers of one list of users, each with the link to the next."""
+        pages: list[bytes] = []
+        rest = iter(users)
+        page, follows = list(itertools.islice(rest, PAGE_SIZE)), list(itertools.islice(rest, PAGE_SIZE))
+        while True:
+            link = f'"@odata.nextLink":"{self._base}/v1.0/users?list={key}&page={len(pages) + 1}",' if follows else ""
+            body = b"{" + link.encode() + b'"value":[' + b",".join(page) + b"]}"
+            pages.append(reply("200 OK", body, "application/json"))
+            if not follows:
+                return pages
+            page, follows = follows, list(itertools.islice(rest, PAGE_SIZE))
 
 
 class StorageSink:
@@ -146,12 +151,12 @@ async def serve(users: int, share: float, page_delay: float, storage_delay: floa
     loop = asyncio.get_running_loop()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
-    pages, sink = GraphPages(users, share), StorageSink()
-    graph = await loop.create_server(lambda: Http(pages, page_delay), "127.0.0.1", 0, ssl=context)
+    listener = socket.create_server(("127.0.0.1", 0))
+    base = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    pages, sink = GraphPages(users, share, base), StorageSink()
+    await loop.create_server(lambda: Http(pages, page_delay), sock=listener, ssl=context)
     storage = await loop.create_server(lambda: Http(sink, storage_delay), "127.0.0.1", 0)
-    pages.base = f"https://127.0.0.1:{graph.sockets[0].getsockname()[1]}"
-    pages.render_all()
-    addresses = {"graph": pages.base, "storage": f"http://127.0.0.1:{storage.sockets[0].getsockname()[1]}"}
+    addresses = {"graph": base, "storage": f"http://127.0.0.1:{storage.sockets[0].getsockname()[1]}"}
     sys.stdout.write(json.dumps(addresses) + "\n")
     sys.stdout.flush()
     await loop.run_in_executor(None, sys.stdin.read)

@@ -1,0 +1,73 @@
+"""How the cost grows: straight lines through what was measured at several sizes, and where they lead."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from due_notices.adapters.graph import PAGE_SIZE, QUERIES_AT_A_TIME
+
+PAGE_SECONDS = 0.15  # what a page of a real directory is taken to need
+LONGEST_RUN = 25 * 60.0  # seconds: `Policy.longest`
+NOTICES_PER_SECOND = 2_000  # https://learn.microsoft.com/azure/storage/queues/scalability-targets
+KILOBYTES = 1024  # in a megabyte
+
+
+@dataclass(frozen=True)
+class Line:
+    """`at_zero + each * size`, and how much of the variation it explains (1: all)."""
+
+    at_zero: float
+    each: float
+    r2: float
+
+    def at(self, size: float) -> float:
+        """Return what the line says of a size."""
+        return self.at_zero + self.each * size
+
+
+def line(points: Sequence[tuple[float, float]]) -> Line:
+    """Return the line of least squares; of values that are all the same, the flat one."""
+    sizes, values = zip(*points, strict=True)
+    each, at_zero = statistics.linear_regression(sizes, values)
+    flat = len(set(values)) == 1
+    return Line(at_zero, each, 1.0 if flat else statistics.correlation(sizes, values) ** 2)
+
+
+def lines(rows: Sequence[Mapping[str, Any]], size: str) -> dict[str, Line]:
+    """Return how seconds, memory and requests grow with `size` (`users` or `owed`)."""
+    figures: dict[str, Callable[[Mapping[str, Any]], float]] = {
+        "seconds": lambda row: row["total_s"],
+        "memory": lambda row: row["peak_mb"],
+        "Graph": lambda row: row["requests"].get("graph", 0),
+        "transactions": lambda row: row["requests"].get("transactions", 0),
+        "messages": lambda row: row["requests"].get("messages", 0),
+    }
+    return {name: line([(row[size], figure(row)) for row in rows]) for name, figure in figures.items()}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run of so many users and notices takes, computed from the lines: seconds, megabytes, requests."""
+
+    pages: int
+    read: float
+    send: float
+    memory: float
+
+
+def forecast(
+    users: int, owed: int, by_users: Mapping[str, Line], by_owed: Mapping[str, Line], *, scan: bool
+) -> Forecast:
+    """Compute a run: Graph takes `PAGE_SECONDS` for a page, the queue `NOTICES_PER_SECOND` at the most."""
+    listed = users if scan else owed
+    pages = -(-listed // PAGE_SIZE)
+    waiting = pages * PAGE_SECONDS / (1 if scan else QUERIES_AT_A_TIME)
+    return Forecast(
+        pages=pages,
+        read=waiting + by_users["seconds"].each * listed,
+        send=max(by_owed["seconds"].each * owed, owed / NOTICES_PER_SECOND),
+        memory=by_users["memory"].at_zero + by_owed["memory"].each * owed,
+    )
