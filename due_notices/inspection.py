@@ -133,10 +133,12 @@ class _Watched:
         self._listing = listing
         self._forecast = forecast
 
-    def pages(self, due_dates: Collection[date] | None = None) -> Iterator[Sequence[GraphUser]]:
+    def pages(
+        self, due_dates: Collection[date] | None = None, *, deadline: float | None = None
+    ) -> Iterator[Sequence[GraphUser]]:
         wanted = None if due_dates is None else self._forecast.due_dates().union(due_dates)
         self._forecast.begin()
-        for page in self._listing.pages(wanted):
+        for page in self._listing.pages(wanted, deadline=deadline):
             self._forecast.add(page)
             yield page
 

@@ -40,9 +40,12 @@ class Clock(Protocol):
 class UserListing(Protocol):
     """A list of the customers."""
 
-    def pages(self, due_dates: Collection[date] | None = None) -> Iterator[Sequence[GraphUser]]:
+    def pages(
+        self, due_dates: Collection[date] | None = None, *, deadline: float | None = None
+    ) -> Iterator[Sequence[GraphUser]]:
         """Yield all users, page by page, as the directory has them; with `due_dates` only those who owe then.
 
+        `deadline` is on the clock's monotonic scale: nothing is waited for beyond it.
         Either reaches the end or raises: DirectoryError, ListingExpired (start over), QueryRefused (ask
         without `due_dates`), CredentialError.
         """

@@ -34,7 +34,7 @@ def read_and_plan(
     expirations = 0
     while True:
         try:
-            pages = _watched(directory.pages(due_dates), clock, progress, deadline)
+            pages = _watched(directory.pages(due_dates, deadline=deadline), clock, progress, deadline)
             return _without_too_large(plan_notices(pages, policy.rules, day, list_skips=list_skips))
         except ListingExpired as error:
             expirations += 1

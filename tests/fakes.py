@@ -309,8 +309,11 @@ class FakeDirectory:
         self.credential_days_left: int | None = 90
         self.credential_warning: ExpiryWarning | None = None
 
-    def pages(self, due_dates: Collection[date] | None = None) -> Iterator[Sequence[GraphUser]]:
-        """Yield the pages; at least one, as a listing has."""
+    def pages(
+        self, due_dates: Collection[date] | None = None, *, deadline: float | None = None
+    ) -> Iterator[Sequence[GraphUser]]:
+        """Yield the pages; at least one, as a listing has. Nothing is ever waited for."""
+        del deadline
         self.asked.append(due_dates)
         if due_dates is not None and self.query_refused is not None:
             raise self.query_refused

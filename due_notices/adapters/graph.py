@@ -58,10 +58,14 @@ class Token(Protocol):
 
 
 class _Transient(DirectoryError):
-    """Worth another try, after `wait` seconds where the service said so."""
+    """Worth another try, after `wait` seconds where the service said so.
 
-    def __init__(self, message: str, wait: float | None = None) -> None:
-        super().__init__(message)
+    `what` happened, and what is to be said besides when it was the last try.
+    """
+
+    def __init__(self, what: str, besides: str, wait: float | None = None) -> None:
+        super().__init__(f"{what}{besides}")
+        self.what = what
         self.wait = wait
 
 
@@ -100,14 +104,18 @@ class GraphDirectory:
         """What to warn of about the credential; None before it was read or where all is well."""
         return self._token.secret_warning
 
-    def pages(self, due_dates: Collection[date] | None = None) -> Iterator[Sequence[GraphUser]]:
+    def pages(
+        self, due_dates: Collection[date] | None = None, *, deadline: float | None = None
+    ) -> Iterator[Sequence[GraphUser]]:
         """Yield all users, page by page; with `due_dates` only those whose attribute is one of these dates.
 
-        Due dates are asked for in several queries at once. The order of the pages is the same each time.
+        Due dates are asked for in several queries at once. The order of the pages is the same each time. Graph is
+        not asked again after a pause that ends behind the `deadline`.
         """
         if due_dates is None:
-            return self._listing(self._filter)
-        return _at_once(self._listing(self._with(f"{self._attribute} in ({each})")) for each in _dealt(due_dates))
+            return self._listing(self._filter, deadline)
+        filters = (self._with(f"{self._attribute} in ({values})") for values in _dealt(due_dates))
+        return _at_once(self._listing(each, deadline) for each in filters)
 
     def user(self, identifier: str) -> GraphUser | None:
         """Return one user by object id or principal name; None when there is no such user."""
@@ -123,7 +131,7 @@ class GraphDirectory:
     def _with(self, condition: str) -> str:
         return " and ".join(filter(None, (self._filter, condition)))
 
-    def _listing(self, user_filter: str) -> Iterator[Sequence[GraphUser]]:
+    def _listing(self, user_filter: str, deadline: float | None = None) -> Iterator[_Page]:
         parameters = {"$select": self._select, "$top": str(PAGE_SIZE)}
         if user_filter:
             parameters["$filter"] = user_filter
@@ -136,7 +144,7 @@ class GraphDirectory:
                     "reached; nothing was sent, the next tick reads again"
                 )
             followed.add(link)
-            page = self._get(link)
+            page = self._get(link, deadline)
             yield page["value"]
             link = self._next(page)
 
@@ -154,12 +162,22 @@ class GraphDirectory:
             )
         return link
 
-    def _get(self, url: str, *, missing_ok: bool = False) -> Any:
+    def _get(self, url: str, deadline: float | None = None, *, missing_ok: bool = False) -> Any:
         """Return the JSON object behind `url`, with patience; None for a 404 that is `missing_ok`."""
+
+        def check_time(state: RetryCallState) -> None:
+            if deadline is not None and self._clock.monotonic() + state.upcoming_sleep > deadline:
+                error = state.outcome.exception() if state.outcome else None
+                what = error.what if isinstance(error, _Transient) else ""
+                raise DirectoryError(
+                    f"{what}, and the run has no time left to ask again; the next tick does"
+                ) from error
+
         retrying = Retrying(
             retry=retry_if_exception_type(_Transient),
             stop=stop_after_attempt(ATTEMPTS),
             wait=_wait,
+            before_sleep=check_time,
             sleep=self._clock.sleep,
             reraise=True,
         )
@@ -176,9 +194,9 @@ class GraphDirectory:
         try:
             answer = _parsed(response.content)
         except (ValueError, RecursionError) as error:
-            raise _Transient(self._spoilt("is no JSON")) from error
+            raise self._spoilt("is no JSON") from error
         if not isinstance(answer, dict) or not (missing_ok or _is_listing(answer)):
-            raise _Transient(self._spoilt("is no list of users"))
+            raise self._spoilt("is no list of users")
         return answer
 
     def _request(self, url: str, token: str) -> requests.Response:
@@ -193,22 +211,20 @@ class GraphDirectory:
         try:
             return self._session.get(url, headers=headers, timeout=_TIMEOUTS, allow_redirects=False)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise _Transient(self._unreachable(error)) from error
+            raise _Transient(*self._unreachable(error)) from error
         except requests.exceptions.ContentDecodingError as error:
-            raise _Transient(self._spoilt("arrived damaged")) from error
+            raise self._spoilt("arrived damaged") from error
         except requests.RequestException as error:
-            raise DirectoryError(self._unreachable(error)) from error
+            raise DirectoryError("".join(self._unreachable(error))) from error
 
-    def _unreachable(self, error: Exception) -> str:
-        return (
-            f"no whole answer from Graph at {self._endpoint} ({type(error).__name__}): check GRAPH_ENDPOINT and the "
-            "network; the next tick tries again"
-        )
+    def _unreachable(self, error: Exception) -> tuple[str, str]:
+        what = f"no whole answer from Graph at {self._endpoint} ({type(error).__name__})"
+        return what, ": check GRAPH_ENDPOINT and the network; the next tick tries again"
 
-    def _spoilt(self, how: str) -> str:
-        return (
-            f"the answer of Graph at {self._endpoint} {how}, {ATTEMPTS} times: check GRAPH_ENDPOINT and any proxy on "
-            "the way; the next tick tries again"
+    def _spoilt(self, how: str) -> _Transient:
+        return _Transient(
+            f"the answer of Graph at {self._endpoint} {how}",
+            f", {ATTEMPTS} times: check GRAPH_ENDPOINT and any proxy on the way; the next tick tries again",
         )
 
     def _refused(self, response: requests.Response) -> DirectoryError:
@@ -225,7 +241,7 @@ class GraphDirectory:
                     f"{where} and asks to wait {wait:.0f} s, longer than the {LONGEST_WAIT:.0f} s that a run waits; "
                     "the next tick tries again"
                 )
-            return _Transient(f"{where} {ATTEMPTS} times; the next tick tries again", wait)
+            return _Transient(where, f" {ATTEMPTS} times; the next tick tries again", wait)
         if code in _EXPIRED:
             return ListingExpired(where)
         refusal = refusal_of(GRAPH, f"{status} {code}", *_BY_STATUS.get(status, ()))

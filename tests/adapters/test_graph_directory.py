@@ -385,6 +385,48 @@ def test_an_outage_ends_in_one_sentence(
     assert sum(clock.waits) < 60
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault(status=429, headers={"Retry-After": "40"}), "429 TooManyRequests"),
+        (Fault(status=503, headers={"Retry-After": "40"}), "answered 503"),
+        (Fault(damage=invalid_json()), "is no JSON"),
+    ],
+    ids=["429", "503", "JSON"],
+)
+@pytest.mark.parametrize("due_dates", [None, [DUE, DUE + timedelta(days=1)]], ids=["scan", "due-dates"])
+def test_nothing_is_waited_for_beyond_the_deadline(
+    stack: LocalStack,
+    make_directory: MakeDirectory,
+    clock: MovableClock,
+    fault: Fault,
+    said: str,
+    due_dates: list[date] | None,
+) -> None:
+    stack.graph.faults.add(fault)
+    deadline = clock.monotonic() + (100 if fault.status else 2)
+
+    with pytest.raises(DirectoryError) as caught:
+        list(make_directory().pages(due_dates, deadline=deadline))
+
+    finish()
+    assert said in str(caught.value)
+    assert "the run has no time left to ask again; the next tick does" in str(caught.value)
+    assert "times" not in str(caught.value)
+    assert clock.waits
+    assert clock.monotonic() <= deadline
+
+
+@pytest.mark.usefixtures("three_pages")
+def test_a_pause_that_ends_before_the_deadline_is_kept(
+    stack: LocalStack, make_directory: MakeDirectory, clock: MovableClock
+) -> None:
+    stack.graph.faults.add(Fault(status=429, headers={"Retry-After": "40"}, times=2))
+
+    assert sum(map(len, make_directory().pages(deadline=clock.monotonic() + 80))) == 25
+    assert clock.waits == [40.0, 40.0]
+
+
 def test_after_a_503_it_comes_back_on_a_new_connection(
     stack: LocalStack, make_directory: MakeDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,8 +55,10 @@ def test_empty_pages_end_nothing() -> None:
     world = World(customers(5), page_size=1)
     pages = world.directory.pages
 
-    def with_empty_ones(due_dates: Collection[date] | None = None) -> Iterator[Sequence[GraphUser]]:
-        for page in pages(due_dates):
+    def with_empty_ones(
+        due_dates: Collection[date] | None = None, *, deadline: float | None = None
+    ) -> Iterator[Sequence[GraphUser]]:
+        for page in pages(due_dates, deadline=deadline):
             yield from ([], page, [])
 
     world.directory.pages = with_empty_ones  # type: ignore[method-assign]
