@@ -85,7 +85,7 @@ def _sizes(results: Mapping[str, Any]) -> Any:
         ylabel="seconds for the whole run",
     )
     for ticks in (axis.xaxis, axis.yaxis):
-        ticks.set_major_formatter(lambda value, _: f"{value:,g}")
+        ticks.set_major_formatter(lambda value, _: f"{value:,.12g}")
     axis.legend(frameon=False)
     axis.grid(visible=True, alpha=0.3)
     return figure

@@ -45,7 +45,7 @@ class UserListing(Protocol):
     ) -> Iterator[Sequence[GraphUser]]:
         """Yield all users, page by page, as the directory has them; with `due_dates` only those who owe then.
 
-        `deadline` is on the clock's monotonic scale: nothing is waited for beyond it.
+        `deadline` is on the clock's monotonic scale: no pause that ends beyond it is begun.
         Either reaches the end or raises: DirectoryError, ListingExpired (start over), QueryRefused (ask
         without `due_dates`), CredentialError.
         """

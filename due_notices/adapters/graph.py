@@ -10,6 +10,7 @@ import uuid
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from typing import Any, Protocol
@@ -32,6 +33,7 @@ ATTEMPTS = 6
 LONGEST_WAIT = 120.0  # seconds; a longer Retry-After than this is not worth a run's time
 _TIMEOUTS = (10, 60)  # seconds to connect, and between two pieces of an answer
 _AGAIN = frozenset({429, 500, 502, 503, 504})
+_NETWORK = "check GRAPH_ENDPOINT and the network"
 _Page = Sequence[GraphUser]
 # What a status means whatever its code is.
 _BY_STATUS = {401: ["401 InvalidAuthenticationToken"], 403: ["403 Authorization_RequestDenied"]}
@@ -58,15 +60,38 @@ class Token(Protocol):
 
 
 class _Transient(DirectoryError):
-    """Worth another try, after `wait` seconds where the service said so.
+    """Worth another try, after `wait` seconds where the service said so."""
 
-    `what` happened, and what is to be said besides when it was the last try.
-    """
-
-    def __init__(self, what: str, besides: str, wait: float | None = None) -> None:
-        super().__init__(f"{what}{besides}")
-        self.what = what
+    def __init__(self, what: str, remedy: str = "", wait: float | None = None) -> None:
+        self._what = what
+        self._remedy = f": {remedy}" if remedy else ""
         self.wait = wait
+        super().__init__(self.sentence(f"{ATTEMPTS} times"))
+
+    def sentence(self, how_it_ended: str) -> str:
+        return f"{self._what}, {how_it_ended}{self._remedy}; the next tick tries again"
+
+
+@dataclass(frozen=True)
+class _Patience:
+    """How long a listing's pages are worth waiting for: until `deadline`, and while anybody awaits them."""
+
+    clock: Clock
+    deadline: float | None = None
+    given_up: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """Raise where nobody awaits the listing any longer: another query of the same reading has failed."""
+        if self.given_up.is_set():
+            raise DirectoryError("the reading was given up")
+
+    def before_sleep(self, state: RetryCallState) -> None:
+        """Raise where the pause to come is not worth while."""
+        self.check()
+        error = state.outcome.exception() if state.outcome else None
+        late = self.deadline is not None and self.clock.monotonic() + state.upcoming_sleep > self.deadline
+        if late and isinstance(error, _Transient):
+            raise DirectoryError(error.sentence("and the run has no time left to ask again")) from error
 
 
 class GraphDirectory:
@@ -112,26 +137,44 @@ class GraphDirectory:
         Due dates are asked for in several queries at once. The order of the pages is the same each time. Graph is
         not asked again after a pause that ends behind the `deadline`.
         """
+        patience = _Patience(self._clock, deadline)
         if due_dates is None:
-            return self._listing(self._filter, deadline)
-        filters = (self._with(f"{self._attribute} in ({values})") for values in _dealt(due_dates))
-        return _at_once(self._listing(each, deadline) for each in filters)
+            return self._listing(self._filter, patience)
+        filters = [self._with(f"{self._attribute} in ({values})") for values in _dealt(due_dates)]
+        return self._at_once([self._listing(each, patience) for each in filters], patience)
 
     def user(self, identifier: str) -> GraphUser | None:
         """Return one user by object id or principal name; None when there is no such user."""
         query = urlencode({"$select": self._select}, safe="$,", quote_via=quote)
-        found: GraphUser | None = self._get(f"{self._users}/{quote(identifier, safe='')}?{query}", missing_ok=True)
+        url = f"{self._users}/{quote(identifier, safe='')}?{query}"
+        found: GraphUser | None = self._get(url, _Patience(self._clock), missing_ok=True)
         return found
 
     def lists(self, identifier: str) -> bool:
         """Whether the listing has the user with this object id."""
         quoted = identifier.replace("'", "''")
-        return any(self._listing(self._with(f"id eq '{quoted}'")))
+        return any(self._listing(self._with(f"id eq '{quoted}'"), _Patience(self._clock)))
 
     def _with(self, condition: str) -> str:
         return " and ".join(filter(None, (self._filter, condition)))
 
-    def _listing(self, user_filter: str, deadline: float | None = None) -> Iterator[_Page]:
+    def _at_once(self, listings: Iterable[Iterator[_Page]], patience: _Patience) -> Iterator[_Page]:
+        """Yield the pages of all listings in turn, a few listings at a time, each of them a page ahead."""
+        rest = iter(listings)
+        self._token()  # here and once, lest each of the threads tries a login that fails
+        under_way = deque((listing, _begin(listing)) for listing in islice(rest, QUERIES_AT_A_TIME))
+        try:
+            while under_way:
+                listing, answer = under_way.popleft()
+                page = answer.result()
+                if (goes_on := next(rest, None) if page is None else listing) is not None:
+                    under_way.append((goes_on, _begin(goes_on)))
+                if page is not None:
+                    yield page
+        finally:
+            patience.given_up.set()
+
+    def _listing(self, user_filter: str, patience: _Patience) -> Iterator[_Page]:
         parameters = {"$select": self._select, "$top": str(PAGE_SIZE)}
         if user_filter:
             parameters["$filter"] = user_filter
@@ -144,7 +187,7 @@ class GraphDirectory:
                     "reached; nothing was sent, the next tick reads again"
                 )
             followed.add(link)
-            page = self._get(link, deadline)
+            page = self._get(link, patience)
             yield page["value"]
             link = self._next(page)
 
@@ -162,22 +205,14 @@ class GraphDirectory:
             )
         return link
 
-    def _get(self, url: str, deadline: float | None = None, *, missing_ok: bool = False) -> Any:
+    def _get(self, url: str, patience: _Patience, *, missing_ok: bool = False) -> Any:
         """Return the JSON object behind `url`, with patience; None for a 404 that is `missing_ok`."""
-
-        def check_time(state: RetryCallState) -> None:
-            if deadline is not None and self._clock.monotonic() + state.upcoming_sleep > deadline:
-                error = state.outcome.exception() if state.outcome else None
-                what = error.what if isinstance(error, _Transient) else ""
-                raise DirectoryError(
-                    f"{what}, and the run has no time left to ask again; the next tick does"
-                ) from error
-
         retrying = Retrying(
             retry=retry_if_exception_type(_Transient),
             stop=stop_after_attempt(ATTEMPTS),
             wait=_wait,
-            before_sleep=check_time,
+            before=lambda _: patience.check(),
+            before_sleep=patience.before_sleep,
             sleep=self._clock.sleep,
             reraise=True,
         )
@@ -211,21 +246,18 @@ class GraphDirectory:
         try:
             return self._session.get(url, headers=headers, timeout=_TIMEOUTS, allow_redirects=False)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise _Transient(*self._unreachable(error)) from error
+            raise _Transient(self._unreachable(error), _NETWORK) from error
         except requests.exceptions.ContentDecodingError as error:
             raise self._spoilt("arrived damaged") from error
         except requests.RequestException as error:
-            raise DirectoryError("".join(self._unreachable(error))) from error
+            raise DirectoryError(f"{self._unreachable(error)}: {_NETWORK}; the next tick tries again") from error
 
-    def _unreachable(self, error: Exception) -> tuple[str, str]:
-        what = f"no whole answer from Graph at {self._endpoint} ({type(error).__name__})"
-        return what, ": check GRAPH_ENDPOINT and the network; the next tick tries again"
+    def _unreachable(self, error: Exception) -> str:
+        return f"no whole answer from Graph at {self._endpoint} ({type(error).__name__})"
 
     def _spoilt(self, how: str) -> _Transient:
-        return _Transient(
-            f"the answer of Graph at {self._endpoint} {how}",
-            f", {ATTEMPTS} times: check GRAPH_ENDPOINT and any proxy on the way; the next tick tries again",
-        )
+        what = f"the answer of Graph at {self._endpoint} {how}"
+        return _Transient(what, "check GRAPH_ENDPOINT and any proxy on the way")
 
     def _refused(self, response: requests.Response) -> DirectoryError:
         status, code = response.status_code, _code(response)
@@ -241,7 +273,7 @@ class GraphDirectory:
                     f"{where} and asks to wait {wait:.0f} s, longer than the {LONGEST_WAIT:.0f} s that a run waits; "
                     "the next tick tries again"
                 )
-            return _Transient(where, f" {ATTEMPTS} times; the next tick tries again", wait)
+            return _Transient(where, wait=wait)
         if code in _EXPIRED:
             return ListingExpired(where)
         refusal = refusal_of(GRAPH, f"{status} {code}", *_BY_STATUS.get(status, ()))
@@ -251,23 +283,10 @@ class GraphDirectory:
 
 def _dealt(days: Collection[date]) -> Iterator[str]:
     """Yield the values for each query: as few queries as the limit allows, or as many as are asked at once."""
-    ordered = sorted(days)
+    ordered = sorted(set(days))
     queries = max(-(-len(ordered) // VALUES_PER_QUERY), min(len(ordered), QUERIES_AT_A_TIME))
     for number in range(queries):
         yield ",".join(f"'{day.isoformat()}'" for day in ordered[number::queries])
-
-
-def _at_once(listings: Iterable[Iterator[_Page]]) -> Iterator[_Page]:
-    """Yield the pages of all listings in turn, a few listings at a time, each of them a page ahead of the caller."""
-    rest = iter(listings)
-    under_way = deque((listing, _begin(listing)) for listing in islice(rest, QUERIES_AT_A_TIME))
-    while under_way:
-        listing, answer = under_way.popleft()
-        page = answer.result()
-        if (goes_on := next(rest, None) if page is None else listing) is not None:
-            under_way.append((goes_on, _begin(goes_on)))
-        if page is not None:
-            yield page
 
 
 def _begin(listing: Iterator[_Page]) -> Future[_Page | None]:
