@@ -15,6 +15,7 @@ from typing import Any
 import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from due_notices.adapters.connections import session_to
 from due_notices.credentials import Password
 from due_notices.errors import CredentialError
 from due_notices.ports import Clock
@@ -38,7 +39,7 @@ class GraphApplication:
         self._client_id = client_id
         self._token = token
         self._clock = clock
-        self._session = requests.Session()
+        self._session = session_to(endpoint)
 
     def passwords(self) -> Sequence[Password]:
         """Return the passwords that the app has, without their values."""

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import requests
 
+from due_notices.adapters.connections import session_to
 from due_notices.errors import DirectoryError, QueryRefused
 from due_notices.refusals import GRAPH, refusal_of
 
@@ -37,6 +38,7 @@ class GraphProbe:
         self._token = token
         self._attribute = attribute
         self._filter = user_filter
+        self._session = session_to(endpoint)
 
     def attribute(self) -> bool:
         """Whether the directory knows the attribute, shown by one row that selects and filters it.
@@ -73,7 +75,9 @@ class GraphProbe:
         url = f"{self._users}?{urlencode(query, safe='$,', quote_via=quote)}"
         own = {"Authorization": f"Bearer {self._token()}", "client-request-id": str(uuid.uuid4())}
         try:
-            response = requests.get(url, headers={**own, **(headers or {})}, timeout=_TIMEOUTS, allow_redirects=False)
+            response = self._session.get(
+                url, headers={**own, **(headers or {})}, timeout=_TIMEOUTS, allow_redirects=False
+            )
             answer = response.json()
         except (requests.RequestException, ValueError) as error:
             raise DirectoryError(

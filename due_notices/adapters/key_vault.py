@@ -12,6 +12,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpRes
 from azure.core.pipeline.policies import RetryPolicy
 from azure.keyvault.secrets import SecretClient
 
+from due_notices.adapters.connections import sdk_options
 from due_notices.adapters.login_errors import not_logged_in
 from due_notices.credentials import is_azure_vault, name_of_vault
 from due_notices.errors import CredentialError
@@ -47,6 +48,7 @@ class KeyVault:
             retry_policy=_NotTooPatient(retry_total=2, retry_backoff_max=_LONGEST_WAIT, timeout=30),
             connection_timeout=5,
             read_timeout=10,
+            **sdk_options(url),
         )
 
     def read(self, name: str) -> StoredSecret:

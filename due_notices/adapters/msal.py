@@ -14,6 +14,7 @@ from msal.exceptions import MsalError
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from due_notices.adapters.connections import session_to
 from due_notices.credentials import AppCredential, Certificate, ExpiryWarning
 from due_notices.errors import CredentialError
 from due_notices.ports import Clock
@@ -78,7 +79,7 @@ class GraphToken:
         self._names = {"GRAPH_CLIENT_ID": client_id, **(names or {})}
         self._credential: AppCredential | None = None
         self._read_at = datetime.min.replace(tzinfo=UTC)
-        self._session = _Session()
+        self._session = session_to(authority, _Session())
         self._app: msal.ConfidentialClientApplication | None = None
         self._held: _Held | None = None
         self._ask_from: datetime | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Mapping
@@ -72,7 +73,7 @@ class Cloud:
         status, body, extra = self.answer(url, headers)
         response = requests.Response()
         response.status_code, response.url, response.request = status, url, request
-        response._content = json.dumps(body).encode()
+        response.raw = io.BytesIO(json.dumps(body).encode())
         response.headers.update({"Content-Type": "application/json", **extra})
         return response
 
@@ -125,8 +126,6 @@ def connected(monkeypatch: pytest.MonkeyPatch, authority: str, resource: str) ->
     cloud, login = Cloud(authority, resource), Login()
     monkeypatch.setattr("requests.adapters.HTTPAdapter.send", lambda _, request, **__: cloud.send(request))
     monkeypatch.setattr(bootstrap, "identity", lambda _: login)
-    # Read through urllib3 otherwise, which the made-up answers have not got.
-    monkeypatch.setattr("requests.Response.close", lambda _: None)
     return cloud, login
 
 

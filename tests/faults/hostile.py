@@ -6,6 +6,7 @@ tests, which run some thousands, and by the fuzzer of the long form, which runs 
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import re
@@ -136,7 +137,8 @@ class _Answers:
         assert prepared.startswith(f"{ENDPOINT}/"), "the token left for another host"
         self.asked.append(prepared)
         response = requests.Response()
-        response.status_code, response._content = self._answers.pop() if self._answers else (200, b'{"value":[]}')
+        response.status_code, body = self._answers.pop() if self._answers else (200, b'{"value":[]}')
+        response.raw = io.BytesIO(body)
         return response
 
     def close(self) -> None:
