@@ -115,9 +115,12 @@ class Delivery:
             if self._out_of_time():
                 break
             if pause == 1.0:
+                until = (
+                    max((item.entry.claim.at for item in pending if item.entry), default=self.clock.now()) + self.lapse
+                )
                 self.progress.say(
-                    f"{len(pending)} notices are claimed by another run; waiting until it has sent them or "
-                    "its claims lapse"
+                    f"{len(pending)} notices are claimed by another run; waiting until it has sent them or its claims "
+                    f"lapse, at {until:%H:%M:%S} UTC"
                 )
             await self.clock.wait(pause)
             pause = min(pause * 2, LONGEST_LOOK_PAUSE)
@@ -165,7 +168,7 @@ class Delivery:
                     self._problem("the run came near the host's time limit and stopped; the next tick goes on")
                     return
                 try:
-                    lost.extend(await self._send_chunk(partition, chunk))
+                    lost.extend(await self._to_its_end(self._send_chunk(partition, chunk)))
                 except StorageError as error:
                     self.stopped = True
                     self._problem(str(error))
@@ -173,6 +176,18 @@ class Delivery:
 
         await _together(work() for _ in range(CHUNKS_AT_A_TIME))
         return lost
+
+    async def _to_its_end(self, chunk: Coroutine[Any, Any, _T]) -> _T:
+        """Await a chunk; after Ctrl-C, too: its sends under way end marked as sent, and no new one begins."""
+        task = asyncio.ensure_future(chunk)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not self.stopped:
+                self.stopped = True
+                self.progress.say("stopping as soon as what is under way is marked as sent; Ctrl-C again stops at once")
+            await asyncio.gather(task, return_exceptions=True)
+            raise
 
     async def _send_chunk(self, partition: str, chunk: Sequence[Owed]) -> list[Owed]:
         claim = Claim(self.run_id, self.clock.now())
@@ -191,7 +206,7 @@ class Delivery:
                 for item in chunk
                 if item.notice.id in won
             )
-        finally:  # also when somebody pressed Ctrl-C: what was sent shall be known as sent
+        finally:  # also after a second Ctrl-C, as far as that leaves time: what was sent shall be known as sent
             if accepted:
                 await self.storage.ledger.mark_sent(partition, accepted, self.clock.now())
             if unsent := won - accepted.keys() - unsure:

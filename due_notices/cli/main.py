@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        console.err().print("interrupted; what was sent is in the ledger, the next run goes on")
+        console.err().print("interrupted")
         return INTERRUPTED
     except Exception as error:
         if debug:

@@ -32,8 +32,12 @@ def run(*, as_json: bool) -> int:
     """
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
-    with console.progress() as progress:
-        report = send_due_notices(settings.policy, services, progress)
+    try:
+        with console.progress() as progress:
+            report = send_due_notices(settings.policy, services, progress)
+    except KeyboardInterrupt:
+        console.err().print("the day is not done; the next run goes on with what the ledger has not got as sent")
+        raise
     if as_json:
         console.print_json(report.to_dict())
     else:

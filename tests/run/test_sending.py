@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 import jsonschema
 import pytest
 
-from due_notices.delivery import CHUNK, CHUNKS_AT_A_TIME, FAILURES_IN_A_ROW
+from due_notices.delivery import CHUNK, CHUNKS_AT_A_TIME, FAILURES_IN_A_ROW, SENDS_AT_A_TIME
 from due_notices.errors import SendError, StorageError
 from due_notices.message import schema
 from due_notices.report import Outcome
@@ -570,3 +573,35 @@ def test_skips_are_said_by_id_and_never_by_name() -> None:
     assert "and 25 more" in said
     assert "Person" not in said
     assert "nonsense" not in said
+
+
+# Somebody presses Ctrl-C.
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+@pytest.mark.parametrize("after", [1, 60, 100, 101, 437])
+def test_what_is_under_way_when_somebody_presses_ctrl_c_ends_marked_as_sent(after: int) -> None:
+    world = World(customers(1_000), page_size=999)
+    world.storage.queue.latency = lambda: 0.0
+    sends = 0
+
+    def interrupt(_: str) -> None:
+        nonlocal sends
+        sends += 1
+        if sends == after:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    world.storage.queue.before_send = interrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.run()
+
+    assert after <= len(world.ids) < after + SENDS_AT_A_TIME
+    assert world.storage.ledger.sent == set(world.ids)
+    assert sum("Ctrl-C again" in text for text in world.watcher.said) == 1
+    assert world.storage.opened == world.storage.closed
+
+    report = world.run()
+    assert report.outcome is Outcome.COMPLETED
+    assert report.sent + report.already_sent == len(world.ids) == len(set(world.ids)) == 1_000
+    assert world.clock.waits == []
