@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ NEEDED = "User.Read.All"
 _MORE_THAN_NEEDED = frozenset({"User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
 SKEW_NOTICED = timedelta(seconds=60)
 SKEW_REFUSED = timedelta(minutes=5)  # what Entra and most verifiers of tokens bear
+_log = logging.getLogger(__name__)
 _TICKS = 24 * 400  # so many are looked at for one inside the send window
 
 
@@ -47,7 +49,7 @@ class Finding:
 
 
 Look = Callable[[], tuple[Level, str]]
-"""Looks at a link; a DueNoticesError is a failed one."""
+"""Looks at a link; whatever it raises, the link has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,20 @@ def examine(links: Sequence[Link]) -> Iterator[Finding]:
             level, text = link.look()
         except DueNoticesError as error:
             level, text = Level.FAILED, str(error)
+        except Exception as error:  # noqa: BLE001 (the other links count all the same)
+            level, text = unforeseen(error)
         if level is Level.FAILED:
             broken[link.name] = link.name
         yield Finding(link.name, level, text)
+
+
+def unforeseen(error: Exception) -> tuple[Level, str]:
+    """Judge an error that is a defect of the program, not of the link."""
+    _log.info("an error that nobody foresaw", exc_info=error)  # `--debug` shows it
+    return Level.FAILED, (
+        f"an error that nobody foresaw ({type(error).__name__}); call doctor again with --debug, and report what it "
+        "shows"
+    )
 
 
 def exit_code(findings: Sequence[Finding]) -> int:

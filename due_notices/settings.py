@@ -6,6 +6,7 @@ are compared with it by tests. Every problem is reported at once, before any net
 
 from __future__ import annotations
 
+import base64
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -119,6 +120,7 @@ _NEVER_SHOWN = {
     "GRAPH_TENANT_ID",
     "GRAPH_CLIENT_ID",
     "KEY_VAULT_SECRET_NAME",
+    "NOTICE_STORAGE",
     "NOTICE_STORAGE__queueServiceUri",
     "NOTICE_STORAGE__tableServiceUri",
     "NOTICE_STORAGE__clientId",
@@ -129,6 +131,8 @@ _NEVER_SHOWN = {
 # Days and months may be named; what other crons have besides, the timer's parser does not know.
 _NAMES = re.compile(r"(?i)\b(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b")
 _ONLY_CRON = re.compile(r"[A-Za-z#?]")
+_EMULATOR = "UseDevelopmentStorage=true"
+_COPY_IT = "copy it whole from the account's access keys, it holds AccountName=…;AccountKey=…"
 _T = TypeVar("_T")
 
 
@@ -217,7 +221,7 @@ class Settings:
             authority_host=read.parse("AZURE_AUTHORITY_HOST", _authority),
             instance_discovery=read.parse("INSTANCE_DISCOVERY", _one_of("true", "false")) == "true",
             identity_client_id=read.parse("AZURE_CLIENT_ID", _optional_guid),
-            developer_login=bool(read.text("AZURE_TOKEN_CREDENTIALS")),
+            developer_login=bool(read.parse("AZURE_TOKEN_CREDENTIALS", _token_credentials)),
             policy=Policy(
                 rules=Rules(Stages(days, catch_up_days, calendar), time_zone, attribute, allow_list),
                 window=window,
@@ -293,8 +297,8 @@ def _storage(read: _Reader) -> StorageAccount:
     given = [name for name in endpoints if read.text(name)]
     if connection_string and given:
         read.problem("NOTICE_STORAGE", f"is set, and so is {given[0]}; set either the one or the other")
-    elif connection_string and "AccountName=" not in connection_string and "Development" not in connection_string:
-        read.problem("NOTICE_STORAGE", "is no connection string; copy it whole, it holds AccountName=…")
+    elif connection_string:
+        read.parse("NOTICE_STORAGE", _connection_string)
     elif not connection_string and not given:
         read.problem(
             "NOTICE_STORAGE",
@@ -311,6 +315,42 @@ def _storage(read: _Reader) -> StorageAccount:
         table_url=read.parse(endpoints[1], _optional_https),
         identity_client_id=identity or read.text("AZURE_CLIENT_ID") or None,
     )
+
+
+def _connection_string(text: str) -> None:
+    """Refuse what the SDKs cannot use: they raise ValueError, and not before the storage is opened."""
+    if text == _EMULATOR:
+        return
+    pairs = [part.partition("=") for part in text.rstrip(";").split(";")]
+    parts = {name.lower(): value for name, _, value in pairs}
+    if not all(name and value for name, _, value in pairs) or len(parts) < len(pairs):
+        raise ValueError(f"is no connection string; {_COPY_IT}")
+    if "usedevelopmentstorage" in parts:
+        raise ValueError(f"means the emulator on this machine; write {_EMULATOR} and nothing else")
+    if "accountname" in parts and "accountkey" in parts:
+        try:
+            base64.b64decode(parts["accountkey"], validate=True)
+        except ValueError:
+            raise ValueError(f"its AccountKey is no base64, so that a part is missing or wrong; {_COPY_IT}") from None
+    elif not re.match(r"([^?].*&)?sig=", parts.get("sharedaccesssignature", "")):
+        raise ValueError(
+            "is no connection string that lets anybody in: it holds neither AccountName and AccountKey nor a "
+            f"SharedAccessSignature with its sig=; {_COPY_IT}"
+        )
+    for service in ("Queue", "Table"):
+        if not _is_address(_address_of(service.lower(), parts)):
+            raise ValueError(
+                f"names no address of the {service.lower()} service: correct AccountName, or write "
+                f"{service}Endpoint=https://account.{service.lower()}.core.windows.net"
+            )
+
+
+def _address_of(service: str, parts: Mapping[str, str]) -> str:
+    """Return where the SDKs look for a service; empty where a connection string does not say."""
+    if f"{service}endpoint" in parts or "accountname" not in parts:
+        return parts.get(f"{service}endpoint", "")
+    protocol, suffix = parts.get("defaultendpointsprotocol", "https"), parts.get("endpointsuffix", "core.windows.net")
+    return f"{protocol}://{parts['accountname']}.{service}.{suffix}"
 
 
 def _shown(text: str) -> str:
@@ -336,13 +376,17 @@ def _optional_guid(text: str) -> str | None:
 
 
 def _is_https(text: str) -> bool:
+    return text.startswith("https:") and _is_address(text)
+
+
+def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         _ = parts.port  # refuses what is no number
     except ValueError:
         return False
-    wrong = parts.query or parts.fragment or "@" in parts.netloc
-    return parts.scheme == "https" and bool(parts.hostname) and not wrong
+    wrong = parts.query or parts.fragment or "@" in parts.netloc or " " in parts.netloc
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not wrong
 
 
 def _https(text: str) -> str:
@@ -359,6 +403,12 @@ def _optional_https(text: str) -> str:
 
 def _credential(text: str) -> CredentialKind:
     return CredentialKind(_one_of(*CredentialKind)(text))
+
+
+def _token_credentials(text: str) -> str:
+    if text and not re.fullmatch(r"(?i)dev|prod|[a-z]+credential", text):
+        raise ValueError("write dev, or leave it out")  # azure-identity knows more, and crashes on the rest
+    return text
 
 
 def _authority(text: str) -> str:

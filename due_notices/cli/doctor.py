@@ -10,7 +10,7 @@ from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.cli import console
-from due_notices.doctor import Finding, Level, examine, exit_code
+from due_notices.doctor import Finding, Level, examine, exit_code, unforeseen
 from due_notices.errors import SettingsError
 
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "bold red", Level.NOT_TRIED: "dim"}
@@ -50,7 +50,12 @@ def _findings() -> Iterable[Finding]:
         yield from _rest_not_tried()
         return
     yield Finding("settings", Level.OK, "complete")
-    yield from examine(bootstrap.doctor_links(settings))
+    try:
+        links = bootstrap.doctor_links(settings)
+    except Exception as error:  # noqa: BLE001 (a finding as well, so that programs get their JSON)
+        yield Finding("all other links", *unforeseen(error))
+        return
+    yield from examine(links)
 
 
 def _rest_not_tried() -> Sequence[Finding]:

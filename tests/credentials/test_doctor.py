@@ -322,6 +322,23 @@ def test_an_error_of_a_link_is_its_finding() -> None:
     assert list(examine([Link("a", fails)])) == [Finding("a", Level.FAILED, "refused: do this")]
 
 
+def test_an_error_that_nobody_foresaw_fails_its_link_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def stumbles() -> tuple[Level, str]:
+        raise ValueError("AccountKey=hunter2")
+
+    well = lambda: (Level.OK, "well")  # noqa: E731
+    caplog.set_level("INFO")
+
+    found = list(examine([Link("a", stumbles), Link("b", well, ("a",)), Link("c", well)]))
+
+    assert [finding.level for finding in found] == [Level.FAILED, Level.NOT_TRIED, Level.OK]
+    assert "(ValueError)" in found[0].text
+    assert "--debug" in found[0].text
+    assert "hunter2" not in found[0].text
+    assert "stumbles" in caplog.text, "with --debug the log has the traceback"
+    assert exit_code(found) == 2
+
+
 def test_what_hangs_on_what_was_not_tried_names_the_first_cause() -> None:
     well = lambda: (Level.OK, "well")  # noqa: E731
     links = [Link("a", fails), Link("b", well, ("a",)), Link("c", well, ("b",)), Link("d", well)]
@@ -421,6 +438,25 @@ def test_the_command_tells_programs_in_json(healthy: LocalStack, run_cli: RunCli
     told = json.loads(done.stdout)
     assert done.returncode == told["exitCode"] == 2
     assert [finding["level"] for finding in told["findings"]][:5] == ["ok", "ok", "failed", "not tried", "not tried"]
+
+
+@pytest.mark.parametrize("storage", ["AccountName=x", "AccountName=x;AccountKey=abc"])
+def test_a_malformed_connection_string_is_told_in_json_too(stack: LocalStack, run_cli: RunCli, storage: str) -> None:
+    done = run_cli("doctor", "--json", environ={**stack.environ, "NOTICE_STORAGE": storage})
+
+    told = json.loads(done.stdout)
+    assert done.returncode == told["exitCode"] == 2
+    assert [finding["level"] for finding in told["findings"]] == ["failed", "not tried"]
+    assert "NOTICE_STORAGE" in told["findings"][0]["text"]
+
+
+@pytest.mark.usefixtures("healthy")
+def test_links_that_cannot_even_be_made_are_broken(stack: LocalStack, run_cli: RunCli) -> None:
+    done = run_cli("doctor", "--json", environ={**stack.environ, "AZURE_TOKEN_CREDENTIALS": "NobodysCredential"})
+
+    told = json.loads(done.stdout)
+    assert done.returncode == told["exitCode"] == 2
+    assert [finding["level"] for finding in told["findings"]] == ["ok", "failed"]
 
 
 def test_wrong_settings_are_the_first_broken_link(stack: LocalStack, run_cli: RunCli) -> None:

@@ -9,10 +9,12 @@ from cronsim import CronSim
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from due_notices import bootstrap
 from due_notices.errors import DueNoticesError, SettingsError
 from due_notices.settings import SETTINGS, Settings, meets
 from due_notices.stages import EveryDay, HolidayCalendar, SendWindow
 from tests.factories import ATTRIBUTE, CLIENT, TENANT, at, environ, on
+from tests.fakes import MovableClock
 
 ACCOUNT_KEY = "c2VjcmV0"
 QUEUES, TABLES = "https://notices.queue.core.windows.net", "https://notices.table.core.windows.net"
@@ -195,6 +197,22 @@ def test_the_name_of_a_vault_is_the_first_part_of_its_host() -> None:
     assert read().vault_name == "notices"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "UseDevelopmentStorage=true",
+        f"AccountName=notices;AccountKey={ACCOUNT_KEY}",
+        f"defaultendpointsprotocol=https;accountname=notices;accountkey={ACCOUNT_KEY};endpointsuffix=core.example;",
+        f"AccountName=x;AccountKey={ACCOUNT_KEY};QueueEndpoint=http://[::1]:1/x;TableEndpoint=http://127.0.0.1:2/x;",
+        f"BlobEndpoint=https://a;QueueEndpoint={QUEUES}/;TableEndpoint={TABLES}/;SharedAccessSignature=sv=1&sig=x%3D",
+        "AccountName=notices;SharedAccessSignature=sig=x",
+    ],
+)
+async def test_a_connection_string_that_is_taken_opens_the_storage(text: str) -> None:
+    async with bootstrap.open_storage(read(NOTICE_STORAGE=text), MovableClock()):
+        pass
+
+
 def test_a_local_emulator_has_endpoints_with_paths() -> None:
     found = read(
         NOTICE_STORAGE=None,
@@ -274,8 +292,21 @@ WRONG: list[tuple[str, str, str]] = [
     ("NOTICE_SCHEDULE", "0 0 9 31 2 *", "bad day-of-month; NCRONTAB is such as 0 0 * * * *"),
     ("NOTICE_SCHEDULE", "0 0 3 * * *", "never falls into SEND_WINDOW 08:00-18:00 (UTC), so nothing would ever be"),
     ("NOTICE_SCHEDULE", "0 0 3,19 * * *", "so nothing would ever be sent; let it tick hourly: 0 0 * * * *"),
-    ("NOTICE_STORAGE", "notices", "is no connection string; copy it whole, it holds AccountName="),
-    ("NOTICE_STORAGE", f"AccountKey={ACCOUNT_KEY}", "is no connection string; copy it whole"),
+    ("NOTICE_STORAGE", "notices", "is no connection string; copy it whole"),
+    ("NOTICE_STORAGE", f"AccountName=;AccountKey={ACCOUNT_KEY}", "is no connection string; copy it whole"),
+    ("NOTICE_STORAGE", f"AccountName=a;AccountName=b;AccountKey={ACCOUNT_KEY}", "is no connection string; copy it"),
+    ("NOTICE_STORAGE", f"AccountKey={ACCOUNT_KEY}", "holds neither AccountName and AccountKey nor a SharedAccessSig"),
+    ("NOTICE_STORAGE", "AccountName=notices", "holds neither AccountName and AccountKey nor a SharedAccessSignature"),
+    ("NOTICE_STORAGE", "AccountName=notices;SharedAccessSignature=sv=2024", "nor a SharedAccessSignature with its sig"),
+    ("NOTICE_STORAGE", "AccountName=notices;SharedAccessSignature=?sv=2024&sig=x", "nor a SharedAccessSignature with"),
+    ("NOTICE_STORAGE", f"AccountName=notices;AccountKey={ACCOUNT_KEY[:-1]}", "its AccountKey is no base64, so that"),
+    ("NOTICE_STORAGE", f"AccountName=notices;AccountKey='{ACCOUNT_KEY}'", "its AccountKey is no base64, so that"),
+    ("NOTICE_STORAGE", f"AccountName=my notices;AccountKey={ACCOUNT_KEY}", "names no address of the queue service"),
+    ("NOTICE_STORAGE", f"DefaultEndpointsProtocol=x;AccountName=a;AccountKey={ACCOUNT_KEY}", "no address of the queue"),
+    ("NOTICE_STORAGE", f"AccountName=a;AccountKey={ACCOUNT_KEY};TableEndpoint=a", "names no address of the table ser"),
+    ("NOTICE_STORAGE", f"QueueEndpoint={QUEUES};SharedAccessSignature=sv=1&sig=x", "TableEndpoint=https://account.table"),
+    ("NOTICE_STORAGE", "UseDevelopmentStorage=true;", "write UseDevelopmentStorage=true and nothing else"),
+    ("NOTICE_STORAGE", "UseDevelopmentStorage=True", "write UseDevelopmentStorage=true and nothing else"),
     ("NOTICE_QUEUE", "Due-Notices", "is no name that Azure allows; one is due-notices"),
     ("NOTICE_QUEUE", "due--notices", "is no name that Azure allows"),
     ("NOTICE_QUEUE", "-due", "is no name that Azure allows"),
@@ -304,6 +335,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("GRAPH_ENDPOINT", "graph.microsoft.com", "form https://host"),
     ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/common", "form https://host"),
     ("AZURE_AUTHORITY_HOST", "http://login.microsoftonline.com", "form https://host"),
+    ("AZURE_TOKEN_CREDENTIALS", "true", "write dev, or leave it out"),
     ("INSTANCE_DISCOVERY", "no", "write one of true, false"),
     ("INSTANCE_DISCOVERY", "0", "write one of true, false"),
 ]  # fmt: skip
@@ -402,6 +434,8 @@ SECRET = "Aq38Q~" + "hunter2.correct_horse-battery0staple"
         # a connection string, whole or in part, where it does not belong
         {"NOTICE_STORAGE": f"AccountKey={SECRET}"},
         {"NOTICE_STORAGE": SECRET},
+        {"NOTICE_STORAGE": f"AccountName=a;AccountKey={SECRET}"},
+        {"NOTICE_STORAGE": f"AccountName=a;SharedAccessSignature=sv=2024&{SECRET}"},
         {"NOTICE_STORAGE": None, "NOTICE_STORAGE__queueServiceUri": f"AccountKey={SECRET}"},
         {"NOTICE_STORAGE": None, "NOTICE_STORAGE__tableServiceUri": f"https://a.example/?sig={SECRET}"},
         {"NOTICE_STORAGE": f"AccountName=a;AccountKey={SECRET}", "NOTICE_STORAGE__queueServiceUri": QUEUES},
