@@ -54,7 +54,8 @@ def send_due_notices(policy: Policy, services: Services, progress: Progress | No
                 runner.run(_forget(policy, services.clock, storage.ledger, report, progress or Silent()))
     except StorageError as error:
         report.outcome = Outcome.FAILED
-        report.error = "; ".join(filter(None, (report.error, str(error))))
+        if str(error) not in (report.error or ""):  # a table that is not there is met when sending and when recording
+            report.error = "; ".join(filter(None, (report.error, str(error))))
     return report
 
 

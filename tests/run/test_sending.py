@@ -370,6 +370,14 @@ def test_both_errors_are_said_when_the_failed_run_cannot_be_recorded_either() ->
     assert world.run().error == "reading failed; recording failed"
 
 
+def test_an_error_that_sending_and_recording_share_is_said_once() -> None:
+    world = World(customers(5))
+    for method in ("runs", "record_run"):
+        world.storage.ledger.failures[method].always = StorageError("the ledger table cannot be used")
+
+    assert world.run().error == "the ledger table cannot be used"
+
+
 # Claims of others.
 
 
