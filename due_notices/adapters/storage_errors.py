@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import aiohttp
 from azure.core.exceptions import (
     AzureError,
@@ -13,9 +15,20 @@ from azure.core.exceptions import (
 
 from due_notices.errors import StorageError
 
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableClient
+    from azure.storage.queue.aio import QueueClient
+
 ATTEMPTS = 4
 BUSY = frozenset({429, 503})  # the service says that it did not do it
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+MISSING = frozenset({"QueueNotFound", "TableNotFound", "ResourceNotFound"})  # a 404 without a code is no service's
+
+# What an operation needs of whoever has no connection string.
+TO_SEND = "Storage Queue Data Message Sender on the queue"
+TO_LOOK = "Storage Queue Data Reader on the queue"
+TO_WRITE = "Storage Table Data Contributor on the table"
+TO_READ = "Storage Table Data Reader on the table (a run needs Storage Table Data Contributor)"
 
 # Caps for every request, in seconds. `retry_total=0`: an adapter retries itself, and only what is safe to repeat;
 # the queue SDK's own policy puts a message twice when an answer gets lost.
@@ -57,18 +70,36 @@ def code_of(error: AzureError) -> str:
     return type(error).__name__ if status is None else f"HTTP {status}"
 
 
-def unusable(error: AzureError, what: str, *, missing: str, role: str) -> StorageError:
-    """Return the error for a queue or table (`what`) that cannot be used, with the remedy."""
+def queue_unusable(error: AzureError, queue: QueueClient, role: str) -> StorageError:
+    """Return the error for a queue that cannot be used, with the remedy; `role` is what the operation needs."""
+    missing = "deploy infra/, or create it with `az storage queue create`; check NOTICE_QUEUE"
+    return _unusable(error, f"the queue {queue.queue_name}", missing, role, queue.credential)
+
+
+def table_unusable(error: AzureError, table: TableClient, role: str) -> StorageError:
+    """Return the same for the ledger's table."""
+    missing = "deploy infra/, or create it with `az storage table create`; check LEDGER_TABLE"
+    return _unusable(error, f"the ledger table {table.table_name}", missing, role, table.credential)
+
+
+def _unusable(error: AzureError, what: str, missing: str, role: str, credential: object) -> StorageError:
     status, code = status_of(error), code_of(error)
     if no_login(error):
         remedy = (
             "no identity to log in with: on Azure assign the managed identity to the function app and set "
             "NOTICE_STORAGE__clientId; on a laptop run `az login` and set AZURE_TOKEN_CREDENTIALS=dev"
         )
-    elif status == 404:  # noqa: PLR2004 (HTTP)
+    elif code in MISSING:
         remedy = f"it does not exist: {missing}"
+    elif status == 404:  # noqa: PLR2004 (HTTP)
+        remedy = "something between here and the service answered: check NOTICE_STORAGE and the proxies on the way"
+    elif status in {401, 403} and not hasattr(credential, "get_token"):
+        remedy = (
+            "access is refused, and no role helps a connection string: copy the account's own anew into "
+            "NOTICE_STORAGE, and check that the account allows keys, and its firewall this network"
+        )
     elif status in {401, 403}:
-        remedy = f"access is refused: assign the role {role}, or correct NOTICE_STORAGE; a new role takes some minutes"
+        remedy = f"access is refused: assign the role {role}; a new role takes some minutes; check the firewall, too"
     elif status is None:
         remedy = "no answer: check NOTICE_STORAGE, the account's firewall and the network"
     else:

@@ -23,7 +23,7 @@ from azure.data.tables import TableTransactionError
 from azure.data.tables.aio import TableClient
 from azure.storage.queue.aio import QueueClient
 
-from due_notices.adapters.storage_errors import unusable
+from due_notices.adapters.storage_errors import TO_SEND, TO_WRITE, queue_unusable, table_unusable
 
 PARTITION = "doctor"
 EVENT_TYPE = "duenotices.doctor.v1"
@@ -35,12 +35,7 @@ async def try_queue(queue: QueueClient, poison: QueueClient, source: str) -> boo
     try:
         message = await queue.send_message(_event(source), time_to_live=_LIFE, visibility_timeout=_INVISIBLE)
     except AzureError as error:
-        raise unusable(
-            error,
-            f"the queue {queue.queue_name}",
-            missing="deploy infra/, or create it with `az storage queue create`; check NOTICE_QUEUE",
-            role="Storage Queue Data Message Sender on the queue",
-        ) from error
+        raise queue_unusable(error, queue, TO_SEND) from error
     with contextlib.suppress(AzureError):  # the sender's role may not; it ends by itself
         await queue.delete_message(message)
     try:
@@ -61,18 +56,9 @@ async def try_table(table: TableClient) -> None:
     except TableTransactionError as error:
         if error.index == 1:
             return  # the insert was carried out before the delete found nothing
-        raise _unusable(table, error) from error
+        raise table_unusable(error, table, TO_WRITE) from error
     except AzureError as error:
-        raise _unusable(table, error) from error
-
-
-def _unusable(table: TableClient, error: AzureError) -> Exception:
-    return unusable(
-        error,
-        f"the ledger table {table.table_name}",
-        missing="deploy infra/, or create it with `az storage table create`; check LEDGER_TABLE",
-        role="Storage Table Data Contributor on the table",
-    )
+        raise table_unusable(error, table, TO_WRITE) from error
 
 
 def _event(source: str) -> str:

@@ -9,7 +9,17 @@ import re
 from azure.core.exceptions import AzureError
 from azure.storage.queue.aio import QueueClient
 
-from due_notices.adapters.storage_errors import ATTEMPTS, BUSY, code_of, never_arrived, no_login, status_of, unusable
+from due_notices.adapters.storage_errors import (
+    ATTEMPTS,
+    BUSY,
+    TO_LOOK,
+    TO_SEND,
+    code_of,
+    never_arrived,
+    no_login,
+    queue_unusable,
+    status_of,
+)
 from due_notices.adapters.storage_pipeline import StoragePipeline
 from due_notices.errors import SendError
 from due_notices.ports import Clock, QueueLook, QueueLooks, Waiting
@@ -63,18 +73,13 @@ class StorageNoticeQueue:
     def _failure(self, error: AzureError) -> Exception:
         name, status, code = self._queue.queue_name, status_of(error), code_of(error)
         if no_login(error):
-            return unusable(error, f"the queue {name}", missing="", role="")
+            return queue_unusable(error, self._queue, TO_SEND)
         if status in BUSY or never_arrived(error):
             return _Busy(f"the queue {name} took no message ({code})", accepted_perhaps=False)
         if status in _THIS_MESSAGE:
             return SendError(f"the queue {name} refused a message ({code})", accepted_perhaps=False)
         if status is not None and 400 <= status < 500:  # noqa: PLR2004 (HTTP)
-            return unusable(
-                error,
-                f"the queue {name}",
-                missing="deploy infra/, or create it with `az storage queue create`; check NOTICE_QUEUE",
-                role="Storage Queue Data Message Sender on the queue",
-            )
+            return queue_unusable(error, self._queue, TO_SEND)
         return SendError(f"no answer whether the queue {name} took a message ({code})", accepted_perhaps=True)
 
     async def waiting(self) -> Waiting:
@@ -101,16 +106,5 @@ async def _look(queue: QueueClient) -> QueueLook:
         count = (await queue.get_queue_properties()).approximate_message_count
         front = await queue.peek_messages(max_messages=MOST_PEEKED)
     except AzureError as error:
-        return QueueLook(
-            count,
-            None,
-            str(
-                unusable(
-                    error,
-                    f"the queue {queue.queue_name}",
-                    missing="deploy infra/, or create it with `az storage queue create`; check NOTICE_QUEUE",
-                    role="Storage Queue Data Reader on the queue",
-                )
-            ),
-        )
+        return QueueLook(count, None, str(queue_unusable(error, queue, TO_LOOK)))
     return QueueLook(count, min((each.inserted_on for each in front if each.inserted_on), default=None))

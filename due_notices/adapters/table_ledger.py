@@ -19,7 +19,15 @@ from azure.data.tables import TableEntity
 from azure.data.tables.aio import TableClient
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from due_notices.adapters.storage_errors import ATTEMPTS, TRANSIENT, code_of, status_of, unusable
+from due_notices.adapters.storage_errors import (
+    ATTEMPTS,
+    TO_READ,
+    TO_WRITE,
+    TRANSIENT,
+    code_of,
+    status_of,
+    table_unusable,
+)
 from due_notices.adapters.storage_pipeline import StoragePipeline
 from due_notices.adapters.table_transaction import Operation, refused, transaction
 from due_notices.errors import StorageError
@@ -31,7 +39,7 @@ RUNS = "runs"
 MOST_OPERATIONS = 100
 _ACCEPTED = 202
 _SECOND = timedelta(seconds=1)
-_CONFLICTS = frozenset({404, 409, 412})
+_NO_SUCH_ROW = frozenset({"ResourceNotFound", "EntityNotFound"})
 _T = TypeVar("_T")
 
 
@@ -240,14 +248,14 @@ class TableLedger:
                 if (error := refused(answer, len(operations))) is not None:
                     raise error
             except AzureError as error:
-                if status_of(error) in _CONFLICTS and not _is_missing_table(error):
+                if _is_conflict(error):
                     message = f"the ledger table {self._table.table_name} refused a write ({code_of(error)})"
                     raise _Conflict(f"{message}; the next tick tries again") from error
                 raise
 
-        await self._patiently(write)
+        await self._patiently(write, TO_WRITE)
 
-    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+    async def _patiently(self, work: Callable[[], Awaitable[_T]], role: str = TO_READ) -> _T:
         """Do idempotent work, again after what passes by itself. Raises StorageError."""
         retrying = AsyncRetrying(
             retry=retry_if_exception(_passes),
@@ -259,12 +267,7 @@ class TableLedger:
         try:
             return await retrying(work)
         except AzureError as error:
-            raise unusable(
-                error,
-                f"the ledger table {self._table.table_name}",
-                missing="deploy infra/, or create it with `az storage table create`; check LEDGER_TABLE",
-                role="Storage Table Data Contributor on the table",
-            ) from error
+            raise table_unusable(error, self._table, role) from error
 
 
 class _Conflict(StorageError):
@@ -278,8 +281,10 @@ def _passes(error: BaseException) -> bool:
     return status in TRANSIENT or (status is None and not isinstance(error, ClientAuthenticationError))
 
 
-def _is_missing_table(error: AzureError) -> bool:
-    return getattr(error, "error_code", None) == "TableNotFound"
+def _is_conflict(error: AzureError) -> bool:
+    """Whether a row was not as expected; a 404 is only where the service says so of a row."""
+    status = status_of(error)
+    return status in {409, 412} or (status == 404 and code_of(error) in _NO_SUCH_ROW)  # noqa: PLR2004 (HTTP)
 
 
 def _claim_operation(partition: str, row: ClaimRow, claim: Claim, replaceable: Mapping[str, LedgerEntry]) -> Operation:

@@ -32,6 +32,7 @@ class Step(Enum):
     REFUSED_500 = auto()  # the service says that something went wrong, and did nothing
     DONE_500 = auto()  # the service says that something went wrong, and did it
 
+    NOT_FOUND = auto()  # somebody between us and the service knows no such address
     PAGE = auto()  # somebody between us and the service answers 200 with a page of their own
     REDIRECTED = auto()  # somebody between us and the service sends us elsewhere
     EMPTY_CREATED = auto()  # the status of a message that was put, and nothing else
@@ -43,6 +44,7 @@ _STATUS = {
     Step.REFUSED_429: 429,
     Step.REFUSED_500: 500,
     Step.DONE_500: 500,
+    Step.NOT_FOUND: 404,
     Step.PAGE: 200,
     Step.REDIRECTED: 302,
     Step.EMPTY_CREATED: 201,
@@ -112,7 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
         elif step in _STATUS or answer is None:
-            self._reply(_STATUS[step], [("x-ms-error-code", "Planned")], b"")
+            code = [] if step is Step.NOT_FOUND else [("x-ms-error-code", "Planned")]
+            self._reply(_STATUS[step], code, b"")
         else:
             self._reply(*answer)
 

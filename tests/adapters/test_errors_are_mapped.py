@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -150,6 +150,7 @@ class FailingClient:
     """Stands for a queue's or table's client; every use raises."""
 
     queue_name = table_name = "the-name"
+    credential: object = None
     url = "https://storage.example"
 
     def __init__(self, error: Exception) -> None:
@@ -230,6 +231,67 @@ def test_every_error_of_the_vault_is_mapped(monkeypatch: pytest.MonkeyPatch, err
 
     assert "https://vault.example" in str(caught.value)
     assert "secret-value" not in str(caught.value)
+
+
+class Login:
+    """Stands for an identity; a connection string has none."""
+
+    async def get_token(self, *_: str) -> None: ...
+
+
+ROLES = {
+    "send": "Storage Queue Data Message Sender",
+    "look": "Storage Queue Data Reader",
+    "entries": "Storage Table Data Reader",
+    "runs": "Storage Table Data Reader",
+    "mark_sent": "Storage Table Data Contributor",
+    "claim": "Storage Table Data Contributor",
+}
+
+
+async def refusal(operation: str, error: Exception, credential: object) -> str:
+    """Return what is said of an operation that meets the error."""
+    client: Any = FailingClient(error)
+    client.credential = credential
+    queue = StorageNoticeQueue(client, client, client, MovableClock())
+    ledger = TableLedger(client, client, MovableClock())
+    if operation == "look":
+        return (await queue.look()).queue.problem or ""
+    operations: Mapping[str, Callable[[], Awaitable[object]]] = {
+        "send": lambda: queue.send("text"),
+        "entries": lambda: ledger.entries("p"),
+        "runs": lambda: ledger.runs(START.date()),
+        "mark_sent": lambda: ledger.mark_sent("p", {"id": "m"}, START),
+        "claim": lambda: ledger.claim("p", [ClaimRow("id", "user", "hash")], Claim("c", START), {}),
+    }
+    with pytest.raises(StorageError) as caught:
+        await operations[operation]()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("operation", list(ROLES))
+async def test_a_refused_identity_is_told_the_role_that_the_operation_needs(operation: str, status: int) -> None:
+    told = await refusal(operation, storage_errors.failure(status, "AuthorizationPermissionMismatch"), Login())
+
+    assert f"assign the role {ROLES[operation]} on the " in told
+
+
+@pytest.mark.parametrize("operation", list(ROLES))
+async def test_a_refused_connection_string_is_told_that_no_role_helps(operation: str) -> None:
+    told = await refusal(operation, storage_errors.failure(403, "AuthenticationFailed"), object())
+
+    assert "no role helps a connection string: copy the account's own anew into NOTICE_STORAGE" in told
+    assert "Storage" not in told, "no role is named"
+
+
+@pytest.mark.parametrize("code", [None, "Planned", "WebsiteNotFound"])
+@pytest.mark.parametrize("operation", list(ROLES))
+async def test_a_404_that_is_not_the_services_own_is_somebody_elses(operation: str, code: str | None) -> None:
+    told = await refusal(operation, storage_errors.failure(404, code), Login())
+
+    assert "something between here and the service answered: check NOTICE_STORAGE" in told
+    assert "does not exist" not in told
 
 
 REQUESTS_ERRORS = sorted(classes(requests_exceptions, requests.RequestException))

@@ -74,7 +74,7 @@ async def test_refused_access_stops_everything(stack: LocalStack, open_storage: 
     with pytest.raises(StorageError) as caught:
         await storage.queue.send(TEXT)
 
-    for hint in ("AuthenticationFailed", "refused", "Storage Queue Data Message Sender", "NOTICE_STORAGE"):
+    for hint in ("AuthenticationFailed", "refused", "no role helps", "NOTICE_STORAGE"):
         assert hint in str(caught.value)
     assert key not in str(caught.value)
 
@@ -170,6 +170,13 @@ async def test_when_nobody_listens_certainly_nothing_was_taken(
 
     assert not error.accepted_perhaps
     assert len(clock.waits) == storage_errors.ATTEMPTS - 1
+
+
+async def test_a_404_from_in_between_is_no_missing_queue(storage_by_proxy: Storage, queue_proxy: FaultyProxy) -> None:
+    queue_proxy.plan(Step.NOT_FOUND, method="POST")
+
+    with pytest.raises(StorageError, match="something between here and the service answered"):
+        await storage_by_proxy.queue.send(TEXT)
 
 
 @pytest.mark.parametrize("step", [Step.PAGE, Step.REDIRECTED, Step.EMPTY_CREATED, Step.EMPTY_ACCEPTED])

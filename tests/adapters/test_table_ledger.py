@@ -71,7 +71,7 @@ async def test_refused_access_is_said_with_its_remedy(
     with pytest.raises(StorageError) as caught:
         await use(await open_storage({"NOTICE_STORAGE": wrong}), method)
 
-    for hint in ("refused", "Storage Table Data Contributor", "NOTICE_STORAGE"):
+    for hint in ("refused", "no role helps", "NOTICE_STORAGE"):
         assert hint in str(caught.value)
     assert key not in str(caught.value)
     assert clock.waits == []
@@ -218,6 +218,16 @@ async def test_a_row_holds_nothing_personal_but_the_users_id(storage: Storage, s
         "sentAt",
         "messageId",
     }
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_404_from_in_between_is_no_missing_table(
+    storage_by_proxy: Storage, table_proxy: FaultyProxy, method: str
+) -> None:
+    table_proxy.plan(*[Step.NOT_FOUND] * 2)
+
+    with pytest.raises(StorageError, match="something between here and the service answered"):
+        await use(storage_by_proxy, method)
 
 
 @pytest.mark.parametrize("step", [Step.PAGE, Step.REDIRECTED, Step.EMPTY_CREATED, Step.EMPTY_ACCEPTED])

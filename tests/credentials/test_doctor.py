@@ -186,9 +186,9 @@ def test_a_wrong_account_key_is_refused_by_queue_and_table(healthy: LocalStack, 
 
     findings = examined(healthy, storage_access, NOTICE_STORAGE=wrong)
 
-    for link, role in (("queue", "Storage Queue Data Message Sender"), ("table", "Storage Table Data Contributor")):
+    for link in ("queue", "table"):
         assert findings[link].level is Level.FAILED
-        assert role in findings[link].text
+        assert "no role helps a connection string" in findings[link].text
 
 
 @pytest.mark.parametrize(
