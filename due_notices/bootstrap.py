@@ -63,12 +63,15 @@ def adopt_local_settings(path: Path) -> None:
     if not path.exists():
         return
     try:
-        values = json.loads(path.read_text("utf-8"))["Values"]
+        found = json.loads(path.read_text("utf-8"))
+        values, encrypted = found["Values"], found.get("IsEncrypted") is True
         adopted = {str(name): str(value) for name, value in values.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(
             [f"{path}: is no settings file ({type(error).__name__}); compare it with local.settings.json.example"]
         ) from error
+    if encrypted:
+        raise SettingsError([f"{path}: is encrypted; call `func settings decrypt` in its folder"])
     environ = os.environ  # noqa: TID251 (this is the module that may)
     for name, value in adopted.items():
         if name in _TRUST or name not in environ:

@@ -229,6 +229,20 @@ def test_a_damaged_settings_file_is_a_settings_problem(program: CommandLine, tmp
     assert "local.settings.json.example" in done.stderr
 
 
+def test_an_encrypted_settings_file_is_told_with_the_command_that_decrypts_it(
+    program: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "local.settings.json").write_text(
+        json.dumps({"IsEncrypted": True, "Values": {"NOTICE_LIMIT": "CfDJ8"}})
+    )
+
+    done = program("preview")
+
+    assert done.returncode == 2
+    assert "local.settings.json: is encrypted; call `func settings decrypt`" in done.stderr
+    assert "CfDJ8" not in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 def test_ctrl_c_ends_a_reading_cleanly_within_moments(program: CommandLine, stack: LocalStack) -> None:
     stack.graph.faults.add(Fault(delay=20))
