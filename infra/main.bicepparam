@@ -1,6 +1,6 @@
 using 'main.bicep'
 
-// Every value comes from the environment (azd: `azd env set NAME value`), with the default of main.bicep where there
+// Every value comes from the environment (azd: `azd env set NAME value`; else the file prod.env), with the default of main.bicep where there
 // is one. Only ALERT_EMAIL_ADDRESSES must be given: without it the file does not compile.
 
 // ---- Names and places ----

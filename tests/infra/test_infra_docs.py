@@ -11,6 +11,7 @@ from tests.infra import bicep_text, infra_rules
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
 GUIDE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 
 
@@ -42,10 +43,27 @@ def test_the_parameter_table_is_the_parameter_file() -> None:
 
 def test_every_variable_that_the_guide_sets_is_read() -> None:
     read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", (INFRA / "main.bicepparam").read_text(encoding="utf-8")))
-    used = set(re.findall(r"(?:export|azd env set) ([A-Z_]+)", GUIDE)) - {"AZURE_RESOURCE_GROUP"}
+    text = GUIDE + RUNBOOK
+    used = set(re.findall(r"(?:azd env set |`|^ *)([A-Z_]+)(?==| [^ |]+$)", text, re.MULTILINE))
 
-    assert used
-    assert used <= read
+    assert {"ALERT_EMAIL_ADDRESSES", "EXISTING_GRAPH_CLIENT_ID", "NOTICE_LIMIT", "PRIVATE_NETWORK"} <= used
+    assert used - {"AZURE_RESOURCE_GROUP", "AZURE_TOKEN_CREDENTIALS"} <= read
+
+
+def test_every_deployment_that_a_page_shows_is_one_with_the_settings_and_after_a_look() -> None:
+    for page in (GUIDE, RUNBOOK):
+        blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+        deploying = [block for block in blocks if "main.bicepparam" in block]
+
+        assert deploying
+        for block in deploying:
+            before = block.partition("deployment group create")[0]
+            assert "deployment group what-if" in before.partition("set -a; . ./prod.env; set +a")[2]
+
+
+def test_the_settings_of_a_deployment_are_neither_committed_nor_published() -> None:
+    for name in (".gitignore", ".funcignore"):
+        assert "*.env" in (ROOT / name).read_text(encoding="utf-8").splitlines()
 
 
 def test_the_alarm_table_is_the_alarms() -> None:
@@ -89,7 +107,7 @@ def test_files_and_anchors_that_the_guide_names_exist() -> None:
         if target.startswith("#"):
             assert target[1:] in headings
         elif not target.startswith("https://"):
-            assert (ROOT / "docs" / target).is_file()
+            assert (ROOT / "docs" / target.partition("#")[0]).is_file()
     for path in re.findall(r"\b(?:infra|tests)/[\w/.-]+\.\w+", GUIDE):
         assert (ROOT / path).is_file(), path
 
