@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
+from azure.core.credentials import AzureNamedKeyCredential
 
 from due_notices import errors
 from due_notices.report import Outcome
 from due_notices.status import FINDINGS
+from local.stack import LocalStack
+from tests.adapters.storage_access import StorageAccess
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
@@ -52,6 +56,24 @@ def test_every_error_class_has_a_row() -> None:
     own = {name for name in subclasses(errors.DueNoticesError) if hasattr(errors, name)}
 
     assert set(rows("Error classes")) == own
+
+
+def test_the_lines_that_empty_the_poison_queue_put_its_notices_back_as_they_were(
+    stack: LocalStack, storage_access: StorageAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = RUNBOOK.partition("## Look into the poison queue")[2].partition("```python\n")[2].partition("```")[0]
+    key = AzureNamedKeyCredential(stack.azurite.account, stack.azurite.key)
+    monkeypatch.setattr("azure.identity.DefaultAzureCredential", lambda: key)
+    for number in range(40):
+        storage_access.poison.send_message(f"bm90aWNl{number}", time_to_live=-1)
+    lines = textwrap.dedent(text).replace("https://<account>.queue.core.windows.net", stack.azurite.url("queue"))
+
+    exec(lines.replace('"due-notices', f'"{storage_access.name}'), {})  # noqa: S102 (our own page)
+
+    assert storage_access.poison.get_queue_properties().approximate_message_count == 0
+    moved = list(storage_access.queue.receive_messages(messages_per_page=32))
+    assert sorted(message.content for message in moved) == sorted(f"bm90aWNl{number}" for number in range(40))
+    assert all(message.expires_on is not None and message.expires_on.year == 9999 for message in moved), "for ever"
 
 
 @pytest.mark.parametrize("document", ["runbook.md", "consume.md", "deploy.md", "reliability.md"])
