@@ -18,6 +18,8 @@ import pytest
 import requests
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError, HttpResponseError
+from azure.data.tables.aio import TableClient
+from azure.storage.queue.aio import QueueClient
 from requests import exceptions as requests_exceptions
 
 from due_notices.adapters import graph, storage_errors
@@ -283,6 +285,23 @@ async def test_a_refused_connection_string_is_told_that_no_role_helps(operation:
 
     assert "no role helps a connection string: copy the account's own anew into NOTICE_STORAGE" in told
     assert "Storage" not in told, "no role is named"
+
+
+@pytest.mark.parametrize("by_identity", [True, False])
+async def test_how_the_sdks_clients_log_in_decides_whether_a_role_is_named(by_identity: bool) -> None:  # noqa: FBT001
+    login: Any = Login()
+    text, url = "AccountName=a;AccountKey=c2VjcmV0", "https://a.example"
+    queue = QueueClient(url, "q", login) if by_identity else QueueClient.from_connection_string(text, "q")
+    table = TableClient(url, "t", credential=login) if by_identity else TableClient.from_connection_string(text, "t")
+    refused = storage_errors.failure(403, "AuthorizationPermissionMismatch")
+
+    async with queue, table:
+        for told in (
+            storage_errors.queue_unusable(refused, queue, storage_errors.TO_LOOK),
+            storage_errors.table_unusable(refused, table, storage_errors.TO_READ),
+        ):
+            assert ("Data Reader" in str(told)) is by_identity
+            assert ("no role helps" in str(told)) is not by_identity
 
 
 @pytest.mark.parametrize("code", [None, "Planned", "WebsiteNotFound"])
