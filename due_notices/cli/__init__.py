@@ -1,1 +1,1 @@
-"""The operator's command line: one module per command, `console` for what they share. Not deployed."""
+"""The operator's command line: one module per command; they share `console` and `words`. Not deployed."""

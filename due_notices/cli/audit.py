@@ -6,7 +6,7 @@ import heapq
 import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from rich.text import Text
 from due_notices import bootstrap
 from due_notices.audit import COLUMNS, Overview, Period, Tally, csv_line, is_about, overview, row
 from due_notices.cli import console
+from due_notices.cli.words import DAY
 from due_notices.errors import DueNoticesError
 from due_notices.inspection import look_back
 from due_notices.ports import PastNotice
@@ -25,16 +26,15 @@ _DAYS = 90
 _MOST_PICTURED_DAYS = 400  # 58 weeks side by side
 _WIDE = 145
 _SHORT = 7
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command(short_help="What was sent when: as a table, CSV, or a page with pictures.")
 @click.option("--user", help="Only this customer's notices (object id).")
 @click.option("--reference", help="Only notices about this reference.")
 @click.option(
-    "--from", "first", type=_DAY, metavar="YYYY-MM-DD", help=f"First day of sending.  [default: {_DAYS} days ago]"
+    "--from", "first", type=DAY, metavar="YYYY-MM-DD", help=f"First day of sending.  [default: {_DAYS} days ago]"
 )
-@click.option("--to", "last", type=_DAY, metavar="YYYY-MM-DD", help="Last day of sending.  [default: today]")
+@click.option("--to", "last", type=DAY, metavar="YYYY-MM-DD", help="Last day of sending.  [default: today]")
 @click.option("--all", "show_all", is_flag=True, help=f"List every notice, not only the newest {_SHOWN}.")
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all of them as CSV.")
 @click.option("--html", "html_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a page of pictures.")
@@ -43,8 +43,8 @@ def audit(
     *,
     user: str | None,
     reference: str | None,
-    first: datetime | None,
-    last: datetime | None,
+    first: date | None,
+    last: date | None,
     show_all: bool,
     csv_file: Path | None,
     html_file: Path | None,
@@ -98,9 +98,9 @@ def audit(
     return 0
 
 
-def _period(today: Any, first: datetime | None, last: datetime | None, time_zone: Any) -> Period:
-    end = today if last is None else last.date()
-    begin = end - timedelta(days=_DAYS) if first is None else first.date()
+def _period(today: date, first: date | None, last: date | None, time_zone: tzinfo) -> Period:
+    end = today if last is None else last
+    begin = end - timedelta(days=_DAYS) if first is None else first
     if begin > end:
         raise click.BadParameter(f"{begin} is after {end}", param_hint="--from")
     return Period(begin, end, time_zone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 import click
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.cli import console
+from due_notices.cli.words import DAY
 from due_notices.explaining import ObligationView
 from due_notices.inspection import Explanation, explain_user
 from due_notices.ports import LedgerEntry
@@ -17,16 +18,10 @@ from due_notices.ports import LedgerEntry
 
 @click.command(short_help="Why one customer is, or is not, notified.")
 @click.argument("user")
-@click.option(
-    "--date",
-    "day",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="YYYY-MM-DD",
-    help="The business date, in place of today.",
-)
+@click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="The business date, in place of today.")
 @click.option("--reference", help="Only the obligations with this reference.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for programs.")
-def explain(*, user: str, day: datetime | None, reference: str | None, as_json: bool) -> int:
+def explain(*, user: str, day: date | None, reference: str | None, as_json: bool) -> int:
     """Show one customer's obligations, stages and ledger entries, and the verdict in one sentence.
 
     USER is an object id or a user principal name. The same code as a run decides; nothing is written.
@@ -39,9 +34,7 @@ def explain(*, user: str, day: datetime | None, reference: str | None, as_json: 
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
     with console.progress() as progress:
-        found = explain_user(
-            settings.policy, services, user, progress, business_date=None if day is None else day.date()
-        )
+        found = explain_user(settings.policy, services, user, progress, business_date=day)
     if found is None:
         console.err().print(Text(f"Graph knows no user {user!r}: give the object id or the user principal name"))
         return 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.cli import console
+from due_notices.cli.words import DAY
 from due_notices.delivery import Owed
 from due_notices.explaining import REASONS
 from due_notices.inspection import Preview
@@ -21,18 +22,12 @@ _SHOWN = 20
 
 
 @click.command(short_help="What a run would send; sends and writes nothing.")
-@click.option(
-    "--date",
-    "day",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="YYYY-MM-DD",
-    help="The business date, in place of today.",
-)
+@click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="The business date, in place of today.")
 @click.option("--skipped", is_flag=True, help="List every skipped obligation: user id, reference and reason.")
 @click.option("--with-contacts", is_flag=True, help="Show names and addresses too (personal data).")
 @click.option("--all", "show_all", is_flag=True, help=f"List every notice, not only the first {_SHOWN}.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for programs.")
-def preview(*, day: datetime | None, skipped: bool, with_contacts: bool, show_all: bool, as_json: bool) -> int:
+def preview(*, day: date | None, skipped: bool, with_contacts: bool, show_all: bool, as_json: bool) -> int:
     """Read the customers, decide, ask the ledger, and show what a run would send.
 
     Sends and writes nothing. It ignores the send window, so that you can look at any hour.
@@ -46,13 +41,7 @@ def preview(*, day: datetime | None, skipped: bool, with_contacts: bool, show_al
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
     with console.progress() as progress:
-        found = inspect_day(
-            settings.policy,
-            services,
-            progress,
-            business_date=None if day is None else day.date(),
-            list_skips=None,
-        )
+        found = inspect_day(settings.policy, services, progress, business_date=day, list_skips=None)
     if as_json:
         console.print_json(_to_dict(found, with_contacts=with_contacts))
     else:

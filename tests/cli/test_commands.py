@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from due_notices.cli.main import main
 from local.customers import sample_customers
 from local.expected import expected_notices
 from local.faults import Fault
@@ -148,6 +149,23 @@ def test_wrong_settings_are_told_at_once_before_any_request(program: CommandLine
     for name in ("GRAPH_CLIENT_ID", "SEND_WINDOW", "NOTICE_LIMIT"):
         assert f"- {name}: " in done.stderr
     assert [*stack.identity.requests, *stack.vault.requests, *stack.entra.requests, *stack.graph.requests] == []
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "2200-01-01", "9999-12-31"])
+@pytest.mark.parametrize("words", [["preview", "--date"], ["explain", USER, "--date"], ["audit", "--from"]])
+def test_a_day_that_cannot_be_counted_from_is_refused(
+    capsys: pytest.CaptureFixture[str], words: list[str], day: str
+) -> None:
+    assert main([*words, day]) == 2
+    assert f"{day} is out of reach: give a day from 2000-01-01 to 2199-12-31" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("day", ["2000-01-01", "2199-12-31"])
+def test_the_first_and_the_last_day_can_be_counted_from(program: CommandLine, day: str) -> None:
+    settings = {"BUSINESS_CALENDAR": "DE", "BUSINESS_TIME_ZONE": "America/New_York"}
+
+    assert program("preview", "--date", day, **settings).returncode == 0
+    assert program("audit", "--to", day, **settings).returncode == 0
 
 
 @pytest.mark.parametrize("command", ["run", "preview", "explain"])
