@@ -16,7 +16,7 @@ from rich.text import Text
 from due_notices import bootstrap
 from due_notices.audit import COLUMNS, Overview, Period, Tally, csv_line, is_about, overview, row
 from due_notices.cli import console
-from due_notices.cli.words import DAY
+from due_notices.cli.words import DAY, OBJECT_ID
 from due_notices.errors import DueNoticesError
 from due_notices.inspection import look_back
 from due_notices.ports import PastNotice
@@ -29,7 +29,7 @@ _SHORT = 7
 
 
 @click.command(short_help="What was sent when: as a table, CSV, or a page with pictures.")
-@click.option("--user", help="Only this customer's notices (object id).")
+@click.option("--user", type=OBJECT_ID, metavar="ID", help="Only this customer's notices (object id).")
 @click.option("--reference", help="Only notices about this reference.")
 @click.option(
     "--from", "first", type=DAY, metavar="YYYY-MM-DD", help=f"First day of sending.  [default: {_DAYS} days ago]"
@@ -66,11 +66,6 @@ def audit(
     services = bootstrap.build_services(settings)
     now = services.clock.now()
     period = _period(settings.policy.business_date(now), first, last, settings.policy.rules.time_zone)
-    if user is not None and "@" in user:
-        raise click.BadParameter(
-            f"the ledger knows object ids alone; `python -m due_notices explain {user}` tells the id",
-            param_hint="--user",
-        )
     if html_file is not None and len(period.days) > _MOST_PICTURED_DAYS:
         raise click.BadParameter(f"a page shows {_MOST_PICTURED_DAYS} days at the most", param_hint="--from")
     tally = Tally(period)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 _FIRST, _LAST = date(2000, 1, 1), date(2199, 12, 31)
 
 
+_GUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ISO = click.DateTime(["%Y-%m-%d"])
 
 
@@ -26,4 +28,21 @@ class _Day(click.ParamType[date]):
         return day
 
 
-DAY = _Day()
+class _ObjectId(click.ParamType[str]):
+    """An object id, in lower case as Graph gives it and the ledger has it."""
+
+    name = "object id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        wanted: str = value.lower()
+        if not _GUID.fullmatch(wanted):
+            self.fail(
+                "the ledger knows object ids alone, such as 8a6f3c1e-0000-4000-8000-000000000001; "
+                "`python -m due_notices explain ada@example.com` tells the one behind a principal name",
+                param,
+                ctx,
+            )
+        return wanted
+
+
+DAY, OBJECT_ID = _Day(), _ObjectId()

@@ -17,10 +17,11 @@ from local.faults import Fault
 from local.past import DAYS, LONG_OUTAGE, SHORT_OUTAGE, write_past
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
-from tests.command_line import CommandLine
+from tests.command_line import ROOT, CommandLine
 
-USER = "11111111-2222-4333-8444-555555555555"
+USER = "11111111-2222-4333-8444-abcdefabcdef"
 OTHER = "22222222-2222-4333-8444-555555555555"
+NOBODY = "33333333-2222-4333-8444-555555555555"
 
 
 def today() -> str:
@@ -167,7 +168,8 @@ def test_audit_asks_the_ledger_alone(sent: CommandLine, stack: LocalStack) -> No
     ("filters", "count"),
     [
         (["--user", USER], 1),
-        (["--user", "nobody"], 0),
+        (["--user", USER.upper()], 1),
+        (["--user", NOBODY], 0),
         (["--reference", "INV-1001"], 2),
         (["--reference", "INV-1002"], 0),
         (["--user", OTHER, "--reference", "INV-1001"], 1),
@@ -176,6 +178,27 @@ def test_audit_asks_the_ledger_alone(sent: CommandLine, stack: LocalStack) -> No
 )
 def test_audit_filters(sent: CommandLine, filters: list[str], count: int) -> None:
     assert len(sent.json("audit", *filters)["notices"]) == count
+
+
+def test_a_request_for_information_is_answered_with_the_oldest_row_too(
+    program: CommandLine, storage_access: StorageAccess, running_stack: LocalStack
+) -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+    words = re.findall(r"`python -m due_notices (audit --user <object id>[^`]*)`", runbook)
+    options: dict[str, Any] = {"use_env_settings": False}
+    with TableClient.from_connection_string(
+        running_stack.azurite.connection_string, storage_access.name, **options
+    ) as table:
+        # Sent as long before its due date as a stage can be, and kept as long after it as a row can be.
+        write_past(table, datetime.now(UTC).date() - timedelta(days=365 + 3650 - DAYS))
+        held = {row["RowKey"]: row["userId"] for row in table.list_entities() if "userId" in row}
+    user = min(held.values())
+
+    for each in words:
+        assert program(*each.replace("<object id>", user).split()).returncode == 0
+
+    with (program.folder / "person.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["notice_id"] for row in csv.DictReader(file)} == {key for key in held if held[key] == user}
 
 
 def test_audit_writes_csv_for_the_auditor(sent: CommandLine, storage_access: StorageAccess) -> None:
@@ -203,6 +226,10 @@ def test_a_broken_audit_leaves_no_half_a_file(sent: CommandLine, storage_access:
     ("arguments", "hint"),
     [
         (["--user", "ada@example.com"], "explain ada@example.com"),
+        (["--user", ""], "object ids alone"),
+        (["--user", "nosuch"], "object ids alone"),
+        (["--user", f"{USER}\n"], "object ids alone"),
+        (["--user", "'; or 1 eq 1"], "object ids alone"),
         (["--from", "2026-02-01", "--to", "2026-01-01"], "after"),
         (["--from", "2024-01-01", "--html", "x.html"], "400 days"),
         (["--from", "yesterday"], "yesterday"),
