@@ -158,7 +158,7 @@ class GraphDirectory:
         query = urlencode({"$select": self._select}, safe="$,", quote_via=quote)
         url = f"{self._users}/{quote(identifier, safe='')}?{query}"
         found: GraphUser | None = self._get(url, _Patience(self._clock), missing_ok=True)
-        return found
+        return found if found and found.get("id") else None  # an answer without an id is about something else
 
     def lists(self, identifier: str) -> bool:
         """Whether the listing has the user with this object id."""

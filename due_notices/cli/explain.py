@@ -10,14 +10,14 @@ from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.cli import console
-from due_notices.cli.words import DAY
+from due_notices.cli.words import DAY, USER
 from due_notices.explaining import ObligationView
 from due_notices.inspection import Explanation, explain_user
 from due_notices.ports import LedgerEntry
 
 
 @click.command(short_help="Why one customer is, or is not, notified.")
-@click.argument("user")
+@click.argument("user", type=USER)
 @click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="The business date, in place of today.")
 @click.option("--reference", help="Only the obligations with this reference.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for programs.")

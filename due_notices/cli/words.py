@@ -45,4 +45,16 @@ class _ObjectId(click.ParamType[str]):
         return wanted
 
 
-DAY, OBJECT_ID = _Day(), _ObjectId()
+class _User(click.ParamType[str]):
+    """An object id or a user principal name: one segment of an address's path, so that it asks for a user alone."""
+
+    name = "user"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        wanted: str = value
+        if not wanted.strip(" .") or not wanted.isprintable() or {"/", "\\"} & set(wanted):
+            self.fail("this names no user: give the object id or the user principal name", param, ctx)
+        return wanted
+
+
+DAY, OBJECT_ID, USER = _Day(), _ObjectId(), _User()

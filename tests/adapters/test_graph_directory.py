@@ -809,3 +809,10 @@ def test_one_user_is_read_with_the_same_patience(
     assert user is not None
     assert user["displayName"] == "Person 1"
     assert len(clock.waits) == 2
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"value": []}', b'{"id": null}'])
+def test_an_answer_without_an_id_is_no_user(stack: LocalStack, make_directory: MakeDirectory, body: bytes) -> None:
+    stack.graph.faults.add(Fault(status=200, body=body))
+
+    assert make_directory().user("user-00001") is None

@@ -131,6 +131,34 @@ def test_explain_of_nobody_fails_with_what_to_give(program: CommandLine) -> None
     assert "object id or the user principal name" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "../../me",
+        "..\\me",
+        "[bold]x[/bold]@example.com",
+        "ada\x1b@example.com",
+        "ada\udcff@example.com",
+    ],
+)
+def test_explain_refuses_what_would_ask_graph_for_something_else(
+    capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    assert main(["explain", words]) == 2
+    assert "give the object id or the user principal name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["Grüße.東京@example.com", "o'brien@example.com", "ada_x.com#EXT#@a.example"])
+def test_explain_asks_for_every_name_that_a_user_can_have(program: CommandLine, stack: LocalStack, name: str) -> None:
+    stack.graph.users = [{"id": USER, "userPrincipalName": name}]
+
+    assert USER in program("explain", name).stdout
+
+
 def test_explain_says_when_the_filter_leaves_a_user_out(
     program: CommandLine, stack: LocalStack, storage_access: StorageAccess
 ) -> None:
