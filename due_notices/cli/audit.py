@@ -179,9 +179,9 @@ def _print(figures: Overview, listing: _Listing, files: Sequence[Path], *, whole
     if figures.silent_days:
         shown = ", ".join(day.isoformat() for day in figures.silent_days[:5])
         more = " …" if len(figures.silent_days) > 5 else ""  # noqa: PLR2004 (enough to see)
-        screen.print(Text(f"no run completed on {shown}{more}", style="yellow"))
+        screen.print(console.plain(f"no run completed on {shown}{more}", style="yellow"))
     for path in files:
-        screen.print(Text(f"written: {path}"), soft_wrap=True)
+        screen.print(console.plain(f"written: {path}"), soft_wrap=True)
     if files or not listing.total:
         return
     screen.print()
@@ -211,9 +211,11 @@ def _print_table(screen: Any, listing: _Listing, period: Period) -> None:
         )
     screen.print(table)
     if any(past.entry.state != "sent" for past in shown):
-        screen.print(Text("? claimed, and never confirmed as sent: the next run sees to it within the catch-up days"))
+        screen.print(
+            console.plain("? claimed, and never confirmed as sent: the next run sees to it within the catch-up days")
+        )
     if not wide:
-        screen.print(Text("shortened; a wider terminal, --csv and --json show them whole", style="dim"))
+        screen.print(console.plain("shortened; a wider terminal, --csv and --json show them whole", style="dim"))
 
 
 def _short(identifier: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console, JustifyMethod
+from rich.console import Console, JustifyMethod, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +18,9 @@ from due_notices.credentials import ExpiryWarning
 
 # NO_COLOR and the width of the terminal are rich's business; in a pipe no line is ever broken.
 _PIPE_WIDTH = 10_000
+# What a terminal obeys in place of showing it: controls, ends of lines, what turns the direction of the text round,
+# and halves of characters. Joiners and marks that names are written with are not among them.
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ud800-\udfff]")
 
 
 def out() -> Console:
@@ -38,9 +43,26 @@ def print_json(value: Mapping[str, Any]) -> None:
     out().print(Text(json.dumps(value, indent=2)), soft_wrap=True)
 
 
+def plain(text: str, style: str = "") -> Text:
+    """Return a text as it is to be printed: no markup is found in it, and of what terminals obey only line feeds."""
+    return Text("\n".join(map(_harmless, text.split("\n"))), style)
+
+
+def _harmless(text: str) -> str:
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class _Table(Table):
+    """A table in whose cells there is neither markup, nor what terminals obey, nor a line feed."""
+
+    def add_row(self, *cells: RenderableType | None, style: StyleType | None = None, end_section: bool = False) -> None:
+        harmless = (Text(_harmless(cell)) if isinstance(cell, str) else cell for cell in cells)
+        super().add_row(*harmless, style=style, end_section=end_section)
+
+
 def table(title: str, *columns: str, right: frozenset[str] = frozenset(), whole: frozenset[str] = frozenset()) -> Table:
     """Return an empty table. Columns in `right` hold numbers; those in `whole` are never broken: ids, to be copied."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    made = _Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         justify: JustifyMethod = "right" if column in right else "left"
         made.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
@@ -73,13 +95,13 @@ class _Bars:
             self._progress.advance(self._sending)
 
     def say(self, text: str) -> None:
-        self._console.print(Text(text))
+        self._console.print(plain(text))
 
     def detail(self, text: str) -> None:
         """Keep quiet: the result shows it."""
 
     def warn(self, warning: ExpiryWarning) -> None:
-        self._console.print(Text(warning.sentence, style="bold red" if warning.urgent else "yellow"))
+        self._console.print(plain(warning.sentence, style="bold red" if warning.urgent else "yellow"))
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import click
 from rich.table import Table
-from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.cli import console
@@ -67,7 +66,7 @@ def _print(finding: Finding) -> None:
     line = Table.grid(padding=(0, 1))
     for width in (9, 16, None):
         line.add_column(width=width, overflow="fold")
-    line.add_row(Text(str(finding.level), style), finding.link, Text(finding.text))
+    line.add_row(console.plain(str(finding.level), style), finding.link, console.plain(finding.text))
     console.out().print(line)
 
 

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 
 import click
-from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.cli import console
@@ -36,7 +35,9 @@ def explain(*, user: str, day: date | None, reference: str | None, as_json: bool
     with console.progress() as progress:
         found = explain_user(settings.policy, services, user, progress, business_date=day)
     if found is None:
-        console.err().print(Text(f"Graph knows no user {user!r}: give the object id or the user principal name"))
+        console.err().print(
+            console.plain(f"Graph knows no user {user!r}: give the object id or the user principal name")
+        )
         return 1
     obligations = [
         view
@@ -47,11 +48,11 @@ def explain(*, user: str, day: date | None, reference: str | None, as_json: bool
         console.print_json(_to_dict(found, obligations))
         return 0
     screen = console.out()
-    screen.print(Text(f"user {found.view.user.id} on {found.view.day.business_date}", style="bold"))
+    screen.print(console.plain(f"user {found.view.user.id} on {found.view.day.business_date}", style="bold"))
     if not found.listed:
-        screen.print(Text("USER_FILTER leaves this user out: a run does not read them at all", style="yellow"))
+        screen.print(console.plain("USER_FILTER leaves this user out: a run does not read them at all", style="yellow"))
     if not obligations:
-        screen.print(Text("no obligations" + ("" if reference is None else " with this reference")))
+        screen.print(console.plain("no obligations" + ("" if reference is None else " with this reference")))
     for number, view in enumerate(obligations, 1):
         screen.print()
         _print(screen, number, view, found)
@@ -61,13 +62,13 @@ def explain(*, user: str, day: date | None, reference: str | None, as_json: bool
 def _print(screen: Any, number: int, view: ObligationView, found: Explanation) -> None:
     obligation = view.reading.obligation
     if obligation is None:
-        screen.print(Text(f"obligation {number}: malformed"))
+        screen.print(console.plain(f"obligation {number}: malformed"))
     else:
         amount = " ".join(filter(None, (obligation.amount, obligation.currency)))
         named = [f"due {obligation.due}", obligation.reference, amount, obligation.status]
         if obligation.paused_until:
             named.append(f"paused until {obligation.paused_until}")
-        screen.print(Text(f"obligation {number}: {', '.join(filter(None, named))}", style="bold"))
+        screen.print(console.plain(f"obligation {number}: {', '.join(filter(None, named))}", style="bold"))
         moved = ("moved off",) if any(stage.date.moved for stage in view.stages) else ()
         columns = ("", "stage", "date", *moved, "ledger", "notice")
         whole = frozenset({"", "stage", "date", "notice"})
@@ -86,8 +87,10 @@ def _print(screen: Any, number: int, view: ObligationView, found: Explanation) -
         for stage in view.stages:
             if entry := found.entries.get(stage.notice_id):
                 whose = f"message {entry.message_id}" if entry.state == "sent" else f"run {entry.claim.id}"
-                screen.print(Text(f"stage {console.signed(stage.date.stage)}: {entry.state}, {whose}", style="dim"))
-    screen.print(Text(found.verdict_sentence(view), style="green"))
+                screen.print(
+                    console.plain(f"stage {console.signed(stage.date.stage)}: {entry.state}, {whose}", style="dim")
+                )
+    screen.print(console.plain(found.verdict_sentence(view), style="green"))
 
 
 def _ledger(entry: LedgerEntry | None) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.cli import console
@@ -85,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        console.err().print(Text(_told(error)), soft_wrap=True)
+        console.err().print(console.plain(_told(error)), soft_wrap=True)
         return WRONG_SETTINGS if isinstance(error, SettingsError) else FAILED
     return result if isinstance(result, int) else DONE
 

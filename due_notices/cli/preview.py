@@ -72,10 +72,12 @@ def _print(
         )
     )
     if closed:
-        screen.print(Text(f"a run would send nothing now: {closed}", style="yellow"))
+        screen.print(console.plain(f"a run would send nothing now: {closed}", style="yellow"))
     if len(owed) > policy.limit:
         screen.print(
-            Text(f"a run would send nothing: this is more than NOTICE_LIMIT ({policy.limit:,})", style="bold red")
+            console.plain(
+                f"a run would send nothing: this is more than NOTICE_LIMIT ({policy.limit:,})", style="bold red"
+            )
         )
     if owed:
         screen.print()
@@ -85,7 +87,9 @@ def _print(
     rest = {"superseded": standing.superseded, "expired": standing.expired}
     if any(rest.values()):
         screen.print()
-        screen.print(Text("missed stages: " + ", ".join(f"{count:,} {name}" for name, count in rest.items() if count)))
+        screen.print(
+            console.plain("missed stages: " + ", ".join(f"{count:,} {name}" for name, count in rest.items() if count))
+        )
     if plan.skipped:
         screen.print()
         reasons = console.table("skipped", "reason", "obligations", "because", right=frozenset({"obligations"}))
@@ -93,7 +97,7 @@ def _print(
             reasons.add_row(reason, f"{count:,}", REASONS[reason])
         screen.print(reasons)
         if not skipped:
-            screen.print(Text("--skipped lists them", style="dim"))
+            screen.print(console.plain("--skipped lists them", style="dim"))
     if skipped and plan.skips:
         screen.print()
         each = console.table("skipped obligations", "user", "reason", "reference", whole=frozenset({"user", "reason"}))
@@ -137,7 +141,7 @@ def _notices(owed: list[Owed], total: int, *, with_contacts: bool) -> Any:
             user.id,
             notice.obligation.reference,
             " ".join(filter(None, (notice.obligation.amount, notice.obligation.currency))),
-            *map(Text, who),
+            *who,
             ", ".join(remarks),
         )
     return shown

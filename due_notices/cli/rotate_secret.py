@@ -8,7 +8,6 @@ from types import FrameType
 from typing import NoReturn
 
 import click
-from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.cli import console
@@ -48,7 +47,7 @@ def rotate_secret(*, days: int, remove_old: bool, as_json: bool) -> int:
     """
     settings = bootstrap.load_settings()
     screen = console.err()
-    rotation = bootstrap.secret_rotation(settings, lambda text: screen.print(Text(text)))
+    rotation = bootstrap.secret_rotation(settings, lambda text: screen.print(console.plain(text)))
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         done = rotation.run(timedelta(days=days), remove_old=remove_old)
@@ -58,7 +57,7 @@ def rotate_secret(*, days: int, remove_old: bool, as_json: bool) -> int:
     if as_json:
         console.print_json(_to_dict(done))
     else:
-        console.out().print(Text(_sentence(done), style="green"))
+        console.out().print(console.plain(_sentence(done), style="green"))
     return 0
 
 

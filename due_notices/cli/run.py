@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.cli import console
@@ -49,11 +48,13 @@ def report_view(report: RunReport) -> RenderableType:
     """Return a run's report for people."""
     figures = console.table(f"run of {report.business_date}", "", "", right=frozenset())
     figures.show_header = False
-    parts: list[RenderableType] = [Text(_HEADLINES[report.outcome], style="green" if report.ok else "bold red")]
+    parts: list[RenderableType] = [
+        console.plain(_HEADLINES[report.outcome], style="green" if report.ok else "bold red")
+    ]
     if report.note:
-        parts.append(Text(report.note))
+        parts.append(console.plain(report.note))
     if report.error:
-        parts.append(Text(report.error))
+        parts.append(console.plain(report.error))
     if report.outcome in {Outcome.OUTSIDE_WINDOW, Outcome.ALREADY_COMPLETED}:
         return Group(*parts)
     rows = {

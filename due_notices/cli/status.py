@@ -135,7 +135,7 @@ def _print(
         for finding in verdict.findings:
             screen.print(_line(finding))
     else:
-        screen.print(Text.assemble((f"{verdict.level}: ", _STYLES[verdict.level]), verdict.headline))
+        screen.print(Text.assemble((f"{verdict.level}: ", _STYLES[verdict.level]), console.plain(verdict.headline)))
     fitting = max(1, (screen.width - _LABEL_WIDTH) // _DAY_WIDTH)
     for start in range(0, len(shown), fitting):
         screen.print()
@@ -148,7 +148,7 @@ def _print(
 
 
 def _line(finding: Finding) -> Text:
-    return Text.assemble((f"{finding.level}: ", _STYLES[finding.level]), finding.sentence)
+    return Text.assemble((f"{finding.level}: ", _STYLES[finding.level]), console.plain(finding.sentence))
 
 
 def _runs(shown: Sequence[tuple[date, RunRecord | None]], today: date) -> Table:
@@ -176,8 +176,8 @@ def _heading(day: date, today: date) -> str:
 
 def _outcome(record: RunRecord | None, *, may_come: bool) -> Text:
     if record is None:
-        return Text("not yet" if may_come else "no run", style="dim" if may_come else "yellow")
-    return Text(record.outcome, style="green" if record.outcome == "completed" else "bold red")
+        return console.plain("not yet" if may_come else "no run", style="dim" if may_come else "yellow")
+    return console.plain(record.outcome, style="green" if record.outcome == "completed" else "bold red")
 
 
 def _duration(record: RunRecord | None) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from due_notices.cli import console
 from due_notices.cli.main import main
 from local.customers import sample_customers
 from local.expected import expected_notices
@@ -75,6 +76,48 @@ def test_preview_shows_contacts_only_by_wish(
 
     assert "ada@example.com" not in program("preview").stdout
     assert "ada@example.com" in program("preview", "--with-contacts").stdout
+
+
+HOSTILE = "\x1b[2J\x1b]0;title\x07\x9b31m\u202etxt\u2066\r\n[bold]Ada[/bold]"
+HARMLESS = r"\x1b[2J\x1b]0;title\x07\x9b31m\u202etxt\u2066\r\n[bold]Ada[/bold]"
+
+
+def test_what_terminals_obey_is_shown_in_place_of_obeyed(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    value = json.dumps({"due": owe_today(stack, storage_access, program), "ref": "\u202eINV-[red]1"})
+    owe_today(stack, storage_access, program, displayName=HOSTILE, **{stack.attribute: value})
+
+    previewed, explained = program("preview", "--with-contacts").stdout, program("explain", USER).stdout
+
+    assert HARMLESS in previewed
+    assert r"\u202eINV-[red]1" in previewed
+    assert r"\u202eINV-[red]1" in explained
+    assert not set("\x1b\x07\x9b\r\u202e\u2066") & set(previewed + explained)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ada Example",
+        "Zoë O'Brien-Ødegård",
+        "山田\u3000太郎",
+        "מרים",
+        "می\u200cخواهم",
+        "क्\u200dष",
+        "👩\u200d💻",
+        "a\u00a0b",
+    ],
+)
+def test_names_stay_as_they_are_written(name: str) -> None:
+    assert console.plain(name).plain == name
+    table = console.table("", "name")
+    table.add_row(name)
+    assert str(next(iter(table.columns[0].cells))) == name
+
+
+def test_an_error_keeps_its_lines_and_obeys_nothing_else() -> None:
+    assert console.plain("1 setting is wrong:\n  - \x1b\udcff").plain == "1 setting is wrong:\n  - \\x1b\\udcff"
 
 
 def test_run_sends_once_and_says_so_the_second_time(
