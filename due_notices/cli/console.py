@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -33,9 +36,22 @@ def err() -> Console:
     return _console(stderr=True)
 
 
+class _Console(Console):
+    """A console whose reader may go at any time, as `head` does: the command ends as if it had stayed."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.file.fileno())  # what is still buffered must go somewhere when the process ends
+        os.close(null)
+
+
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")  # not every encoding has every name
+    console = _Console(stderr=stderr, highlight=False, soft_wrap=False)
+    return console if console.is_terminal else _Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -34,6 +34,38 @@ def test_in_a_pipe_no_line_is_broken_and_nothing_is_coloured(program: CommandLin
     assert "\x1b" not in first
 
 
+@pytest.mark.parametrize("words", [["preview", "--all"], ["audit", "--json"], ["status"], ["doctor"]])
+def test_a_reader_that_goes_changes_neither_exit_code_nor_standard_error(
+    program: CommandLine, words: list[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            program.command(*words),
+            cwd=program.folder,
+            env=program.environ,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(writing)
+
+    assert (done.returncode, done.stderr) == (program(*words).returncode, b"")
+
+
+def test_a_name_that_the_encoding_lacks_is_written_escaped(program: CommandLine, stack: LocalStack) -> None:
+    ada = {"id": "ada", "accountEnabled": True, "displayName": "Zo\u00eb \u6771\u4eac", "mail": "ada@example.com"}
+    stack.graph.users = [ada | {stack.attribute: program.json("preview")["businessDate"]}]
+
+    done = program("preview", "--with-contacts", "--all", PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0
+    assert r"Zo\xeb \u6771\u4eac" in done.stdout
+
+
 def test_debug_counts_wherever_it_stands(program: CommandLine, storage_access: StorageAccess) -> None:
     storage_access.delete_table()
 
