@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
+import os
 import re
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Self
@@ -62,6 +63,8 @@ def audit(
       python -m due_notices audit --from 2026-10-01 --to 2026-12-31 --csv q4.csv
       python -m due_notices audit --html notices.html
     """
+    if csv_file is not None and html_file is not None and _behind_links(csv_file) == _behind_links(html_file):
+        raise click.BadParameter("--csv writes to the same place: give each a place of its own", param_hint="--html")
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
     now = services.clock.now()
@@ -125,31 +128,42 @@ class _Listing:
 
 
 class _CsvFile:
-    """Writes rows as they come, and puts the file in place when all of them did."""
+    """Writes rows as they come, and puts the file in place when all of them did.
+
+    A link stays, and the file behind it is replaced. What is no file, as a pipe, takes the rows themselves.
+    """
 
     def __init__(self, path: Path, period: Period) -> None:
         self._path = path
         self._period = period
-        self._draft = path.with_name(f"{path.name}.part")
+        self._target = _behind_links(path)
+        with _told(path):
+            self._direct = path.exists() and not path.is_file()
+        self._draft = path if self._direct else self._target.with_name(f"{self._target.name}.part")
 
     def __enter__(self) -> Self:
-        try:
+        with _told(self._path):
             self._file = self._draft.open("w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
-        self._file.write(csv_line(COLUMNS))
+        self._write(COLUMNS)
         return self
 
     def add(self, past: PastNotice) -> None:
         cells = row(past, self._period)
-        self._file.write(csv_line([cells[name] for name in COLUMNS]))
+        self._write([cells[name] for name in COLUMNS])
+
+    def _write(self, cells: Sequence[str]) -> None:
+        with _told(self._path):
+            self._file.write(csv_line(cells))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._file.close()
-        if kind is None:
-            self._draft.replace(self._path)
-        else:
-            self._draft.unlink(missing_ok=True)
+        try:
+            with _told(self._path):
+                self._file.close()
+                if kind is None and not self._direct:
+                    self._draft.replace(self._target)
+        finally:
+            if not self._direct:
+                self._draft.unlink(missing_ok=True)
 
 
 def _write_page(path: Path, figures: Overview, about: str, source: str, now: datetime) -> None:
@@ -161,14 +175,21 @@ def _write_page(path: Path, figures: Overview, about: str, source: str, now: dat
         raise click.ClickException(
             f"--html needs the package {error.name}: call `make setup`, or install requirements-dev.txt"
         ) from error
-    try:
+    with _told(path):
         path.write_text(text, encoding="utf-8")
+
+
+def _behind_links(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # no Path.resolve: it raises where a link leads to itself
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file into a sentence."""
+    try:
+        yield
     except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> DueNoticesError:
-    return DueNoticesError(f"{path} cannot be written ({error.strerror}): choose another place")
+        raise DueNoticesError(f"{path} cannot be written ({error.strerror}): choose another place") from error
 
 
 def _print(figures: Overview, listing: _Listing, files: Sequence[Path], *, whole: bool) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import os
 import re
+import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -214,6 +217,64 @@ def test_audit_writes_csv_for_the_auditor(sent: CommandLine, storage_access: Sto
     assert [path.name for path in sent.folder.iterdir()] == ["notices.csv"]
 
 
+def test_a_link_stays_and_the_file_behind_it_is_replaced(sent: CommandLine) -> None:
+    (sent.folder / "there").mkdir()
+    behind = [sent.folder / "there" / name for name in ("notices.csv", "page.html")]
+    links = [sent.folder / file.name for file in behind]
+    for link, file in zip(links, behind, strict=True):
+        file.write_text("the old one")
+        link.symlink_to(file)
+
+    assert sent("audit", "--csv", "notices.csv", "--html", "page.html").returncode == 0
+
+    assert all(link.is_symlink() for link in links)
+    assert [file.read_text("utf-8").partition(",")[0].lower()[:9] for file in behind] == ["sent_at", "<!doctype"]
+    assert sorted((sent.folder / "there").iterdir()) == behind
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes a named pipe")
+@pytest.mark.parametrize(("option", "begins"), [("--csv", b"sent_at,"), ("--html", b"<!doctype")])
+def test_a_pipe_takes_what_is_written_and_stays_a_pipe(sent: CommandLine, option: str, begins: bytes) -> None:
+    pipe = sent.folder / "pipe"
+    os.mkfifo(pipe)
+    written: list[bytes] = []
+    reader = threading.Thread(target=lambda: written.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+
+    assert sent("audit", option, "pipe").returncode == 0
+
+    reader.join(10)
+    assert written[0].lower().startswith(begins)
+    assert list(sent.folder.iterdir()) == [pipe]
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes a named pipe")
+def test_a_pipe_whose_reader_goes_ends_in_one_sentence(sent: CommandLine) -> None:
+    pipe = sent.folder / "pipe"
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: pipe.open("rb").close(), daemon=True)
+    reader.start()
+
+    done = sent("audit", "--csv", "pipe")
+
+    assert done.returncode == 1
+    assert "pipe cannot be written (Broken pipe): choose another place" in done.stderr
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("second", ["one", "./one", "link"])
+def test_two_results_are_not_written_to_one_place(program: CommandLine, second: str) -> None:
+    (program.folder / "one").write_text("the old one")
+    (program.folder / "link").symlink_to("one")
+
+    done = program("audit", "--csv", "one", "--html", second)
+
+    assert done.returncode == 2
+    assert "give each a place of its own" in done.stderr
+    assert (program.folder / "one").read_text() == "the old one"
+
+
 def test_a_broken_audit_leaves_no_half_a_file(sent: CommandLine, storage_access: StorageAccess) -> None:
     (sent.folder / "notices.csv").write_text("the old one")
     storage_access.delete_table()
@@ -242,8 +303,11 @@ def test_audit_refuses_what_makes_no_sense(program: CommandLine, arguments: list
     assert hint in done.stderr
 
 
-def test_a_place_that_cannot_be_written_is_told_before_the_ledger_is_read(program: CommandLine, tmp_path: Path) -> None:
-    done = program("audit", "--csv", str(tmp_path / "no" / "folder.csv"))
+@pytest.mark.parametrize("place", [Path("no", "folder.csv"), Path("long" * 100)])
+def test_a_place_that_cannot_be_written_is_told_before_the_ledger_is_read(
+    program: CommandLine, tmp_path: Path, place: Path
+) -> None:
+    done = program("audit", "--csv", str(tmp_path / place))
 
     assert done.returncode == 1
     assert "cannot be written" in done.stderr
