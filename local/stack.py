@@ -13,6 +13,7 @@ from typing import Any, Self
 from local.app_certificates import AppCertificate, issue_app_certificate
 from local.azurite import Azurite
 from local.certificates import issue_certificates
+from local.clock import now
 from local.customers import SAMPLE_ATTRIBUTE
 from local.entra import EntraService
 from local.graph import GraphService
@@ -26,6 +27,8 @@ QUEUE = "due-notices"
 POISON_QUEUE = "due-notices-poison"
 TABLE = "duenotices"
 SECRET_NAME = "graph-client-secret"  # noqa: S105 (the name of a secret)
+SECRET_LASTS = dt.timedelta(days=180)
+"""As long as the secret that a deployment makes."""
 
 
 class LocalStack:
@@ -148,7 +151,8 @@ class LocalStack:
     ) -> ClientSecret:
         """Give the app a new client secret, store it in the vault and, unless kept, revoke the old ones.
 
-        With `store=False` the vault keeps the old version: what it holds is then wrong.
+        It never expires unless `expires_on` is given. With `store=False` the vault keeps the old version: what it
+        holds is then wrong.
         """
         secret = ClientSecret(expires_on=expires_on)
         old = self.entra.app(self.app.client_id).secrets if keep_old else ()
@@ -199,7 +203,7 @@ class LocalStack:
         self.vault.readers.add(self.managed_identity.principal_id)
         self.vault.officers.add(self.operator.principal_id)
         self.graph.applications.owners.add(self.operator.principal_id)
-        self.secret_rotate()
+        self.secret_rotate(expires_on=now() + SECRET_LASTS)
         self.graph.directory.declare_extension(self.attribute, multi_valued=False)
         self.graph.users = users
 

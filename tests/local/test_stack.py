@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from azure.keyvault.secrets import SecretClient
 from azure.storage.queue import QueueServiceClient
 
 from local.azurite import AzuriteError
-from local.stack import POISON_QUEUE, QUEUE, TABLE, LocalStack
+from local.clock import now
+from local.stack import POISON_QUEUE, QUEUE, SECRET_LASTS, TABLE, LocalStack
 
 People = Callable[..., list[dict[str, Any]]]
 
@@ -61,6 +63,16 @@ def test_the_queues_and_the_table_are_there(stack: LocalStack) -> None:
         pytest.raises(ResourceExistsError),
     ):
         tables.create_table(TABLE)
+
+
+def test_a_new_stack_has_a_secret_that_needs_no_warning(stack: LocalStack, secrets: SecretClient) -> None:
+    end = secrets.get_secret(stack.environ["KEY_VAULT_SECRET_NAME"]).properties.expires_on
+    (known,) = stack.entra.app(stack.app.client_id).secrets
+
+    assert end is not None
+    assert known.expires_on is not None
+    assert timedelta(days=179) < end - now() <= SECRET_LASTS
+    assert known.expires_on.replace(microsecond=0) == end
 
 
 def test_a_rotated_secret_is_in_the_vault_and_the_only_good_one(
