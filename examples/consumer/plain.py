@@ -5,6 +5,8 @@
 
 What the Functions host does for a trigger is done here by hand: a message that was received is invisible to others
 for a while, is deleted when it is finished, and is put on the poison queue when nothing can be made of it.
+
+Exit codes: 0 done, 1 failed, 2 the settings or the command line are wrong.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ import base64
 import binascii
 import logging
 import os
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueMessage
 from notices import Busy, Event, Seen, Unreadable, handle, utc_now
 from seen_sqlite import SeenSqlite
@@ -29,7 +34,13 @@ HIDDEN = timedelta(minutes=2)  # longer than the delivery of one batch takes
 MOST_TRIES = 5
 BATCH = 16
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds between looks into an empty or unwell queue
+# For every request, in seconds: by itself the SDK is silent for minutes where an account does not answer.
+LIMITS: Any = {"connection_timeout": 5, "read_timeout": 10, "retry_total": 1, "initial_backoff": 1, "increment_base": 1}
 _logger = logging.getLogger("consumer")
+
+
+class SettingsError(Exception):
+    """The environment does not say where the queue is."""
 
 
 class Consumer:
@@ -97,24 +108,33 @@ def main() -> int:
     parser.add_argument("--seen", type=Path, default=Path("seen.sqlite"), help="where the seen ids are kept")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    logging.getLogger("azure").setLevel(logging.WARNING)
-    from sender import deliver
-
+    logging.getLogger("azure").setLevel(logging.ERROR)  # its warnings are pages long; ours name the remedy
     name = os.environ.get("NOTICE_QUEUE", "due-notices")
-    seen = SeenSqlite(options.seen)
-    with _queue(name) as queue, _queue(f"{name}-poison") as poison:
-        consumer = Consumer(queue, poison, seen, deliver)
-        try:
-            seen.forget_expired(utc_now())
-            _loop(consumer, once=options.once)
-        except KeyboardInterrupt:
-            _logger.info("stopped; what was received and not finished comes again in %s", HIDDEN)
-        finally:
-            seen.close()
+    try:
+        _consume(name, options.seen, once=options.once)
+    except KeyboardInterrupt:
+        _logger.info("stopped; what was received and not finished comes again in %s", HIDDEN)
+    except SettingsError as error:
+        _logger.critical("%s", error)
+        return 2
+    except sqlite3.Error as error:
+        _logger.critical("seen ids cannot be kept in %s (%s): name another file with --seen", options.seen, error)
+        return 1
+    except AzureError as error:
+        _logger.critical("%s", _remedy(error, name))
+        return 1
     return 0
 
 
-def _loop(consumer: Consumer, *, once: bool) -> None:
+def _consume(name: str, path: Path, *, once: bool) -> None:
+    from sender import deliver
+
+    with _queue(name) as queue, _queue(f"{name}-poison") as poison, closing(SeenSqlite(path)) as seen:
+        seen.forget_expired(utc_now())
+        _loop(Consumer(queue, poison, seen, deliver), name, once=once)
+
+
+def _loop(consumer: Consumer, name: str, *, once: bool) -> None:
     idle = 0
     while True:
         try:
@@ -122,7 +142,7 @@ def _loop(consumer: Consumer, *, once: bool) -> None:
         except AzureError as error:
             if once:
                 raise
-            _logger.warning("the queue is unwell (%s)", type(error).__name__)
+            _logger.warning("%s", _remedy(error, name))
             found = 0
         if found:
             idle = 0
@@ -136,12 +156,40 @@ def _loop(consumer: Consumer, *, once: bool) -> None:
 def _queue(name: str) -> QueueClient:
     """Open a queue by connection string, or by its endpoint and one's own identity."""
     connection_string = os.environ.get("NOTICE_STORAGE")
-    if connection_string:
-        return QueueClient.from_connection_string(connection_string, name)
-    from azure.identity import DefaultAzureCredential
+    endpoint = os.environ.get("NOTICE_STORAGE__queueServiceUri")  # noqa: SIM112 (Azure's own spelling)
+    try:
+        if connection_string:
+            return QueueClient.from_connection_string(connection_string, name, **LIMITS)
+        if endpoint:
+            from azure.identity import DefaultAzureCredential
 
-    endpoint = os.environ["NOTICE_STORAGE__queueServiceUri"]  # noqa: SIM112 (Azure's own spelling)
-    return QueueClient(endpoint, name, credential=DefaultAzureCredential())
+            return QueueClient(endpoint, name, credential=DefaultAzureCredential(), **LIMITS)
+    except ValueError:  # whose text may hold a part of the setting
+        raise SettingsError(
+            "NOTICE_STORAGE or NOTICE_STORAGE__queueServiceUri is malformed: copy it again from the storage account"
+        ) from None
+    raise SettingsError(
+        "nobody says where the queue is: set NOTICE_STORAGE to the storage account's connection string, or "
+        "NOTICE_STORAGE__queueServiceUri to https://<account>.queue.core.windows.net and log in with `az login`"
+    )
+
+
+def _remedy(error: AzureError, name: str) -> str:
+    """Say what keeps the queue from being used, and what mends it."""
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    if isinstance(error, ResourceNotFoundError):
+        remedy = (
+            f"it or {name}-poison does not exist: make both with `az storage queue create`, or correct NOTICE_QUEUE"
+        )
+    elif isinstance(error, ClientAuthenticationError) or status in {401, 403}:
+        remedy = "access is refused: correct NOTICE_STORAGE, or `az login` and assign the roles that README.md names"
+    elif status is None:
+        remedy = "no answer: check NOTICE_STORAGE, the account's firewall and the network"
+    elif status < 500:  # noqa: PLR2004 (HTTP)
+        remedy = "the request is refused: check NOTICE_QUEUE and NOTICE_STORAGE"
+    else:
+        remedy = "the service is unwell: try again later"
+    return f"the queue {name} cannot be used ({status or type(error).__name__}): {remedy}"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ServiceResponseError
 
 from due_notices.message import to_message
 from local.stack import LocalStack
@@ -141,6 +143,92 @@ def test_as_a_process_it_empties_the_queue_and_remembers_across_restarts(
     assert [error.count(": expired") for error in errors] == [1, 1]
     assert len(poisoned(storage_access)) == 2
     assert "alice@example.com" not in "".join(errors)
+
+
+def end_of(tmp_path: Path, environ: dict[str, str], seen: Path | None = None) -> tuple[int, str]:
+    """Run it once as a process; return its exit code and the last line that it says."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE / "plain.py"), "--once", "--seen", str(seen or tmp_path / "seen.sqlite")],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("value", ["", "AccountKey=b3BlbiBzZXNhbWU="])
+def test_settings_that_name_no_queue_are_told_and_not_repeated(tmp_path: Path, value: str) -> None:
+    code, line = end_of(tmp_path, {"NOTICE_STORAGE": value})
+
+    assert code == 2
+    assert "NOTICE_STORAGE__queueServiceUri" in line
+    assert "b3BlbiBzZXNhbWU=" not in line
+
+
+@pytest.mark.parametrize("missing", ["queue", "poison"])
+def test_a_queue_that_is_missing_is_named_with_its_remedy(
+    stack: LocalStack, storage_access: StorageAccess, tmp_path: Path, missing: str
+) -> None:
+    put(storage_access, "garbage")
+    getattr(storage_access, missing).delete_queue()
+
+    code, line = end_of(tmp_path, environ(stack, storage_access))
+
+    assert code == 1
+    assert f"the queue {storage_access.name} " in line
+    assert "az storage queue create" in line
+
+
+def test_a_wrong_key_is_told_with_its_remedy(stack: LocalStack, storage_access: StorageAccess, tmp_path: Path) -> None:
+    settings = environ(stack, storage_access)
+    settings["NOTICE_STORAGE"] = settings["NOTICE_STORAGE"].replace("AccountKey=", "AccountKey=AAAA")
+
+    code, line = end_of(tmp_path, settings)
+
+    assert code == 1
+    assert "access is refused: correct NOTICE_STORAGE" in line
+
+
+def test_seen_ids_that_cannot_be_kept_are_told_and_nothing_is_taken(
+    stack: LocalStack, storage_access: StorageAccess, tmp_path: Path
+) -> None:
+    put(storage_access, text())
+
+    code, line = end_of(tmp_path, environ(stack, storage_access), seen=tmp_path / "nowhere" / "seen.sqlite")
+
+    assert code == 1
+    assert str(tmp_path / "nowhere" / "seen.sqlite") in line
+    assert "--seen" in line
+    assert len(storage_access.queue.peek_messages()) == 1
+
+
+def test_storage_that_refuses_connections_is_told_with_its_remedy(tmp_path: Path) -> None:
+    code, line = end_of(
+        tmp_path, {"NOTICE_STORAGE": "AccountName=a;AccountKey=AAAA;QueueEndpoint=http://127.0.0.1:1/a"}
+    )
+
+    assert code == 1
+    assert "no answer: check NOTICE_STORAGE" in line
+
+
+def test_storage_that_never_answers_is_given_up_within_half_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest_pause = 5
+    assert (plain.LIMITS["retry_total"] + 1) * plain.LIMITS["read_timeout"] + longest_pause < 30
+    monkeypatch.setitem(plain.LIMITS, "read_timeout", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/a"
+        monkeypatch.setenv("NOTICE_STORAGE", f"AccountName=a;AccountKey=AAAA;QueueEndpoint={endpoint}")
+        began = time.monotonic()
+
+        with pytest.raises(ServiceResponseError):
+            plain._consume("due-notices", tmp_path / "seen.sqlite", once=True)
+
+    assert time.monotonic() - began < longest_pause + 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
