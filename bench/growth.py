@@ -12,6 +12,7 @@ from due_notices.adapters.graph import PAGE_SIZE, QUERIES_AT_A_TIME
 PAGE_SECONDS = 0.15  # what a page of a real directory is taken to need
 LONGEST_RUN = 25 * 60.0  # seconds: `Policy.longest`
 NOTICES_PER_SECOND = 2_000  # https://learn.microsoft.com/azure/storage/queues/scalability-targets
+INSTANCE_MB = 2_048  # what infra/ asks for
 KILOBYTES = 1024  # in a megabyte
 
 

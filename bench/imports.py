@@ -33,6 +33,11 @@ APPS = {
         "import azure.functions, msgraph, azure.identity.aio, azure.keyvault.secrets, azure.storage.queue.aio\n"
         "from msgraph.generated.users.users_request_builder import UsersRequestBuilder"
     ),
+    "msgraph-sdk: and the models that its first answer imports": (
+        "import azure.functions, msgraph, azure.identity.aio, azure.keyvault.secrets, azure.storage.queue.aio\n"
+        "from msgraph.generated.users.users_request_builder import UsersRequestBuilder\n"
+        "from bench.contenders import msgraph_models; msgraph_models()"
+    ),
 }
 LIBRARIES = (
     "azure.functions",

@@ -25,12 +25,11 @@ from yarl import URL
 
 from bench.customers import PAGE_SIZE
 from bench.measure import World
+from bench.pieces import A_MESSAGE
 
 CONNECTIONS = 64
 SECONDS = 3
-BODY = (
-    b"<QueueMessage><MessageText>" + base64.b64encode(b"x" * 720) + b"</MessageText></QueueMessage>"
-)  # as long as a notice
+BODY = b"<QueueMessage><MessageText>" + base64.b64encode(A_MESSAGE.encode()) + b"</MessageText></QueueMessage>"
 _HEADERS = {"x-ms-version": "2021-12-02", "Content-Type": "application/xml"}
 
 

@@ -96,7 +96,10 @@ def _growth(results: Mapping[str, Any]) -> Any:
 
     figure, axes = plt.subplots(2, 3, figsize=(12, 6.4), layout="constrained")
     columns = (("seconds", "seconds"), ("memory", "peak memory, MB"), ("", "requests"))
-    for size, row_of_axes, label in (("users", axes[0], "users, 300 owed"), ("owed", axes[1], "notices owed")):
+    for size, row_of_axes, label in (
+        ("users", axes[0], "users, 300 owed, pages without latency"),
+        ("owed", axes[1], "notices owed"),
+    ):
         rows = [row for row in results["more"] if row["scenario"] == f"growth-{size}"]
         fits, sizes = growth.lines(rows, size), [row[size] for row in rows]
         requests = "Graph" if size == "users" else "transactions"

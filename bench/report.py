@@ -208,17 +208,23 @@ def _growth(results: Mapping[str, Any]) -> str:
                 f"| {'`scan`' if scan else '`due-dates`'}, {owed:,} owed | {run.pages:,} | {_time(run.read)} | "
                 f"{_time(run.send)} | {run.memory:,.0f} |"
             )
-    longest, by_users = growth.LONGEST_RUN, fits["users"]["seconds"].each
+    longest, memory = growth.LONGEST_RUN, fits["owed"]["memory"]
+    scanned = longest / (growth.PAGE_SECONDS / PAGE_SIZE + fits["users"]["seconds"].each)
     lines += [
         "",
         (
-            f"One instance ends, with the {longest / 60:.0f} minutes that a run has, at "
-            f"{longest / (growth.PAGE_SECONDS / PAGE_SIZE + by_users):,.0f} users for a scan, and at "
-            f"{longest * growth.NOTICES_PER_SECOND:,.0f} notices, which is what the queue takes; a million notices are "
-            f"{fits['owed']['memory'].at(1_000_000):,.0f} MB."
+            f"Where one instance ends, computed: a scan at {_about(scanned)} users, "
+            f"with the {longest / 60:.0f} minutes that a run has. Notices at "
+            f"{_about((growth.INSTANCE_MB - memory.at_zero) / memory.each)}, with the {growth.INSTANCE_MB:,} MB of an "
+            "instance, less what the host takes of them; the queue would take "
+            f"{_about(longest * growth.NOTICES_PER_SECOND)} in that time."
         ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _about(count: float) -> str:
+    return f"about {count / 1_000_000:.1f} million"
 
 
 def _time(seconds: float) -> str:
