@@ -37,6 +37,11 @@ def line(points: Sequence[tuple[float, float]]) -> Line:
     return Line(at_zero, each, 1.0 if flat else statistics.correlation(sizes, values) ** 2)
 
 
+def rows_of(results: Mapping[str, Any], size: str) -> list[Mapping[str, Any]]:
+    """Return what was measured to see how the cost grows with `size` (`users` or `owed`)."""
+    return [row for row in results["more"] if row["scenario"] == f"growth-{size}"]
+
+
 def lines(rows: Sequence[Mapping[str, Any]], size: str) -> dict[str, Line]:
     """Return how seconds, memory and requests grow with `size` (`users` or `owed`)."""
     figures: dict[str, Callable[[Mapping[str, Any]], float]] = {

@@ -100,7 +100,7 @@ def _growth(results: Mapping[str, Any]) -> Any:
         ("users", axes[0], "users, 300 owed, pages without latency"),
         ("owed", axes[1], "notices owed"),
     ):
-        rows = [row for row in results["more"] if row["scenario"] == f"growth-{size}"]
+        rows = growth.rows_of(results, size)
         fits, sizes = growth.lines(rows, size), [row[size] for row in rows]
         requests = "Graph" if size == "users" else "transactions"
         values = {

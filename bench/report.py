@@ -82,9 +82,9 @@ def _targets(results: Mapping[str, Any]) -> str:
 
     scan, dates = find(results, "mixed", "ours-scan", 100_000), find(results, "mixed", "ours-due-dates", 100_000)
     bound = -(-scan["users"] // PAGE_SIZE) * growth.PAGE_SECONDS
-    by_users = [row for row in results["more"] if row["scenario"] == "growth-users"]
+    by_users = growth.rows_of(results, "users")
     fewest, most = (next(row for row in by_users if row["users"] == each) for each in (10_000, by_users[-1]["users"]))
-    by_owed = growth.lines([row for row in results["more"] if row["scenario"] == "growth-owed"], "owed")
+    by_owed = growth.lines(growth.rows_of(results, "owed"), "owed")
     milliseconds = {row["name"]: row["ms"] for row in results["imports"]}
     whole = find(results, "whole", "ours-scan")["notices_per_s"] / find(results, "put-only", "limit")["notices_per_s"]
     rows: list[tuple[str, str, float, bool]] = []
@@ -175,14 +175,8 @@ def _imports(results: Mapping[str, Any]) -> str:
 
 def _growth(results: Mapping[str, Any]) -> str:
     """Return the fitted lines, and what ten million users would take."""
-    fits = {
-        size: growth.lines([row for row in results["more"] if row["scenario"] == f"growth-{size}"], size)
-        for size in ("users", "owed")
-    }
-    measured = {
-        size: ", ".join(f"{row[size]:,}" for row in results["more"] if row["scenario"] == f"growth-{size}")
-        for size in fits
-    }
+    fits = {size: growth.lines(growth.rows_of(results, size), size) for size in ("users", "owed")}
+    measured = {size: ", ".join(f"{row[size]:,}" for row in growth.rows_of(results, size)) for size in fits}
     figures = (
         ("users", 100_000, "seconds", "s"),
         ("users", 100_000, "memory", "MB"),

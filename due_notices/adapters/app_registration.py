@@ -16,6 +16,7 @@ import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from due_notices.adapters.connections import session_to
+from due_notices.adapters.graph_errors import graph_answer
 from due_notices.credentials import Password
 from due_notices.errors import CredentialError
 from due_notices.ports import Clock
@@ -100,14 +101,10 @@ class GraphApplication:
             ) from error
         if response.ok and isinstance(answer, dict):
             return answer
-        raise self._refused(response, answer)
+        raise self._refused(response)
 
-    def _refused(self, response: requests.Response, answer: Any) -> CredentialError:
-        error = answer.get("error") if isinstance(answer, dict) else None
-        code = str(error.get("code", "")) if isinstance(error, dict) else ""
-        code = code if re.fullmatch(r"[A-Za-z_.]{1,80}", code) else "(no code)"
-        identifier = response.headers.get("request-id", "unknown")
-        said = f"Graph answered {response.status_code} {code} (request id {identifier[:64]})"
+    def _refused(self, response: requests.Response) -> CredentialError:
+        said = graph_answer(response.status_code, response.headers, response.content).sentence
         if response.status_code in _NOT_DONE:
             return _NotDone(f"{said} {ATTEMPTS} times: try again in some minutes")
         if response.status_code == 403:  # noqa: PLR2004 (HTTP)

@@ -21,6 +21,7 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from due_notices.adapters.connections import session_to
+from due_notices.adapters.graph_errors import graph_answer
 from due_notices.credentials import ExpiryWarning
 from due_notices.errors import DirectoryError, ListingExpired, QueryRefused
 from due_notices.ports import Clock, GraphUser
@@ -273,8 +274,8 @@ class GraphDirectory:
         return _Transient(what, "check GRAPH_ENDPOINT and any proxy on the way")
 
     def _refused(self, answer: _Answer) -> DirectoryError:
-        status, code = answer.status, _code(answer.body)
-        where = f"Graph answered {status} {code} (request id {_request_id(answer.headers)})"
+        status = answer.status
+        code, where = graph_answer(status, answer.headers, answer.body)
         if status in _AGAIN:
             with self._counting:
                 self.throttled += status == 429  # noqa: PLR2004 (HTTP)
@@ -342,17 +343,3 @@ def _parsed(body: bytes) -> Any:
 def _is_listing(answer: dict[str, Any]) -> bool:
     rows = answer.get("value")
     return isinstance(rows, list) and set(map(type, rows)) <= {dict}
-
-
-def _code(body: bytes) -> str:
-    """Return Graph's error code, as far as it looks like one: it goes into logs."""
-    try:
-        code = json.loads(body)["error"]["code"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        code = None
-    return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z_.]{1,80}", code) else "(no code)"
-
-
-def _request_id(headers: Mapping[str, str]) -> str:
-    identifier = headers.get("request-id", "")
-    return identifier if re.fullmatch(r"[0-9A-Za-z-]{1,64}", identifier) else "unknown"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import quote, urlencode
 import requests
 
 from due_notices.adapters.connections import session_to
+from due_notices.adapters.graph_errors import graph_answer
 from due_notices.errors import DirectoryError, QueryRefused
 from due_notices.refusals import GRAPH, refusal_of
 
@@ -86,14 +86,11 @@ class GraphProbe:
             ) from error
         if response.status_code == 200 and isinstance(answer, dict):  # noqa: PLR2004 (HTTP)
             return answer
-        raise _refused(response, answer)
+        raise _refused(response)
 
 
-def _refused(response: requests.Response, answer: Any) -> DirectoryError:
-    error = answer.get("error") if isinstance(answer, dict) else None
-    code = str(error.get("code")) if isinstance(error, dict) else ""
-    code = code if re.fullmatch(r"[A-Za-z_.]{1,80}", code) else "(no code)"
-    identifier = response.headers.get("request-id", "unknown")[:64]
+def _refused(response: requests.Response) -> DirectoryError:
+    code, said = graph_answer(response.status_code, response.headers, response.content)
     refusal = refusal_of(GRAPH, f"{response.status_code} {code}")
     kind = QueryRefused if response.status_code == 400 else DirectoryError  # noqa: PLR2004 (HTTP)
-    return kind(refusal.sentence(f"Graph answered {response.status_code} {code} (request id {identifier})"))
+    return kind(refusal.sentence(said))

@@ -10,8 +10,6 @@ import click
 
 # Room for every due date there is, and for counting days before the first and after the last.
 _FIRST, _LAST = date(2000, 1, 1), date(2199, 12, 31)
-
-
 _GUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ISO = click.DateTime(["%Y-%m-%d"])
 
