@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 try:
-    from due_notices.cli.main import main
+    from due_notices.commands.main import main
 except ModuleNotFoundError as error:
     if error.name not in {"click", "rich"}:
         raise

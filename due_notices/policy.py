@@ -33,6 +33,24 @@ class Policy:
         why = self.rules.stages.calendar.why_closed(day)
         return None if why is None else f"{day} is no business day: {why}"
 
+    def business_days(self, until: date, count: int) -> list[date]:
+        """Return the last `count` business days up to `until`, the newest first."""
+        days: list[date] = []
+        day = until
+        for _ in range(count * (LONGEST_MOVE_DAYS + 1)):
+            if self.why_day_closed(day) is None:
+                days.append(day)
+            if len(days) == count:
+                break
+            day -= ONE_DAY
+        return days
+
+    def last_day_over(self, now: datetime) -> date | None:
+        """Return the last business day on which nothing can be sent any more: its window has passed."""
+        local = now.astimezone(self.rules.time_zone)
+        today_over = self.window.closes is not None and local.time() >= self.window.closes
+        return next(iter(self.business_days(local.date() if today_over else local.date() - ONE_DAY, 1)), None)
+
     def forget_before(self, today: date) -> date:
         """Return the day before which the ledger may forget what was due, once the run of `today` completed.
 

@@ -16,15 +16,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["run"]:
-        from local import demo
+        from local import run_command
 
-        return demo.main(words[1:])
+        return run_command.main(words[1:])
     options = _parser().parse_args(words)
     if options.command == "start":
-        from local.start import start
+        from local.start_command import start
 
         return start()
-    from local.serve import serve
+    from local.serve_command import serve
 
     serve(
         options.date,

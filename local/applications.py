@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from local.clock import now
+from local.emulated_service import ProblemError
 from local.entra import EntraService
 from local.registrations import AppRegistration, ClientSecret
-from local.service import ProblemError
 from local.tokens import Caller
 
 DEFAULT_LIFETIME = dt.timedelta(days=730)

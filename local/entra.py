@@ -19,8 +19,8 @@ from starlette.routing import BaseRoute, Route
 
 from local.assertions import AssertionChecks
 from local.clock import now
+from local.emulated_service import Service
 from local.registrations import AppRegistration, ClientSecret, EntraError
-from local.service import Service
 from local.tokens import TokenAuthority, new_guid
 
 GRAPH_RESOURCE = "https://graph.microsoft.com"

@@ -14,10 +14,10 @@ from starlette.routing import BaseRoute, Route
 
 from local.applications import Applications
 from local.clock import now
+from local.emulated_service import ProblemError, Service
 from local.entra import EntraService
 from local.graph_filter import FilterError
 from local.graph_listing import Directory, ListQuery, PageTokenError, User, rendered
-from local.service import ProblemError, Service
 from local.tokens import Caller, Flaw, TokenAuthority, TokenRejectedError, compact_json, new_guid
 
 RESOURCE = "https://graph.microsoft.com"

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from local.clock import now
-from local.service import ProblemError, Service
+from local.emulated_service import ProblemError, Service
 from local.tokens import TokenAuthority, new_guid
 
 API_VERSION = "2019-08-01"

@@ -11,7 +11,7 @@ from cryptography import x509
 from starlette.responses import JSONResponse, Response
 
 from local.clock import now
-from local.service import ProblemError
+from local.emulated_service import ProblemError
 from local.tokens import new_guid
 
 _LETTERS = string.ascii_letters + string.digits + "._-"

@@ -19,7 +19,7 @@ from local.entra import EntraService
 from local.graph import GraphService
 from local.identity import IdentityService, ManagedIdentity
 from local.registrations import AppRegistration, ClientSecret, FederatedCredential
-from local.server import Server, bound_socket, url_of
+from local.tls_server import Server, bound_socket, url_of
 from local.tokens import TokenAuthority, new_guid
 from local.vault import SecretVersion, VaultService
 

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from local.clock import now
-from local.service import ProblemError, Service
+from local.emulated_service import ProblemError, Service
 from local.tokens import Caller, Flaw, TokenAuthority, TokenRejectedError, new_guid
 
 RESOURCE = "https://vault.azure.net"

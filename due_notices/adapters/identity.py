@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError
 
 from due_notices.adapters.login_errors import not_logged_in
 from due_notices.errors import CredentialError
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+# The identity endpoint is on the same machine. The SDK's defaults wait for minutes, and as long as any Retry-After.
+_LIMITS: Mapping[str, Any] = {"connection_timeout": 5, "read_timeout": 10, "retry_total": 1, "retry_status": 0}
+
+
+def login(client_id: str | None, *, developer: bool) -> TokenCredential:
+    """Return the managed identity (None: the system-assigned one), or the developer's own login."""
+    from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+
+    return DefaultAzureCredential() if developer else ManagedIdentityCredential(client_id=client_id, **_LIMITS)
+
+
+def async_login(client_id: str | None, *, developer: bool) -> AsyncTokenCredential:
+    """Return the same for asynchronous clients."""
+    from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
+
+    return DefaultAzureCredential() if developer else ManagedIdentityCredential(client_id=client_id, **_LIMITS)
 
 
 class IdentityToken:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from due_notices.adapters.app_registration import GraphApplication
 from due_notices.adapters.connections import session_to
-from due_notices.adapters.graph_probe import GraphProbe
+from due_notices.commands.doctor.graph_probe import GraphProbe
+from due_notices.commands.rotate_secret.app_registration import GraphApplication
 from local.stack import LocalStack
 from tests.adapters.conftest import MakeDirectory, MakeToken
 from tests.fakes import MovableClock

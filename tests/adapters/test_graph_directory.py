@@ -20,6 +20,7 @@ from due_notices.adapters.graph import (
 )
 from due_notices.errors import CredentialError, DirectoryError, ListingExpired, QueryRefused
 from due_notices.users import SELECTED
+from local.emulated_service import RecordedRequest
 from local.faults import (
     Damage,
     Fault,
@@ -31,7 +32,6 @@ from local.faults import (
     next_link_to_host,
     next_link_to_itself,
 )
-from local.service import RecordedRequest
 from local.stack import LocalStack
 from tests.adapters.conftest import MakeDirectory
 from tests.fakes import MovableClock

@@ -241,7 +241,7 @@ def test_every_remedy_names_a_command_a_setting_or_a_place(refusal: Refusal) -> 
 
 
 def test_commands_of_the_program_exist() -> None:
-    from due_notices.cli.main import commands
+    from due_notices.commands.main import commands
 
     named = {
         command

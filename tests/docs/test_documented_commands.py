@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from due_notices.cli.main import commands
+from due_notices.commands.main import commands
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 

@@ -129,7 +129,7 @@ def test_publishing_ships_what_the_function_needs_and_nothing_else() -> None:
     outside = {name for name in shipped if not name.startswith("due_notices/")}
     assert outside - {".funcignore"} == {"function_app.py", "host.json", "requirements.txt"}
     assert "due_notices/notice.schema.json" in shipped
-    assert not any(name.startswith(("due_notices/cli", "due_notices/__main__")) for name in shipped)
+    assert not any(name.startswith(("due_notices/commands", "due_notices/__main__")) for name in shipped)
 
 
 def test_a_run_ends_before_the_host_ends_it() -> None:

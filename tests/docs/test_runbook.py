@@ -10,8 +10,8 @@ import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 
 from due_notices import errors
+from due_notices.commands.status.verdict import FINDINGS
 from due_notices.report import Outcome
-from due_notices.status import FINDINGS
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 

@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from due_notices.inspection import Explanation, explain_user, preview
+from due_notices.commands.explain.gather import Explanation, explain_user
+from due_notices.commands.preview.gather import preview_day
 from due_notices.policy import Policy
 from due_notices.report import Outcome
 from due_notices.run import send_due_notices
@@ -98,7 +99,7 @@ def test_explain_preview_and_run_never_disagree(
 
     for step in days:
         clock.move(days=step)
-        seen = preview(policy, services, list_skips=None)
+        seen = preview_day(policy, services, list_skips=None)
         told = explained(policy, services, users)
 
         assert notices(told, "owed", "claimed") == sorted(item.notice.id for item in seen.standing.owed)
@@ -122,7 +123,7 @@ def test_preview_and_explain_of_another_day_agree(users: list[dict[str, Any]], a
     services = Services(lambda: FakeDirectory(users), FakeStorage(), MovableClock(START))
     day = TODAY + timedelta(days=ahead)
 
-    seen = preview(policy, services, business_date=day)
+    seen = preview_day(policy, services, business_date=day)
 
     told = explained(policy, services, users, day)
     assert notices(told, "owed") == sorted(item.notice.id for item in seen.standing.owed)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from due_notices.inspection import Preview, preview
+from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.message import source_of
 from due_notices.planning import Rules
 from due_notices.policy import Policy
@@ -94,7 +94,7 @@ class World:
         return report
 
     def preview(self, **options: Any) -> Preview:
-        return preview(self.policy, self.services, self.watcher, **options)
+        return preview_day(self.policy, self.services, self.watcher, **options)
 
     def next_tick(self) -> None:
         self.clock.move(hours=1)

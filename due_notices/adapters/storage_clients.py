@@ -1,0 +1,56 @@
+"""Opens the SDKs' clients of the queue, its poison queue and the ledger's table, and says how they log in."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, NamedTuple
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.data.tables.aio import TableClient
+from azure.storage.queue.aio import QueueClient
+
+from due_notices.adapters.storage_errors import LIMITS
+from due_notices.secret import Secret
+
+
+class StorageClients(NamedTuple):
+    """The open clients; `login` is None with a connection string, `options` are the keywords that they were given."""
+
+    queue: QueueClient
+    poison: QueueClient
+    table: TableClient
+    login: AsyncTokenCredential | None
+    options: Mapping[str, Any]
+
+
+@asynccontextmanager
+async def open_clients(
+    *,
+    queue: str,
+    table: str,
+    connection_string: Secret | None,
+    queue_url: str,
+    table_url: str,
+    login: Callable[[], AsyncTokenCredential],
+) -> AsyncIterator[StorageClients]:
+    """Open the clients, by the connection string or else by the two endpoints and the identity that `login` makes."""
+    # Looking for proxies and netrc files at every request would cost half the sending speed.
+    proxied = any(scheme != "no" for scheme in urllib.request.getproxies())
+    options: dict[str, Any] = {**LIMITS, "use_env_settings": proxied}
+    names = (queue, f"{queue}-poison")
+    async with AsyncExitStack() as stack:
+        identity: AsyncTokenCredential | None = None
+        if connection_string is not None:
+            text = connection_string.reveal()
+            queues = [QueueClient.from_connection_string(text, name, **options) for name in names]
+            rows = TableClient.from_connection_string(text, table, **options)
+        else:
+            identity = await stack.enter_async_context(login())
+            queues = [QueueClient(queue_url, name, credential=identity, **options) for name in names]
+            rows = TableClient(table_url, table, credential=identity, **options)
+        for queue_client in queues:
+            await stack.enter_async_context(queue_client)
+        await stack.enter_async_context(rows)
+        yield StorageClients(queues[0], queues[1], rows, identity, options)

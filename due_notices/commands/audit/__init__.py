@@ -1,0 +1,1 @@
+"""`audit`: what was sent, and when."""

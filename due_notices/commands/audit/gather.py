@@ -1,0 +1,28 @@
+"""What `audit` reads from the ledger, notice by notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from due_notices.commands.audit.figures import Period
+from due_notices.ports import Ledger, PastNotice, RunRecord
+from due_notices.reading import LOOK_BACK
+from due_notices.services import Services, opened
+
+
+def look_back(
+    services: Services, period: Period, user_id: str | None, found: Callable[[PastNotice], None]
+) -> list[RunRecord]:
+    """Hand every notice of a period to `found`, one after another; return its runs and those of the weeks before it.
+
+    Asks the ledger alone, and keeps no notice in memory.
+    """
+
+    async def read(ledger: Ledger) -> list[RunRecord]:
+        async for some in ledger.history(period.since, period.until, user_id):
+            for past in some:
+                found(past)
+        return await ledger.runs(period.first - LOOK_BACK)
+
+    with opened(services.open_storage) as (storage, runner):
+        return [record for record in runner.run(read(storage.ledger)) if record.business_date <= period.last]

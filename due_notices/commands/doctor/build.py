@@ -1,0 +1,62 @@
+"""Builds the links of the chain from the settings, as `bootstrap` builds a run's services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from due_notices import bootstrap
+from due_notices.adapters.clock import SystemClock
+from due_notices.adapters.identity import IdentityToken
+from due_notices.commands.doctor.graph_probe import GraphProbe
+from due_notices.commands.doctor.links import Chain, Link, Probes, links
+from due_notices.commands.doctor.service_clock import service_time
+from due_notices.commands.doctor.storage_probe import try_queue, try_table
+from due_notices.credentials import CredentialKind, exchange_audience, vault_resource
+from due_notices.ports import Clock
+from due_notices.settings import Settings
+
+
+def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Link]:
+    """Return the links of the chain for the doctor, idle; they are touched one by one as a run would."""
+    clock = clock or SystemClock()
+    login = bootstrap.identity(settings)
+    federated = settings.credential is CredentialKind.FEDERATED
+    resource = exchange_audience(settings.authority_host) if federated else vault_resource(settings.vault_url)
+    token = bootstrap.graph_token(settings, clock)
+    graph = GraphProbe(
+        endpoint=settings.graph_endpoint,
+        token=token,
+        attribute=settings.policy.rules.attribute,
+        user_filter=settings.user_filter,
+    )
+
+    async def queue() -> bool:
+        async with bootstrap.storage_clients(settings) as clients:
+            return await try_queue(clients.queue, clients.poison, settings.policy.source)
+
+    async def table() -> None:
+        async with bootstrap.storage_clients(settings) as clients:
+            await try_table(clients.table)
+
+    discovery = f"{settings.authority_host}/{settings.tenant_id}/v2.0/.well-known/openid-configuration"
+    return links(
+        Chain(
+            settings.policy,
+            settings.schedule,
+            settings.credential,
+            settings.client_id,
+            storage_by_identity=settings.storage.connection_string is None,
+        ),
+        Probes(
+            now=clock.now,
+            identity=IdentityToken(login, resource),
+            credential=bootstrap.credential_reader(settings, login),
+            graph_token=token,
+            attribute=graph.attribute,
+            users=graph.users,
+            queue=lambda: asyncio.run(queue()),
+            table=lambda: asyncio.run(table()),
+            service_time=lambda: service_time(discovery),
+        ),
+    )

@@ -1,0 +1,75 @@
+"""`doctor`: what is wrong with which link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import click
+from rich.table import Table
+
+from due_notices import bootstrap
+from due_notices.commands import console
+from due_notices.commands.doctor.build import doctor_links
+from due_notices.commands.doctor.links import Finding, Level, examine, exit_code, unforeseen
+from due_notices.errors import SettingsError
+
+_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "bold red", Level.NOT_TRIED: "dim"}
+
+
+@click.command(short_help="What is wrong with which link, and what mends it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, for programs.")
+def doctor(*, as_json: bool) -> int:
+    """Try each link of the chain as a run would: settings, managed identity, vault, Entra, Graph, queue, table.
+
+    Then the clock, and the schedule against the send window. What hangs on a broken link is not tried. Nothing is
+    changed, and nothing is left behind. Runs as the function's identity, or as yourself with
+    AZURE_TOKEN_CREDENTIALS=dev and `az login`.
+
+    Exit code 0 all is well, 1 there are warnings, 2 a link is broken (wrong settings are a broken link).
+
+    \b
+    Examples:
+      python -m due_notices doctor
+      python -m due_notices doctor --json | jq .findings
+    """
+    findings = []
+    for finding in _findings():
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        console.print_json({"findings": [_to_dict(finding) for finding in findings], "exitCode": exit_code(findings)})
+    return exit_code(findings)
+
+
+def _findings() -> Iterable[Finding]:
+    try:
+        settings = bootstrap.load_settings()
+    except SettingsError as error:
+        yield Finding("settings", Level.FAILED, str(error))
+        yield from _rest_not_tried()
+        return
+    yield Finding("settings", Level.OK, "complete")
+    try:
+        links = doctor_links(settings)
+    except Exception as error:  # noqa: BLE001 (a finding as well, so that programs get their JSON)
+        yield Finding("all other links", *unforeseen(error))
+        return
+    yield from examine(links)
+
+
+def _rest_not_tried() -> Sequence[Finding]:
+    return [Finding("all other links", Level.NOT_TRIED, "hangs on: settings")]
+
+
+def _print(finding: Finding) -> None:
+    style = _STYLES[finding.level]
+    line = Table.grid(padding=(0, 1))
+    for width in (9, 16, None):
+        line.add_column(width=width, overflow="fold")
+    line.add_row(console.plain(str(finding.level), style), finding.link, console.plain(finding.text))
+    console.out().print(line)
+
+
+def _to_dict(finding: Finding) -> dict[str, str]:
+    return {"link": finding.link, "level": str(finding.level), "text": finding.text}

@@ -1,0 +1,1 @@
+"""`explain`: why one customer is, or is not, notified."""

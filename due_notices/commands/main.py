@@ -1,0 +1,99 @@
+"""The command group, and what becomes of errors: a sentence and an exit code, never a traceback unasked."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from due_notices import bootstrap
+from due_notices.commands import console
+from due_notices.commands.audit.command import audit
+from due_notices.commands.doctor.command import doctor
+from due_notices.commands.explain.command import explain
+from due_notices.commands.preview.command import preview
+from due_notices.commands.rotate_secret.command import rotate_secret
+from due_notices.commands.run.command import run
+from due_notices.commands.status.command import status
+from due_notices.errors import DueNoticesError, SettingsError
+
+DONE, FAILED, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
+
+_EPILOG = """\b
+Examples:
+  python -m due_notices status                   did it run? must I act?
+  python -m due_notices preview                  what a run would send today
+  python -m due_notices explain ada@example.com  why she is notified or not
+  python -m due_notices audit --csv notices.csv  what was sent when
+  python -m due_notices doctor                   what is wrong with which link
+
+\b
+Settings: from the environment, and from local.settings.json in this folder.
+Exit codes: 0 done, 1 failed, 2 wrong settings or words, 130 interrupted;
+`status` and `doctor` say more with theirs: see their --help.
+"""
+
+
+class _InOrder(click.Group):
+    """Lists its commands in the order in which one needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """Return the names as they were added."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks, and the SDKs' log lines on standard error.")
+@click.option(
+    "--settings",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A local.settings.json to read in place of the one in this folder.",
+)
+@click.pass_context
+def commands(context: click.Context, *, debug: bool, settings: Path | None) -> None:
+    """Due Notices: one notice per obligation and stage, never lost, never doubled."""
+    context.obj = {"debug": debug}
+    if debug:
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    if context.invoked_subcommand is not None:
+        bootstrap.adopt_local_settings(settings or Path("local.settings.json"))
+
+
+for command in (status, preview, run, explain, audit, doctor, rotate_secret):
+    commands.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code. `--debug` counts wherever it stands."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    words = (["--debug"] if debug else []) + [word for word in given if word != "--debug"]
+    try:
+        result = commands.main(words, prog_name="python -m due_notices", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        console.err().print("interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        console.err().print(console.plain(_told(error)), soft_wrap=True)
+        return WRONG_SETTINGS if isinstance(error, SettingsError) else FAILED
+    return result if isinstance(result, int) else DONE
+
+
+def _told(error: Exception) -> str:
+    """Return what to print for an error: its own sentence, or that it is one that nobody foresaw."""
+    if isinstance(error, DueNoticesError):
+        return str(error)
+    return (
+        f"an error that nobody foresaw ({type(error).__name__}); call the command again with --debug, and report "
+        "what it shows"
+    )

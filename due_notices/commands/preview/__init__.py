@@ -1,0 +1,1 @@
+"""`preview`: what a run would send."""

@@ -1,0 +1,20 @@
+"""The reasons to skip an obligation, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from due_notices.model import Reason
+
+REASONS: Mapping[Reason, str] = {
+    Reason.MALFORMED: "the value cannot be read",
+    Reason.PAID: "it is paid",
+    Reason.VOID: "it is void",
+    Reason.DISPUTED: "it is disputed",
+    Reason.PAUSED: "it is paused on that day",
+    Reason.DISABLED: "the account is disabled",
+    Reason.UNREACHABLE: "the user has neither a usable e-mail address nor a phone number",
+    Reason.NOT_ALLOWED: "RECIPIENT_ALLOW_LIST does not have the user's address",
+    Reason.DUPLICATE: "another value or account tells the same person the same thing",
+    Reason.TOO_LARGE: "its message would be larger than a queue message may be",
+}

@@ -1,0 +1,1 @@
+"""`rotate-secret`: a new client secret, for operators."""

@@ -1,0 +1,96 @@
+"""`run`: one run by hand."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Group, RenderableType
+
+from due_notices import bootstrap
+from due_notices.commands import console
+from due_notices.report import Outcome, RunReport
+from due_notices.run import send_due_notices
+
+_HEADLINES = {
+    Outcome.COMPLETED: "completed: every owed notice is on the queue",
+    Outcome.FAILED: "FAILED: not every owed notice is on the queue; the next tick tries again",
+    Outcome.LIMIT: "STOPPED at NOTICE_LIMIT: nothing was sent",
+    Outcome.OUTSIDE_WINDOW: "nothing done: this is no time to send",
+    Outcome.ALREADY_COMPLETED: "nothing done: this day's run is completed already",
+}
+
+
+@click.command(short_help="One run by hand, the same code as the timer.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, as the log has it.")
+def run(*, as_json: bool) -> int:
+    """Send every notice that is owed now.
+
+    The same code as the timer: it keeps to the send window, does nothing when the day's run is completed,
+    and may run at the same moment as the timer without doubling a notice.
+
+    Exit code 0 when there is nothing left to do, 1 when the run failed or was stopped by NOTICE_LIMIT.
+    """
+    settings = bootstrap.load_settings()
+    services = bootstrap.build_services(settings)
+    try:
+        with console.progress() as progress:
+            report = send_due_notices(settings.policy, services, progress)
+    except KeyboardInterrupt:
+        console.err().print("the day is not done; the next run goes on with what the ledger has not got as sent")
+        raise
+    if as_json:
+        console.print_json(report.to_dict())
+    else:
+        console.out().print(report_view(report))
+    return 0 if report.ok else 1
+
+
+def report_view(report: RunReport) -> RenderableType:
+    """Return a run's report for people."""
+    figures = console.table(f"run of {report.business_date}", "", "", right=frozenset())
+    figures.show_header = False
+    parts: list[RenderableType] = [
+        console.plain(_HEADLINES[report.outcome], style="green" if report.ok else "bold red")
+    ]
+    if report.note:
+        parts.append(console.plain(report.note))
+    if report.error:
+        parts.append(console.plain(report.error))
+    if report.outcome in {Outcome.OUTSIDE_WINDOW, Outcome.ALREADY_COMPLETED}:
+        return Group(*parts)
+    rows = {
+        "users read": f"{report.users_read:,} with {report.obligations:,} obligations",
+        "owed": f"{report.owed:,}",
+        "sent": f"{report.sent:,}" + (f", {report.late:,} of them late" if report.late else ""),
+        "by stage": ", ".join(f"{count:,} at {console.signed(int(stage))}" for stage, count in report.stages.items()),
+        "already sent": f"{report.already_sent:,}",
+        "superseded": f"{report.superseded:,}" if report.superseded else "",
+        "expired": f"{report.expired:,}" if report.expired else "",
+        "failed": f"{report.failed:,}" if report.failed else "",
+        "skipped": ", ".join(f"{count:,} {reason}" for reason, count in report.skipped.items()),
+        "unusual": _unusual(report),
+        "waiting": _waiting(report),
+        "client secret": _secret(report),
+        "time": ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items()),
+    }
+    for name, value in rows.items():
+        if value:
+            figures.add_row(name, value)
+    return Group(*parts, figures)
+
+
+def _unusual(report: RunReport) -> str:
+    if not report.unusual:
+        return ""
+    if report.usual_owed is None:
+        return "many notices for a first run; is DUE_DATE_ATTRIBUTE the right one?"
+    return f"usually about {report.usual_owed:,} notices"
+
+
+def _waiting(report: RunReport) -> str:
+    queue, poison = report.waiting
+    parts = [] if queue is None else [f"{queue:,} in the queue"]
+    return ", ".join(parts + ([] if poison is None else [f"{poison:,} in the poison queue"]))
+
+
+def _secret(report: RunReport) -> str:
+    return "" if report.secret_days_left is None else f"expires in {report.secret_days_left} days"

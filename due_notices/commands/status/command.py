@@ -1,0 +1,266 @@
+"""`status`: whether it ran, what it did, and whether anybody must act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from due_notices import bootstrap
+from due_notices.commands import console
+from due_notices.commands.status.gather import ComingDay, look_ahead, look_around
+from due_notices.commands.status.verdict import (
+    Finding,
+    Level,
+    Situation,
+    Verdict,
+    age,
+    judge,
+    number,
+    seconds,
+    skips,
+)
+from due_notices.errors import CredentialError, DirectoryError, StorageError
+from due_notices.ports import QueueLook, RunRecord
+from due_notices.services import Services
+from due_notices.settings import Settings
+
+EXIT_CODES = {Level.FINE: 0, Level.ACT: 1, Level.LOOK: 3}  # 2 says everywhere that the settings are wrong
+_STYLES = {Level.FINE: "bold green", Level.LOOK: "bold yellow", Level.ACT: "bold red"}
+_LABEL_WIDTH = 14
+_DAY_WIDTH = 12
+_MOST_DAYS = 40  # the ledger is asked for sixty days
+_FIGURES = {
+    "users read": "usersRead",
+    "owed": "owed",
+    "sent": "sent",
+    "late": "late",
+    "superseded": "superseded",
+    "expired": "expired",
+    "failed": "failed",
+}
+
+
+@click.command(short_help="Did it run, what did it do, must you act?")
+@click.option(
+    "--days", type=click.IntRange(1, _MOST_DAYS), default=5, metavar="N", help="Business days to show.  [default: 5]"
+)
+@click.option(
+    "--ahead",
+    type=click.IntRange(1, _MOST_DAYS),
+    metavar="N",
+    help="Also how many notices each of the coming days brings (reads the directory).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for programs.")
+def status(*, days: int, ahead: int | None, as_json: bool) -> int:
+    """Say in the first line whether all is fine, somebody should look, or somebody must act.
+
+    Then the last runs, the days left to the client secret, and what waits in the
+    queue and its poison queue. Asks the ledger and the queues; with --ahead Graph too.
+    Writes nothing. docs/runbook.md has the remedies.
+
+    \b
+    Examples:
+      python -m due_notices status
+      python -m due_notices status --ahead 14
+      python -m due_notices status --json | jq -r .verdict
+
+    \b
+    Exit codes: 0 fine, 3 look, 1 act, 2 wrong settings or command line.
+    """
+    settings = bootstrap.load_settings()
+    services = bootstrap.build_services(settings)
+    try:
+        situation = look_around(settings.policy, services, settings.first_tick)
+    except StorageError as error:
+        _print_unreadable(error, as_json=as_json)
+        return EXIT_CODES[Level.ACT]
+    coming, trouble = _ahead(settings, services, situation, ahead)
+    verdict = judge(situation, *trouble)
+    shown = _shown_days(situation, days)
+    if as_json:
+        console.print_json(_to_dict(situation, verdict, shown, coming))
+    else:
+        _print(situation, verdict, shown, coming)
+    return EXIT_CODES[verdict.level]
+
+
+def _ahead(
+    settings: Settings, services: Services, situation: Situation, days: int | None
+) -> tuple[Sequence[ComingDay], Sequence[Finding]]:
+    """Return the coming days, or what stood in the way of telling them."""
+    if days is None:
+        return (), ()
+    users = None if situation.newest is None else number(situation.newest, "usersRead")
+    try:
+        with console.progress(users or None) as progress:
+            return look_ahead(settings.policy, services, days, progress), ()
+    except (CredentialError, DirectoryError) as error:
+        return (), [Finding("directory-unreadable", f"the coming days cannot be told: {error}")]
+
+
+def _shown_days(situation: Situation, count: int) -> list[tuple[date, RunRecord | None]]:
+    """Return the last business days, the newest first, and closed days that had a run.
+
+    Those without a run are among them, because a gap is what one looks for; not those before the first run.
+    """
+    records = {record.business_date: record for record in situation.records}
+    days = situation.policy.business_days(situation.today, count)
+    first = max(min(days, default=situation.today), min(records, default=situation.today))
+    shown = {day for day in (*days, *records) if day >= first}
+    return [(day, records.get(day)) for day in sorted(shown, reverse=True)] if records else []
+
+
+def _print_unreadable(error: StorageError, *, as_json: bool) -> None:
+    finding = Finding("ledger-unreadable", str(error))
+    if as_json:
+        console.print_json({"verdict": str(finding.level), "findings": [_finding_dict(finding)]})
+    else:
+        console.out().print(_line(finding))
+
+
+def _print(
+    situation: Situation,
+    verdict: Verdict,
+    shown: Sequence[tuple[date, RunRecord | None]],
+    coming: Sequence[ComingDay],
+) -> None:
+    screen = console.out()
+    if verdict.findings:
+        for finding in verdict.findings:
+            screen.print(_line(finding))
+    else:
+        screen.print(Text.assemble((f"{verdict.level}: ", _STYLES[verdict.level]), console.plain(verdict.headline)))
+    fitting = max(1, (screen.width - _LABEL_WIDTH) // _DAY_WIDTH)
+    for start in range(0, len(shown), fitting):
+        screen.print()
+        screen.print(_runs(shown[start : start + fitting], situation.today))
+    screen.print()
+    screen.print(_rest(situation))
+    if coming:
+        screen.print()
+        screen.print(_coming(coming))
+
+
+def _line(finding: Finding) -> Text:
+    return Text.assemble((f"{finding.level}: ", _STYLES[finding.level]), console.plain(finding.sentence))
+
+
+def _runs(shown: Sequence[tuple[date, RunRecord | None]], today: date) -> Table:
+    """Return the runs side by side, a column for each day: so they fit, and so they are compared."""
+    runs = console.table("", "run of", *(_heading(day, today) for day, _ in shown))
+    runs.title = None
+    for column in runs.columns[1:]:
+        column.justify = "right"
+        column.no_wrap = True
+    records = [record for _, record in shown]
+    runs.add_row("outcome", *(_outcome(record, may_come=day == today) for day, record in shown))
+    for label, name in _FIGURES.items():
+        runs.add_row(label, *("" if record is None else f"{number(record, name):,}" for record in records))
+    runs.add_row("skipped", *("" if record is None else f"{sum(skips(record).values()):,}" for record in records))
+    for reason in sorted({reason for record in records if record for reason in skips(record)}):
+        counts = ("" if record is None else f"{skips(record).get(reason, 0):,}" for record in records)
+        runs.add_row(f"  {reason}", *counts, style="dim")
+    runs.add_row("duration", *(_duration(record) for record in records))
+    return runs
+
+
+def _heading(day: date, today: date) -> str:
+    return "today" if day == today else f"{day:%a %m-%d}"
+
+
+def _outcome(record: RunRecord | None, *, may_come: bool) -> Text:
+    if record is None:
+        return console.plain("not yet" if may_come else "no run", style="dim" if may_come else "yellow")
+    return console.plain(record.outcome, style="green" if record.outcome == "completed" else "bold red")
+
+
+def _duration(record: RunRecord | None) -> str:
+    took = None if record is None else seconds(record)
+    if took is None:
+        return ""
+    return f"{took:.1f} s" if took < 60 else f"{int(took) // 60}:{int(took) % 60:02} min"  # noqa: PLR2004 (a minute)
+
+
+def _rest(situation: Situation) -> Table:
+    left = situation.secret_days_left
+    rest = console.table("", "", "")
+    rest.show_header, rest.title = False, None
+    rest.add_row("client secret", "no report has told its end" if left is None else f"{left:,} days left")
+    rest.add_row("queue", _queue(situation.looks.queue, situation.waiting, situation.now))
+    rest.add_row("poison queue", _queue(situation.looks.poison, situation.poison, situation.now))
+    return rest
+
+
+def _queue(look: QueueLook, count: int | None, now: datetime) -> str:
+    parts = []
+    if count is not None:
+        told = f"{count:,} waiting" if count else "empty"
+        parts.append(told if look.count is not None else f"{told} at the end of the last run")
+    if look.oldest is not None:
+        parts.append(f"the oldest for {age(now - look.oldest)}")
+    if look.problem is not None:
+        parts.append(f"not allowed to look: {look.problem}" if "refused" in look.problem else look.problem)
+    return ", ".join(parts)
+
+
+def _coming(coming: Sequence[ComingDay]) -> Table:
+    stages = sorted({stage for day in coming for stage in day.stages})
+    names = [console.signed(stage) for stage in stages]
+    table = console.table(
+        "the coming days, by stage", "day", *names, "notices", "", right=frozenset({*names, "notices"})
+    )
+    for day in coming:
+        counts = (f"{day.stages.get(stage, 0):,}" for stage in stages)
+        if day.closed is None:
+            table.add_row(f"{day.date:%a %Y-%m-%d}", *counts, f"{sum(day.stages.values()):,}", "")
+        else:
+            table.add_row(f"{day.date:%a %Y-%m-%d}", *("" for _ in stages), "", day.closed, style="dim")
+    return table
+
+
+def _to_dict(
+    situation: Situation,
+    verdict: Verdict,
+    shown: Sequence[tuple[date, RunRecord | None]],
+    coming: Sequence[ComingDay],
+) -> dict[str, Any]:
+    return {
+        "verdict": str(verdict.level),
+        "findings": [_finding_dict(finding) for finding in verdict.findings],
+        "runs": list(_run_dicts(shown)),
+        "secretDaysLeft": situation.secret_days_left,
+        "queue": _look_dict(situation.looks.queue, situation.waiting),
+        "poison": _look_dict(situation.looks.poison, situation.poison),
+        "ahead": [
+            {
+                "date": day.date.isoformat(),
+                "closed": day.closed,
+                "notices": sum(day.stages.values()),
+                "stages": {str(stage): count for stage, count in day.stages.items()},
+            }
+            for day in coming
+        ],
+    }
+
+
+def _finding_dict(finding: Finding) -> dict[str, Any]:
+    return {"name": finding.name, "level": str(finding.level), "sentence": finding.sentence}
+
+
+def _run_dicts(shown: Sequence[tuple[date, RunRecord | None]]) -> Iterator[dict[str, Any]]:
+    for day, record in shown:
+        yield {"businessDate": day.isoformat(), "outcome": None} if record is None else dict(record.report)
+
+
+def _look_dict(look: QueueLook, count: int | None) -> dict[str, Any]:
+    return {
+        "count": count,
+        "live": look.count is not None,
+        "oldest": None if look.oldest is None else look.oldest.isoformat(),
+        "problem": look.problem,
+    }

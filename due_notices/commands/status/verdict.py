@@ -1,0 +1,298 @@
+"""Whether it ran, what it did, and whether anybody must act: the verdict over what ledger and queues say. Pure.
+
+`FINDINGS` names everything that can be found; docs/runbook.md has a section on each.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import IntEnum
+from functools import cached_property
+
+from due_notices.policy import Policy
+from due_notices.ports import QueueLook, QueueLooks, RunRecord
+from due_notices.reading import is_completed
+from due_notices.report import Outcome
+
+SECRET_ACT_DAYS = 7
+SECRET_LOOK_DAYS = 30
+BACKLOG_AGE = timedelta(days=1)
+GRACE = timedelta(hours=1)  # from the day's first tick until a run must have been recorded; a run takes half of it
+MALFORMED_SHARE = 0.10  # of all obligations
+MALFORMED_JUMP = 2.0  # times the usual share
+MALFORMED_LEAST = 20  # obligations, below which a jump says nothing
+SLOW_SHARE = 0.8  # of the longest that a run may take
+
+
+class Level(IntEnum):
+    """How bad it is. `act`: customers are not notified, or soon will not be, unless somebody does something."""
+
+    FINE = 0
+    LOOK = 1
+    ACT = 2
+
+    def __str__(self) -> str:
+        """Return the word that people and programs read."""
+        return self.name.lower()
+
+
+FINDINGS: Mapping[str, Level] = {
+    "ledger-unreadable": Level.ACT,
+    "run-failed": Level.ACT,
+    "limit": Level.ACT,
+    "no-completed-run": Level.ACT,
+    "secret-expired": Level.ACT,
+    "secret-ends-now": Level.ACT,
+    "poison": Level.ACT,
+    "secret-near-expiry": Level.LOOK,
+    "notices-expired": Level.LOOK,
+    "unusual-number": Level.LOOK,
+    "malformed": Level.LOOK,
+    "backlog": Level.LOOK,
+    "day-missed": Level.LOOK,
+    "no-run-today": Level.LOOK,
+    "no-run-yet": Level.LOOK,
+    "not-allowed": Level.LOOK,
+    "slow-run": Level.LOOK,
+    "queue-unseen": Level.LOOK,
+    "directory-unreadable": Level.LOOK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that somebody should know, in a sentence."""
+
+    name: str
+    sentence: str
+
+    @property
+    def level(self) -> Level:
+        """How bad it is."""
+        return FINDINGS[self.name]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is known at a moment: the recorded runs of the last weeks, oldest first, and a look at the queues.
+
+    `first_tick` is when the timer first ticks today within the send window (UTC); None where it does not.
+    """
+
+    now: datetime
+    policy: Policy
+    records: Sequence[RunRecord]
+    looks: QueueLooks
+    first_tick: datetime | None = None
+
+    @cached_property
+    def today(self) -> date:
+        """The business date."""
+        return self.policy.business_date(self.now)
+
+    @cached_property
+    def newest(self) -> RunRecord | None:
+        """The run recorded last."""
+        return self.records[-1] if self.records else None
+
+    @cached_property
+    def completed(self) -> Sequence[date]:
+        """The business dates whose runs completed, ascending."""
+        return [record.business_date for record in self.records if is_completed(record)]
+
+    @cached_property
+    def secret_days_left(self) -> int | None:
+        """Days to the end of the secret, by the newest report that knew, less the days gone by since."""
+        for record in reversed(self.records):
+            left = record.report.get("secretDaysLeft")
+            if isinstance(left, int):
+                return left - (self.today - record.business_date).days
+        return None
+
+    @cached_property
+    def poison(self) -> int | None:
+        """Messages in the poison queue, by the newest report where nobody may look."""
+        return self._count(self.looks.poison, "poison")
+
+    @cached_property
+    def waiting(self) -> int | None:
+        """Messages in the queue, by the newest report where nobody may look."""
+        return self._count(self.looks.queue, "queue")
+
+    def _count(self, look: QueueLook, name: str) -> int | None:
+        if look.count is not None or self.newest is None:
+            return look.count
+        waiting = self.newest.report.get("waiting")
+        count = waiting.get(name) if isinstance(waiting, Mapping) else None
+        return count if isinstance(count, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The worst level found, with all findings, the worst first."""
+
+    level: Level
+    findings: tuple[Finding, ...]
+    headline: str
+
+
+def judge(situation: Situation, *more_findings: Finding) -> Verdict:
+    """Return the verdict, with what was found elsewhere."""
+    found = [
+        *more_findings,
+        *_silence(situation),
+        *_newest_run(situation),
+        *_secret(situation),
+        *_queues(situation),
+    ]
+    order = list(FINDINGS)
+    found.sort(key=lambda finding: (-finding.level, order.index(finding.name)))
+    if not found:
+        return Verdict(Level.FINE, (), _fine(situation))
+    return Verdict(found[0].level, tuple(found), found[0].sentence)
+
+
+def number(record: RunRecord, name: str) -> int:
+    """Return a figure of a run's report; 0 where it has none."""
+    found = record.report.get(name)
+    return found if isinstance(found, int) else 0
+
+
+def skips(record: RunRecord) -> Mapping[str, int]:
+    """Return how many obligations a run skipped, by reason."""
+    found = record.report.get("skipped")
+    if not isinstance(found, Mapping):
+        return {}
+    return {str(reason): count for reason, count in found.items() if isinstance(count, int)}
+
+
+def seconds(record: RunRecord) -> float | None:
+    """Return how long a run took, None where its report does not say."""
+    found = record.report.get("seconds")
+    total = found.get("total") if isinstance(found, Mapping) else None
+    return float(total) if isinstance(total, int | float) else None
+
+
+def _silence(situation: Situation) -> Iterator[Finding]:
+    """Days on which nothing completed."""
+    if not situation.records:
+        yield Finding(
+            "no-run-yet", "no run was recorded in the last weeks; the first one comes with a tick in SEND_WINDOW"
+        )
+        return
+    over, completed, today = situation.policy.last_day_over(situation.now), situation.completed, situation.today
+    first = situation.records[0].business_date
+    if over is not None and first <= over and over not in completed:
+        if not completed or completed[-1] < over:
+            since = f"the last one that did is that of {completed[-1]}" if completed else "none ever did"
+            yield Finding("no-completed-run", f"no run completed on {over} and its send window is over; {since}")
+        else:
+            yield Finding("day-missed", f"no run completed on {over}; that of {completed[-1]} caught up")
+    tick = situation.first_tick
+    if tick is None or situation.now < tick + GRACE or situation.records[-1].business_date >= today:
+        return
+    if over != today and situation.policy.why_day_closed(today) is None:
+        local = tick.astimezone(situation.policy.rules.time_zone)
+        yield Finding(
+            "no-run-today", f"no run is recorded today, although the timer should have ticked at {local:%H:%M}"
+        )
+
+
+def _newest_run(situation: Situation) -> Iterator[Finding]:
+    record = situation.newest
+    if record is None:
+        return
+    day, policy = record.business_date, situation.policy
+    if record.outcome in {Outcome.FAILED, Outcome.LIMIT}:
+        error = record.report.get("error") or "its report does not say why"
+        name = "limit" if record.outcome == Outcome.LIMIT else "run-failed"
+        yield Finding(name, f"the run of {day} ended as {record.outcome}: {error}")
+    if expired := number(record, "expired"):
+        yield Finding(
+            "notices-expired", f"{expired:,} stages expired unsent by {day}: the outage outlasted CATCH_UP_DAYS"
+        )
+    if record.report.get("unusual"):
+        usual = record.report.get("usualOwed")
+        compared = f"usually {usual:,}" if isinstance(usual, int) else "and no run before it to compare with"
+        yield Finding("unusual-number", f"{number(record, 'owed'):,} notices were owed on {day}, {compared}")
+    yield from _malformed(record, situation.records)
+    if kept_out := skips(record).get("not-allowed", 0):
+        yield Finding("not-allowed", f"RECIPIENT_ALLOW_LIST keeps {kept_out:,} obligations from being notified")
+    took, longest = seconds(record), policy.longest.total_seconds()
+    if took is not None and took > SLOW_SHARE * longest:
+        yield Finding(
+            "slow-run", f"the run of {day} took {took / 60:.0f} minutes; the host ends it after {longest / 60:.0f}"
+        )
+
+
+def _malformed(record: RunRecord, records: Sequence[RunRecord]) -> Iterator[Finding]:
+    malformed, share = skips(record).get("malformed", 0), _malformed_share(record)
+    earlier = [_malformed_share(each) for each in records if is_completed(each) and each is not record]
+    usual = statistics.median(earlier) if earlier else share
+    jumped = malformed >= MALFORMED_LEAST and share > MALFORMED_JUMP * usual
+    if share > MALFORMED_SHARE or jumped:
+        compared = f", usually {usual:.1%}" if jumped else ""
+        yield Finding(
+            "malformed",
+            f"{malformed:,} values cannot be read, {share:.1%} of all{compared}; nobody is notified of them",
+        )
+
+
+def _malformed_share(record: RunRecord) -> float:
+    return skips(record).get("malformed", 0) / max(number(record, "obligations"), 1)
+
+
+def _secret(situation: Situation) -> Iterator[Finding]:
+    left = situation.secret_days_left
+    if left is None or left > SECRET_LOOK_DAYS:
+        return
+    remedy = "rotate it with `python -m due_notices rotate-secret`"
+    if left < 0:
+        yield Finding("secret-expired", f"the client secret has expired, and no run can succeed: {remedy}")
+    elif left <= SECRET_ACT_DAYS:
+        yield Finding("secret-ends-now", f"the client secret has {left} days left: {remedy}")
+    else:
+        yield Finding("secret-near-expiry", f"the client secret has {left} days left: {remedy}")
+
+
+def _queues(situation: Situation) -> Iterator[Finding]:
+    if situation.poison:
+        yield Finding(
+            "poison", f"{situation.poison:,} notices are in the poison queue: these customers were not notified"
+        )
+    oldest = situation.looks.queue.oldest
+    if oldest is not None and situation.now - oldest > BACKLOG_AGE:
+        waiting = "notices" if situation.waiting is None else f"{situation.waiting:,} notices"
+        yield Finding("backlog", f"{waiting} wait on the queue, the oldest for {age(situation.now - oldest)}")
+    for name, look, count in (
+        ("queue", situation.looks.queue, situation.waiting),
+        ("poison queue", situation.looks.poison, situation.poison),
+    ):
+        if count is None:
+            yield Finding("queue-unseen", f"nobody can tell what waits in the {name}: {look.problem}")
+
+
+def age(span: timedelta) -> str:
+    """Return how long something waits, as people say it: in the largest unit that fits."""
+    minutes = int(span.total_seconds()) // 60
+    if minutes < 1:
+        return "less than a minute"
+    for unit, size in (("day", 1440), ("hour", 60)):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count:,} {unit}" + ("" if count == 1 else "s")
+    return f"{minutes} min"
+
+
+def _fine(situation: Situation) -> str:
+    newest = situation.newest
+    if newest is None:  # pragma: no cover (without any run there is a finding)
+        return "nothing is wrong"
+    sent, late = number(newest, "sent"), number(newest, "late")
+    told = f"the run of {newest.business_date} completed and sent {sent:,} notices" + (
+        f", {late:,} late" if late else ""
+    )
+    return f"{told}; nothing asks for attention"

@@ -1,0 +1,204 @@
+"""An audit's rows and figures, from values to values."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from due_notices.commands.audit.figures import (
+    COLUMNS,
+    Overview,
+    Period,
+    Tally,
+    csv_line,
+    harmless,
+    is_about,
+    overview,
+    ranges,
+    row,
+    steps,
+)
+from due_notices.model import notice_id
+from due_notices.ports import Claim, LedgerEntry, PastNotice, RunRecord
+from due_notices.report import Outcome, RunReport
+from due_notices.stages import HolidayCalendar
+from tests.factories import ALICE, BOB, on, policy
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def past(
+    *,
+    at: datetime = NOON,
+    due: str = "2026-12-01",
+    stage: int = -7,
+    user: str = ALICE,
+    reference: str = "INV-1",
+    state: str = "sent",
+) -> PastNotice:
+    entry = LedgerEntry(
+        notice_id(user, reference, on(due), stage),
+        "sent" if state == "sent" else "claimed",
+        Claim("run-1", at),
+        "version",
+        user_id=user,
+        sent_at=at if state == "sent" else None,
+        message_id="message-1" if state == "sent" else "",
+    )
+    return PastNotice(entry, on(due), stage, "hash")
+
+
+def run(day: str, outcome: str = "completed", **figures: object) -> RunRecord:
+    report = RunReport("run", on(day), Outcome(outcome)).to_dict()
+    return RunRecord(on(day), outcome, report | figures)
+
+
+def figures(
+    *notices: PastNotice, runs: list[RunRecord], first: str = "2026-11-16", last: str = "2026-11-24", calendar: str = ""
+) -> Overview:
+    tally = Tally(Period(on(first), on(last), ZoneInfo("UTC")))
+    for each in notices:
+        tally.add(each)
+    rules = policy(calendar=HolidayCalendar(calendar)) if calendar else policy()
+    return overview(tally, runs, rules, datetime(2026, 11, 24, 12, tzinfo=UTC))
+
+
+def test_a_period_begins_and_ends_with_the_days_of_its_time_zone() -> None:
+    period = Period(on("2026-03-29"), on("2026-03-29"), BERLIN)  # the day that has 23 hours
+
+    assert period.since == datetime(2026, 3, 28, 23, tzinfo=UTC)
+    assert period.until == datetime(2026, 3, 29, 22, tzinfo=UTC)
+    assert period.day_of(past(at=datetime(2026, 3, 28, 23, tzinfo=UTC))) == on("2026-03-29")
+
+
+def test_a_reference_is_recognised_by_the_id_that_is_made_of_it() -> None:
+    assert is_about(past(reference="INV-1"), "INV-1")
+    assert not is_about(past(reference="INV-1"), "INV-2")
+    assert not is_about(past(reference="INV-1"), "")
+    assert is_about(past(reference=""), "")
+
+
+def test_a_row_has_every_column_and_nothing_else() -> None:
+    cells = row(past(), Period(on("2026-11-24"), on("2026-11-24"), BERLIN))
+
+    assert tuple(cells) == COLUMNS
+    assert cells["sent_at"] == "2026-11-24T12:00:00Z"
+    assert (cells["stage"], cells["due_date"], cells["message_sha256"]) == ("-7", "2026-12-01", "hash")
+
+
+def test_a_claim_that_was_never_confirmed_has_no_moment_of_sending() -> None:
+    cells = row(past(state="claimed"), Period(on("2026-11-24"), on("2026-11-24"), BERLIN))
+
+    assert (cells["state"], cells["sent_at"], cells["claimed_at"]) == ("claimed", "", "2026-11-24T12:00:00Z")
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1))
+def test_csv_is_read_back_as_written_by_any_reader_of_rfc_4180(cells: list[str]) -> None:
+    line = csv_line(cells)
+
+    assert line.endswith("\r\n")
+    assert next(csv.reader(io.StringIO(line, newline=""))) == [harmless(cell) for cell in cells]
+
+
+@given(st.text())
+def test_no_cell_begins_like_a_formula(cell: str) -> None:
+    written = harmless(cell)
+
+    assert written.removeprefix("'") == cell.removeprefix("'") or written == f"'{cell}"
+    assert not written.startswith(("=", "+", "@", "\t", "\r", "\n"))
+    assert not written.startswith("-") or written[1:].isdigit()
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "-", "--1"])
+def test_what_a_spreadsheet_would_calculate_is_text(cell: str) -> None:
+    assert harmless(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["-7", "0", "7", "", "2026-12-01", "a=b"])
+def test_numbers_and_harmless_texts_stay_as_they_are(cell: str) -> None:
+    assert harmless(cell) == cell
+
+
+def test_notices_are_counted_by_their_day_of_sending_and_by_week_and_stage() -> None:
+    tuesday, monday = NOON, datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+    found = figures(past(at=tuesday), past(at=monday, stage=-3), past(at=monday, user=BOB, stage=-3), runs=[])
+
+    assert {day.day: day.notices for day in found.days if day.notices} == {tuesday.date(): 1, monday.date(): 2}
+    assert found.weeks == {(monday.date(), -7): 1, (monday.date(), -3): 2}
+    assert (found.notices, found.stages, len(found.mondays)) == (3, (-7, -3), 2)
+
+
+def test_business_days_without_a_completed_run_are_silent_from_the_first_run_on() -> None:
+    runs = [run("2026-11-18"), run("2026-11-20", "failed"), run("2026-11-22")]
+
+    assert figures(runs=runs).silent_days == (on("2026-11-19"), on("2026-11-20"), on("2026-11-21"), on("2026-11-23"))
+
+
+def test_the_day_of_a_first_run_that_failed_is_silent() -> None:
+    assert figures(runs=[run("2026-11-22", "failed")]).silent_days == (on("2026-11-22"), on("2026-11-23"))
+
+
+def test_runs_before_the_period_tell_that_its_first_days_were_promised() -> None:
+    found = figures(runs=[run("2026-11-10"), run("2026-11-17")], last="2026-11-17")
+
+    assert found.silent_days == (on("2026-11-16"),)
+
+
+def test_closed_days_and_a_day_that_is_not_over_are_not_silent() -> None:
+    found = figures(runs=[run("2026-11-16")], calendar="DE")
+
+    weekend = {on("2026-11-21"), on("2026-11-22")}
+    assert not weekend & set(found.silent_days)
+    assert on("2026-11-24") not in found.silent_days  # today, at noon, within the window
+    assert {day.day for day in found.days if day.closed == "weekend"} == weekend
+
+
+def test_late_expired_and_durations_come_from_the_reports() -> None:
+    found = figures(runs=[run("2026-11-18", late=3, expired=2, seconds={"total": 1.5}), run("2026-11-19", late=1)])
+
+    assert (found.late, found.expired) == (4, 2)
+    assert [day.seconds for day in found.days if day.outcome] == [1.5, None]
+
+
+def test_skips_are_averaged_over_the_runs_the_most_frequent_first() -> None:
+    runs = [run("2026-11-18", skipped={"paid": 1, "malformed": 10}), run("2026-11-19", skipped={"malformed": 20})]
+
+    assert list(figures(runs=runs).skipped.items()) == [("malformed", 15.0), ("paid", 0.5)]
+
+
+def test_unconfirmed_claims_are_counted_apart() -> None:
+    assert figures(past(), past(state="claimed", user=BOB), runs=[]).unconfirmed == 1
+
+
+@given(st.lists(st.integers(1, 10_000)), st.integers(2, 7))
+def test_steps_part_the_numbers_into_ranges_without_gap_or_overlap(counts: list[int], count: int) -> None:
+    bounds = steps(counts, count)
+
+    assert list(bounds) == sorted(set(bounds))
+    assert 1 <= len(bounds) <= count - 1
+    assert bounds[0] > 1
+    assert len(list(ranges(bounds))) == len(bounds) + 1
+
+
+def test_ranges_are_written_as_people_read_them() -> None:
+    assert list(ranges((2, 10, 1200))) == ["1", "2–9", "10–1,199", "from 1,200"]
+
+
+def test_one_day_after_an_outage_does_not_make_the_others_look_alike() -> None:
+    usual = list(range(20, 60))
+
+    assert len([bound for bound in steps([*usual, 5000], 5) if bound < 60]) == 4
+
+
+def test_a_period_of_one_day_is_a_period() -> None:
+    day = date(2026, 11, 24)
+
+    assert Period(day, day, BERLIN).days == [day]

@@ -1,0 +1,301 @@
+"""The verdict, from values to values: each finding with the least that brings it about, and the least that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from due_notices.commands.status.verdict import (
+    FINDINGS,
+    Finding,
+    Level,
+    Situation,
+    Verdict,
+    age,
+    judge,
+)
+from due_notices.policy import Policy
+from due_notices.ports import QueueLook, QueueLooks, RunRecord
+from due_notices.report import Outcome, RunReport
+from due_notices.stages import HolidayCalendar, SendWindow
+from tests.factories import at, on, policy
+
+TUESDAY_MORNING = datetime(2026, 11, 24, 7, tzinfo=UTC)  # before the send window, 08:00-18:00
+EMPTY = QueueLooks(QueueLook(0, None), QueueLook(0, None))
+MONDAY = date(2026, 11, 23)
+
+
+def run(day: date | str = MONDAY, outcome: str = "completed", **figures: Any) -> RunRecord:
+    when = on(day) if isinstance(day, str) else day
+    report = RunReport("run", when, Outcome(outcome)).to_dict()
+    usual = {"usersRead": 1000, "obligations": 1000, "owed": 90, "sent": 90, "secretDaysLeft": 200}
+    return RunRecord(when, outcome, report | usual | figures)
+
+
+def week(**newest: Any) -> list[RunRecord]:
+    return [*(run(MONDAY - timedelta(days=days)) for days in (3, 2, 1)), run(MONDAY, **newest)]
+
+
+def situation(
+    records: Sequence[RunRecord] | None = None,
+    *,
+    now: datetime = TUESDAY_MORNING,
+    looks: QueueLooks = EMPTY,
+    rules: Policy | None = None,
+    first_tick: datetime | None = datetime(2026, 11, 24, 8, tzinfo=UTC),
+) -> Situation:
+    return Situation(now, rules or policy(), week() if records is None else records, looks, first_tick)
+
+
+def names(verdict: Verdict) -> list[str]:
+    return [finding.name for finding in verdict.findings]
+
+
+def test_after_a_completed_run_all_is_fine() -> None:
+    verdict = judge(situation())
+
+    assert (verdict.level, verdict.findings) == (Level.FINE, ())
+    assert verdict.headline == "the run of 2026-11-23 completed and sent 90 notices; nothing asks for attention"
+
+
+def test_late_notices_are_told_and_no_reason_to_look() -> None:
+    assert "90 notices, 12 late" in judge(situation(week(late=12))).headline
+
+
+@pytest.mark.parametrize(("outcome", "name"), [("failed", "run-failed"), ("limit", "limit")])
+def test_a_newest_run_that_did_not_complete_asks_for_action_with_its_error(outcome: str, name: str) -> None:
+    verdict = judge(situation([run("2026-11-22"), run(MONDAY, outcome, error="the vault is gone")]))
+
+    assert verdict.level is Level.ACT
+    assert names(verdict) == [name, "no-completed-run"]
+    assert "the vault is gone" in verdict.headline
+
+
+def test_a_failed_run_that_a_later_one_repaired_is_over() -> None:
+    assert judge(situation([run("2026-11-22", "failed"), run(MONDAY)])).level is Level.FINE
+
+
+def test_silence_on_the_last_business_day_asks_for_action() -> None:
+    verdict = judge(situation([run("2026-11-21"), run("2026-11-22")]))
+
+    assert (verdict.level, names(verdict)) == (Level.ACT, ["no-completed-run"])
+    assert "2026-11-23" in verdict.headline
+    assert "the last one that did is that of 2026-11-22" in verdict.headline
+
+
+def test_a_first_run_ever_that_failed_leaves_its_day_without_a_completed_one() -> None:
+    assert names(judge(situation([run(MONDAY, "failed", error="x")]))) == ["run-failed", "no-completed-run"]
+
+
+def test_a_day_whose_window_is_not_over_is_not_missed_yet() -> None:
+    assert judge(situation(now=datetime(2026, 11, 24, 8, 30, tzinfo=UTC))).level is Level.FINE
+
+
+def test_a_day_is_missed_from_the_end_of_its_window() -> None:
+    before, after = (
+        situation(now=datetime(2026, 11, 24, hour, minute, tzinfo=UTC), first_tick=None)
+        for hour, minute in ((17, 59), (18, 0))
+    )
+
+    assert judge(before).level is Level.FINE
+    assert names(judge(after)) == ["no-completed-run"]
+
+
+def test_a_missed_day_that_was_caught_up_is_worth_a_look() -> None:
+    records = [run("2026-11-22"), run("2026-11-24")]
+
+    verdict = judge(situation(records, now=datetime(2026, 11, 24, 9, tzinfo=UTC)))
+
+    assert (verdict.level, names(verdict)) == (Level.LOOK, ["day-missed"])
+
+
+def test_days_before_the_first_run_ever_were_not_missed() -> None:
+    verdict = judge(situation([run("2026-11-24")], now=datetime(2026, 11, 24, 9, tzinfo=UTC)))
+
+    assert verdict.level is Level.FINE
+
+
+def test_weekends_and_holidays_are_not_missed() -> None:
+    german = policy(calendar=HolidayCalendar("DE"))
+    monday = datetime(2026, 12, 28, 7, tzinfo=UTC)  # after Christmas (Friday, Saturday) and a Sunday
+
+    fine = judge(situation([run("2026-12-23"), run("2026-12-24")], now=monday, rules=german, first_tick=None))
+    silent = judge(situation([run("2026-12-22"), run("2026-12-23")], now=monday, rules=german, first_tick=None))
+
+    assert fine.level is Level.FINE
+    assert names(silent) == ["no-completed-run"]
+    assert "2026-12-24" in silent.headline
+
+
+def test_the_business_date_is_that_of_the_business_time_zone() -> None:
+    from zoneinfo import ZoneInfo
+
+    auckland = policy(time_zone=ZoneInfo("Pacific/Auckland"))
+    evening = at("2026-11-24T18:00", "Pacific/Auckland")  # still morning in UTC
+
+    assert auckland.last_day_over(evening) == on("2026-11-24")
+    assert auckland.last_day_over(evening - timedelta(minutes=1)) == on("2026-11-23")
+
+
+def test_a_window_until_midnight_is_over_with_the_day() -> None:
+    all_day = policy(window=SendWindow.parse("00:00-24:00"))
+
+    assert all_day.last_day_over(datetime(2026, 11, 24, 23, 59, tzinfo=UTC)) == on("2026-11-23")
+
+
+@pytest.mark.parametrize(("minutes", "found"), [(59, []), (60, ["no-run-today"])])
+def test_a_tick_that_left_no_run_is_worth_a_look_after_an_hour(minutes: int, found: list[str]) -> None:
+    now = datetime(2026, 11, 24, 8, tzinfo=UTC) + timedelta(minutes=minutes)
+
+    assert names(judge(situation(now=now))) == found
+
+
+def test_todays_failed_run_is_a_run() -> None:
+    records = [*week(), run("2026-11-24", "failed", error="x")]
+
+    assert names(judge(situation(records, now=datetime(2026, 11, 24, 10, tzinfo=UTC)))) == ["run-failed"]
+
+
+def test_no_run_at_all_is_worth_a_look_and_no_more() -> None:
+    assert names(judge(situation([], now=datetime(2026, 11, 24, 17, tzinfo=UTC)))) == ["no-run-yet"]
+
+
+@pytest.mark.parametrize(
+    ("left", "found"),
+    [
+        (32, []),
+        (31, ["secret-near-expiry"]),
+        (9, ["secret-near-expiry"]),
+        (8, ["secret-ends-now"]),
+        (1, ["secret-ends-now"]),
+        (0, ["secret-expired"]),
+        (None, []),
+    ],
+)
+def test_the_secrets_days_are_those_of_the_last_report_less_the_days_since(left: int | None, found: list[str]) -> None:
+    assert (
+        names(judge(situation(week(secretDaysLeft=left) if left is not None else [run(secretDaysLeft=None)]))) == found
+    )
+
+
+def test_a_report_that_did_not_get_as_far_as_the_secret_leaves_it_to_the_one_before() -> None:
+    records = [run("2026-11-22", secretDaysLeft=12), run(MONDAY, secretDaysLeft=None)]
+
+    assert situation(records).secret_days_left == 10
+
+
+def test_one_poison_message_asks_for_action() -> None:
+    verdict = judge(situation(looks=QueueLooks(QueueLook(0, None), QueueLook(1, TUESDAY_MORNING))))
+
+    assert (verdict.level, names(verdict)) == (Level.ACT, ["poison"])
+
+
+@pytest.mark.parametrize(("hours", "found"), [(24, []), (25, ["backlog"])])
+def test_a_message_that_waits_more_than_a_day_is_a_backlog(hours: int, found: list[str]) -> None:
+    looks = QueueLooks(QueueLook(90, TUESDAY_MORNING - timedelta(hours=hours)), QueueLook(0, None))
+
+    assert names(judge(situation(looks=looks))) == found
+
+
+def test_what_may_not_be_seen_is_told_by_the_last_report() -> None:
+    hidden = QueueLooks(QueueLook(None, None, "refused"), QueueLook(None, None, "refused"))
+
+    seen_then = situation(week(waiting={"queue": 5, "poison": 3}), looks=hidden)
+
+    assert (seen_then.waiting, seen_then.poison) == (5, 3)
+    assert names(judge(seen_then)) == ["poison"]
+
+
+def test_what_nobody_can_tell_is_worth_a_look() -> None:
+    hidden = QueueLooks(QueueLook(None, None, "it does not exist"), QueueLook(0, None))
+
+    verdict = judge(situation(looks=hidden))
+
+    assert names(verdict) == ["queue-unseen"]
+    assert "it does not exist" in verdict.headline
+
+
+@pytest.mark.parametrize(
+    ("figures", "name"),
+    [
+        ({"expired": 1}, "notices-expired"),
+        ({"unusual": True, "usualOwed": 9}, "unusual-number"),
+        ({"unusual": True, "usualOwed": None}, "unusual-number"),
+        ({"skipped": {"malformed": 101}}, "malformed"),
+        ({"skipped": {"not-allowed": 1}}, "not-allowed"),
+        ({"seconds": {"total": 1201.0}}, "slow-run"),
+    ],
+)
+def test_what_the_newest_report_says_is_worth_a_look(figures: dict[str, Any], name: str) -> None:
+    verdict = judge(situation(week(**figures)))
+
+    assert (verdict.level, names(verdict)) == (Level.LOOK, [name])
+    assert judge(situation([run("2026-11-22", **figures), run(MONDAY)])).level is Level.FINE
+
+
+@pytest.mark.parametrize(("malformed", "found"), [(19, []), (40, []), (41, ["malformed"])])
+def test_more_than_twice_the_usual_share_of_malformed_values_is_worth_a_look(malformed: int, found: list[str]) -> None:
+    earlier = [run(f"2026-11-{day}", skipped={"malformed": 20}) for day in (19, 20, 21, 22)]
+
+    assert names(judge(situation([*earlier, run(MONDAY, skipped={"malformed": malformed})]))) == found
+
+
+@pytest.mark.parametrize(("malformed", "found"), [(100, []), (101, ["malformed"])])
+def test_more_than_a_tenth_is_worth_a_look_however_usual(malformed: int, found: list[str]) -> None:
+    earlier = run("2026-11-22", skipped={"malformed": malformed})
+
+    assert names(judge(situation([earlier, run(MONDAY, skipped={"malformed": malformed})]))) == found
+
+
+@pytest.mark.parametrize(("malformed", "found"), [(19, []), (20, ["malformed"])])
+def test_a_handful_of_malformed_values_is_no_jump(malformed: int, found: list[str]) -> None:
+    earlier = run("2026-11-22", skipped={"malformed": 9})
+
+    assert names(judge(situation([earlier, run(MONDAY, skipped={"malformed": malformed})]))) == found
+
+
+def test_a_run_of_just_four_fifths_of_its_time_is_no_slow_one() -> None:
+    assert judge(situation(week(seconds={"total": 1200.0}))).level is Level.FINE
+
+
+def test_the_worst_comes_first_and_the_verdict_is_its_level() -> None:
+    looks = QueueLooks(QueueLook(9, TUESDAY_MORNING - timedelta(days=2)), QueueLook(2, None))
+
+    verdict = judge(situation(week(unusual=True), looks=looks), Finding("directory-unreadable", "Graph is away"))
+
+    assert names(verdict) == ["poison", "unusual-number", "backlog", "directory-unreadable"]
+    assert verdict.level is Level.ACT
+    assert verdict.headline == verdict.findings[0].sentence
+
+
+def test_a_report_of_another_version_breaks_nothing() -> None:
+    odd = RunRecord(MONDAY, "completed", {"skipped": None, "seconds": [], "waiting": 3, "expired": "many"})
+
+    assert judge(situation([odd])).level is Level.FINE
+
+
+def test_every_finding_has_a_level_and_none_of_them_is_fine() -> None:
+    assert {FINDINGS[name] for name in FINDINGS} == {Level.LOOK, Level.ACT}
+
+
+def test_business_days_go_back_over_closed_ones() -> None:
+    german = policy(calendar=HolidayCalendar("DE"))
+
+    assert german.business_days(on("2026-12-28"), 3) == [on("2026-12-28"), on("2026-12-24"), on("2026-12-23")]
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (timedelta(seconds=-5), "less than a minute"),
+        (timedelta(minutes=59, seconds=59), "59 min"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(hours=47), "1 day"),
+        (timedelta(days=1200), "1,200 days"),
+    ],
+)
+def test_an_age_is_told_in_its_largest_unit(span: timedelta, text: str) -> None:
+    assert age(span) == text

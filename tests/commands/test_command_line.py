@@ -1,0 +1,350 @@
+"""The command line as a process: what people and programs see, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from due_notices.commands import console
+from due_notices.commands.main import main
+from local.customers import sample_customers
+from local.expected import expected_notices
+from local.faults import Fault
+from local.stack import LocalStack
+from tests.adapters.storage_access import StorageAccess
+from tests.command_line import ROOT, CommandLine
+from tests.fakes import START
+
+TODAY = START.date()
+USER = "11111111-2222-4333-8444-555555555555"
+
+
+@pytest.fixture
+def customers(stack: LocalStack) -> list[dict[str, Any]]:
+    stack.graph.users = users = sample_customers(TODAY, 600, 7, stack.attribute)
+    return users
+
+
+def owe_today(stack: LocalStack, storage: StorageAccess, program: CommandLine, **fields: Any) -> str:
+    """Give the directory one user who owes a notice on the machine's own today, and return their due date."""
+    del storage
+    due = program.json("preview")["businessDate"]
+    stack.graph.users = [
+        {"id": USER, "accountEnabled": True, "mail": "ada@example.com", stack.attribute: due, **fields}
+    ]
+    return str(due)
+
+
+def test_preview_lists_what_an_independent_calculation_expects_and_writes_nothing(
+    program: CommandLine, customers: list[dict[str, Any]], stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    shown = program.json("preview", "--date", TODAY.isoformat())
+
+    expected = expected_notices(customers, stack.attribute, TODAY)
+    assert {notice["id"] for notice in shown["notices"]} == expected.keys()
+    assert shown["owed"] == len(expected)
+    assert storage_access.ids() == []
+    assert storage_access.rows() == []
+
+
+def test_preview_for_people_shows_stages_and_skips_without_personal_data(
+    program: CommandLine, customers: list[dict[str, Any]]
+) -> None:
+    done = program("preview", "--date", TODAY.isoformat(), "--skipped", "--all")
+
+    assert done.returncode == 0
+    assert "by stage" in done.stdout
+    assert "unreachable" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+    for user in customers:
+        for name in ("displayName", "mail"):
+            assert not user.get(name) or str(user[name]) not in done.stdout
+
+
+def test_preview_shows_contacts_only_by_wish(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    owe_today(stack, storage_access, program, displayName="Ada Example")
+
+    assert "ada@example.com" not in program("preview").stdout
+    assert "ada@example.com" in program("preview", "--with-contacts").stdout
+
+
+HOSTILE = "\x1b[2J\x1b]0;title\x07\x9b31m\u202etxt\u2066\r\n[bold]Ada[/bold]"
+HARMLESS = r"\x1b[2J\x1b]0;title\x07\x9b31m\u202etxt\u2066\r\n[bold]Ada[/bold]"
+
+
+def test_what_terminals_obey_is_shown_in_place_of_obeyed(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    value = json.dumps({"due": owe_today(stack, storage_access, program), "ref": "\u202eINV-[red]1"})
+    owe_today(stack, storage_access, program, displayName=HOSTILE, **{stack.attribute: value})
+
+    previewed, explained = program("preview", "--with-contacts").stdout, program("explain", USER).stdout
+
+    assert HARMLESS in previewed
+    assert r"\u202eINV-[red]1" in previewed
+    assert r"\u202eINV-[red]1" in explained
+    assert not set("\x1b\x07\x9b\r\u202e\u2066") & set(previewed + explained)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ada Example",
+        "Zoë O'Brien-Ødegård",
+        "山田\u3000太郎",
+        "מרים",
+        "می\u200cخواهم",
+        "क्\u200dष",
+        "👩\u200d💻",
+        "a\u00a0b",
+    ],
+)
+def test_names_stay_as_they_are_written(name: str) -> None:
+    assert console.plain(name).plain == name
+    table = console.table("", "name")
+    table.add_row(name)
+    assert str(next(iter(table.columns[0].cells))) == name
+
+
+def test_an_error_keeps_its_lines_and_obeys_nothing_else() -> None:
+    assert console.plain("1 setting is wrong:\n  - \x1b\udcff").plain == "1 setting is wrong:\n  - \\x1b\\udcff"
+
+
+def test_run_sends_once_and_says_so_the_second_time(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    owe_today(stack, storage_access, program)
+
+    first, second = program.json("run"), program.json("run")
+
+    assert (first["outcome"], first["sent"]) == ("completed", 1)
+    assert second["outcome"] == "already-completed"
+    assert len(storage_access.ids()) == 1
+
+
+def test_run_for_people_ends_with_a_table(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    owe_today(stack, storage_access, program)
+
+    done = program("run")
+
+    assert done.returncode == 0
+    assert "completed: every owed notice is on the queue" in done.stdout
+
+
+def test_run_outside_the_window_does_nothing_and_says_why(program: CommandLine, stack: LocalStack) -> None:
+    window = "00:00-00:01" if time.gmtime().tm_hour else "23:58-23:59"
+
+    done = program("run", SEND_WINDOW=window)
+
+    assert done.returncode == 0
+    assert "outside the send window" in done.stdout
+    assert stack.graph.requests == []
+
+
+def test_explain_tells_the_stages_and_the_verdict_before_and_after_a_run(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    due = owe_today(stack, storage_access, program)
+
+    before = program("explain", USER)
+    program("run")
+    after = program("explain", USER)
+
+    assert f"Owed on {due}" in before.stdout
+    assert "Sent: stage 0" in after.stdout
+    assert storage_access.ids()[0] in after.stdout
+
+
+def test_explain_of_nobody_fails_with_what_to_give(program: CommandLine) -> None:
+    done = program("explain", "nobody@example.com")
+
+    assert done.returncode == 1
+    assert "object id or the user principal name" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "../../me",
+        "..\\me",
+        "[bold]x[/bold]@example.com",
+        "ada\x1b@example.com",
+        "ada\udcff@example.com",
+    ],
+)
+def test_explain_refuses_what_would_ask_graph_for_something_else(
+    capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    assert main(["explain", words]) == 2
+    assert "give the object id or the user principal name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["Grüße.東京@example.com", "o'brien@example.com", "ada_x.com#EXT#@a.example"])
+def test_explain_asks_for_every_name_that_a_user_can_have(program: CommandLine, stack: LocalStack, name: str) -> None:
+    stack.graph.users = [{"id": USER, "userPrincipalName": name}]
+
+    assert USER in program("explain", name).stdout
+
+
+def test_explain_says_when_the_filter_leaves_a_user_out(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    owe_today(stack, storage_access, program, accountEnabled=False)
+
+    done = program("explain", USER)
+
+    assert "USER_FILTER leaves this user out" in done.stdout
+    assert "disabled" in done.stdout
+
+
+def test_wrong_settings_are_told_at_once_before_any_request(program: CommandLine, stack: LocalStack) -> None:
+    done = program("run", GRAPH_CLIENT_ID="my app", SEND_WINDOW="18:00-08:00", NOTICE_LIMIT="many")
+
+    assert done.returncode == 2
+    for name in ("GRAPH_CLIENT_ID", "SEND_WINDOW", "NOTICE_LIMIT"):
+        assert f"- {name}: " in done.stderr
+    assert [*stack.identity.requests, *stack.vault.requests, *stack.entra.requests, *stack.graph.requests] == []
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "2200-01-01", "9999-12-31"])
+@pytest.mark.parametrize("words", [["preview", "--date"], ["explain", USER, "--date"], ["audit", "--from"]])
+def test_a_day_that_cannot_be_counted_from_is_refused(
+    capsys: pytest.CaptureFixture[str], words: list[str], day: str
+) -> None:
+    assert main([*words, day]) == 2
+    assert f"{day} is out of reach: give a day from 2000-01-01 to 2199-12-31" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("day", ["2000-01-01", "2199-12-31"])
+def test_the_first_and_the_last_day_can_be_counted_from(program: CommandLine, day: str) -> None:
+    settings = {"BUSINESS_CALENDAR": "DE", "BUSINESS_TIME_ZONE": "America/New_York"}
+
+    assert program("preview", "--date", day, **settings).returncode == 0
+    assert program("audit", "--to", day, **settings).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["run", "preview", "explain"])
+def test_help_teaches_and_needs_no_settings(tmp_path: Path, command: str) -> None:
+    bare = CommandLine({**os.environ, "PYTHONPATH": str(ROOT)}, tmp_path)
+
+    done = bare(command, "--help")
+
+    assert done.returncode == 0
+    assert "Usage: python -m due_notices" in done.stdout
+
+
+def break_vault(stack: LocalStack, storage: StorageAccess) -> None:
+    del storage
+    stack.vault.readers.clear()
+
+
+def break_secret(stack: LocalStack, storage: StorageAccess) -> None:
+    del storage
+    stack.secret_rotate(store=False)
+
+
+def break_consent(stack: LocalStack, storage: StorageAccess) -> None:
+    del storage
+    stack.graph.faults.add(Fault(status=403))
+
+
+def break_queue(stack: LocalStack, storage: StorageAccess) -> None:
+    del stack
+    storage.delete_queue()
+
+
+def break_table(stack: LocalStack, storage: StorageAccess) -> None:
+    del stack
+    storage.delete_table()
+
+
+@pytest.mark.parametrize(
+    ("breakage", "cause", "remedy"),
+    [
+        (break_vault, "Forbidden", "Key Vault Secrets User"),
+        (break_secret, "AADSTS7000215", "store a new one"),
+        (break_consent, "403", "User.Read.All"),
+        (break_queue, "QueueNotFound", "az storage queue create"),
+        (break_table, "TableNotFound", "az storage table create"),
+    ],
+)
+def test_a_dead_service_ends_in_one_sentence_with_cause_and_remedy(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess, breakage: Any, cause: str, remedy: str
+) -> None:
+    owe_today(stack, storage_access, program)
+    breakage(stack, storage_access)
+
+    done = program("run")
+
+    assert done.returncode == 1
+    said = " ".join(done.stdout.split())
+    assert cause in said
+    assert remedy in said
+
+
+def test_settings_come_from_a_file_unless_the_environment_has_them(
+    program: CommandLine, stack: LocalStack, tmp_path: Path
+) -> None:
+    values = {name: program.environ.pop(name) for name in list(stack.environ) if name in program.environ}
+    (tmp_path / "local.settings.json").write_text(json.dumps({"IsEncrypted": False, "Values": values}))
+
+    assert program("preview").returncode == 0
+    done = program("preview", NOTICE_LIMIT="no number")
+    assert "NOTICE_LIMIT" in done.stderr
+
+
+def test_a_damaged_settings_file_is_a_settings_problem(program: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "local.settings.json").write_text('{"Values": []}')
+
+    done = program("preview")
+
+    assert done.returncode == 2
+    assert "local.settings.json.example" in done.stderr
+
+
+def test_an_encrypted_settings_file_is_told_with_the_command_that_decrypts_it(
+    program: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "local.settings.json").write_text(
+        json.dumps({"IsEncrypted": True, "Values": {"NOTICE_LIMIT": "CfDJ8"}})
+    )
+
+    done = program("preview")
+
+    assert done.returncode == 2
+    assert "local.settings.json: is encrypted; call `func settings decrypt`" in done.stderr
+    assert "CfDJ8" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_ctrl_c_ends_a_reading_cleanly_within_moments(program: CommandLine, stack: LocalStack) -> None:
+    stack.graph.faults.add(Fault(delay=20))
+    running = subprocess.Popen(
+        program.command("preview"), cwd=program.folder, env=program.environ, stderr=subprocess.PIPE, text=True
+    )
+    while not stack.graph.requests:  # the process has to reach Graph first
+        assert running.poll() is None
+        time.sleep(0.02)
+
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=5)
+
+    assert running.returncode == 130
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
