@@ -20,9 +20,8 @@ from due_notices.adapters.clock import SystemClock
 from due_notices.credentials import (
     AppCredential,
     CredentialKind,
-    certificate_life,
+    Life,
     exchange_audience,
-    secret_life,
 )
 from due_notices.errors import SettingsError
 from due_notices.ports import Clock, Storage, UserDirectory
@@ -130,14 +129,17 @@ def credential_reader(settings: Settings, login: TokenCredential) -> Callable[[]
 
     def read_secret() -> AppCredential:
         found = vault.read(name)
-        return AppCredential(found.value, found.version, secret_life(found.not_before, found.expires_on))
+        return AppCredential(
+            found.value, found.version, Life(CredentialKind.SECRET, found.not_before, found.expires_on)
+        )
 
     def read_certificate() -> AppCredential:
         from due_notices.adapters.certificates import certificate_of
 
         found = vault.read(name)
         proof = certificate_of(found, name)
-        return AppCredential(proof, found.version, certificate_life(proof.not_before, proof.expires_on))
+        life = Life(CredentialKind.CERTIFICATE, proof.not_before, proof.expires_on)
+        return AppCredential(proof, found.version, life)
 
     return read_certificate if settings.credential is CredentialKind.CERTIFICATE else read_secret
 

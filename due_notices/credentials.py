@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from due_notices.secret import Secret
@@ -23,8 +24,39 @@ class CredentialKind(StrEnum):
     FEDERATED = "federated"
 
 
-class Level(StrEnum):
-    """How bad it is: the names that alerts look for. `30` means thirty days or fewer are left, and so on."""
+_NAMES: Mapping[CredentialKind, str] = {
+    CredentialKind.SECRET: "client secret",
+    CredentialKind.CERTIFICATE: "certificate",
+    CredentialKind.FEDERATED: "federated credential",
+}
+_REMEDIES: Mapping[CredentialKind, str] = {
+    CredentialKind.SECRET: "make and store a new one with `python -m due_notices rotate-secret`",
+    CredentialKind.CERTIFICATE: (
+        "make a new version in the vault and add it to the app registration (docs/runbook.md, A new certificate)"
+    ),
+    CredentialKind.FEDERATED: "it has no end of its own",
+}
+
+
+class CredentialEnd(NamedTuple):
+    """How many whole days a credential of a kind is good for, negative after its end; None where no end is known."""
+
+    kind: CredentialKind
+    days_left: int | None
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return _NAMES[self.kind]
+
+    @property
+    def remedy(self) -> str:
+        """What an operator does before, or after, it ends."""
+        return _REMEDIES[self.kind]
+
+
+class ExpiryLevel(StrEnum):
+    """How near the end is: the names that alerts look for. `30` means thirty days or fewer are left, and so on."""
 
     NOT_YET_VALID = "not-yet-valid"
     EXPIRED = "expired"
@@ -37,16 +69,16 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExpiryWarning:
-    """Something that somebody must do about a credential before, or after, it ends."""
+    """What an operator must know of a credential before, or after, it ends."""
 
-    level: Level
+    level: ExpiryLevel
     days_left: int | None
     sentence: str
 
     @property
     def urgent(self) -> bool:
         """Whether no new token can be had already."""
-        return self.level in {Level.EXPIRED, Level.NOT_YET_VALID}
+        return self.level in {ExpiryLevel.EXPIRED, ExpiryLevel.NOT_YET_VALID}
 
     def log_line(self) -> str:
         """Return the line that alerts look for: the fixed prefix and one JSON object."""
@@ -56,37 +88,38 @@ class ExpiryWarning:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """From when until when a credential is good (UTC; None where nothing is set), and what to call it."""
+    """From when until when a credential is good (UTC; None where nothing is set)."""
 
+    kind: CredentialKind
     not_before: datetime | None
     expires_on: datetime | None
-    what: str
-    remedy: str
 
-    def days_left(self, now: datetime) -> int | None:
-        """Return whole days until the end, negative afterwards; None where no end is known."""
-        return None if self.expires_on is None else (self.expires_on - now) // timedelta(days=1)
+    def end(self, now: datetime) -> CredentialEnd:
+        """Return how long it is still good."""
+        left = None if self.expires_on is None else (self.expires_on - now) // timedelta(days=1)
+        return CredentialEnd(self.kind, left)
 
     def warning(self, now: datetime) -> ExpiryWarning | None:
         """Return what to warn of: the end passed or near, a beginning ahead, or no end known.
 
         Every run below thirty days warns, with the smallest of 30, 14, 7 and 1 days that has been reached.
         """
-        left = self.days_left(now)
+        end = self.end(now)
+        left, what, remedy = end.days_left, f"the {end.name}", end.remedy
         if self.not_before is not None and now < self.not_before:
-            text = f"{self.what} is not valid before {self.not_before:%Y-%m-%d %H:%M}Z"
-            return ExpiryWarning(Level.NOT_YET_VALID, left, f"{text}: {self.remedy}")
+            text = f"{what} is not valid before {self.not_before:%Y-%m-%d %H:%M}Z"
+            return ExpiryWarning(ExpiryLevel.NOT_YET_VALID, left, f"{text}: {remedy}")
         if self.expires_on is None or left is None:
-            text = f"nobody knows when {self.what} expires, so nobody can be warned"
-            return ExpiryWarning(Level.NO_EXPIRY, None, f"{text}: {self.remedy}")
+            text = f"the vault does not say when {what} expires, so no warning can come before it does"
+            return ExpiryWarning(ExpiryLevel.NO_EXPIRY, None, f"{text}: {remedy}")
         if now >= self.expires_on:
-            text = f"{self.what} has expired on {self.expires_on:%Y-%m-%d %H:%M}Z"
-            return ExpiryWarning(Level.EXPIRED, left, f"{text}: {self.remedy}")
+            text = f"{what} has expired on {self.expires_on:%Y-%m-%d %H:%M}Z"
+            return ExpiryWarning(ExpiryLevel.EXPIRED, left, f"{text}: {remedy}")
         reached = [days for days in WARNING_DAYS if self.expires_on - now <= timedelta(days=days)]
         if not reached:
             return None
-        text = f"{self.what} expires on {self.expires_on:%Y-%m-%d}, in {left} days"
-        return ExpiryWarning(Level(str(min(reached))), left, f"{text}: {self.remedy}")
+        text = f"{what} expires on {self.expires_on:%Y-%m-%d}, in {left} days"
+        return ExpiryWarning(ExpiryLevel(str(min(reached))), left, f"{text}: {remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +128,6 @@ class Certificate:
 
     private_key: Secret
     chain: str
-    thumbprint: str  # SHA-256, hexadecimal
     not_before: datetime
     expires_on: datetime
 
@@ -120,26 +152,6 @@ class Password:
     key_id: str
     display_name: str
     start: datetime
-
-
-def secret_life(not_before: datetime | None, expires_on: datetime | None) -> Life:
-    """Return the life of a client secret."""
-    return Life(
-        not_before,
-        expires_on,
-        "the client secret",
-        "make and store a new one with `python -m due_notices rotate-secret`",
-    )
-
-
-def certificate_life(not_before: datetime | None, expires_on: datetime | None) -> Life:
-    """Return the life of a certificate."""
-    return Life(
-        not_before,
-        expires_on,
-        "the certificate",
-        "make a new version in the vault and add it to the app registration (docs/runbook.md, A new certificate)",
-    )
 
 
 # https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity

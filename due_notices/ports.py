@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, NamedTuple, Protocol
 
-from due_notices.credentials import ExpiryWarning
+from due_notices.credentials import CredentialEnd, ExpiryWarning
+from due_notices.report import RunReport, Waiting
 
 GraphUser = Mapping[str, object]
 
@@ -66,13 +67,13 @@ class UserDirectory(UserListing, Protocol):
         ...
 
     @property
-    def credential_days_left(self) -> int | None:
-        """Whole days until the credential in use expires, negative afterwards; None where nobody knows."""
+    def credential_end(self) -> CredentialEnd | None:
+        """How long the credential in use is good; None before it was read, or where it has no end of its own."""
         ...
 
     @property
     def credential_warning(self) -> ExpiryWarning | None:
-        """What somebody must be warned of about that credential; None where all is well or nobody knows."""
+        """What to warn of about that credential; None where all is well."""
         ...
 
     def user(self, identifier: str) -> GraphUser | None:
@@ -82,13 +83,6 @@ class UserDirectory(UserListing, Protocol):
     def lists(self, identifier: str) -> bool:
         """Whether `pages` would yield the user with this object id."""
         ...
-
-
-class Waiting(NamedTuple):
-    """Approximate numbers of messages."""
-
-    queue: int | None
-    poison: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +166,6 @@ class PastNotice:
         return self.entry.sent_at or self.entry.claim.at
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """The stored outcome of a business date's run, and its report."""
-
-    business_date: date
-    outcome: str
-    report: Mapping[str, object]
-
-
 class Ledger(Protocol):
     """Remembers every notice claimed and sent, and every run. All methods may raise StorageError."""
 
@@ -214,8 +199,8 @@ class Ledger(Protocol):
         """Forget what `claim` holds of these notices and has not sent."""
         ...
 
-    async def runs(self, since: date) -> list[RunRecord]:
-        """Return the recorded runs from business date `since` on, the oldest first."""
+    async def runs(self, since: date) -> list[RunReport]:
+        """Return the reports of the recorded runs from business date `since` on, the oldest first."""
         ...
 
     def history(
@@ -227,8 +212,8 @@ class Ledger(Protocol):
         """
         ...
 
-    async def record_run(self, record: RunRecord) -> None:
-        """Store the run of a business date; a completed one is never overwritten by one that is not."""
+    async def record_run(self, report: RunReport) -> None:
+        """Store the report of a business date's run; a completed one is never overwritten by one that is not."""
         ...
 
     async def forget(self, before: date, most: int) -> int:

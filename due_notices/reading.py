@@ -11,8 +11,8 @@ from due_notices.message import fits
 from due_notices.model import Reason, Skipped
 from due_notices.planning import Day, Plan, due_dates_in_question, plan_notices
 from due_notices.policy import Policy
-from due_notices.ports import Clock, GraphUser, Progress, RunRecord, UserListing
-from due_notices.report import Outcome
+from due_notices.ports import Clock, GraphUser, Progress, UserListing
+from due_notices.report import RunReport
 
 SKIPS_NAMED = 5  # ids of skipped users in the log, for each reason
 LISTINGS = 3  # how often an expired listing is begun again
@@ -77,10 +77,10 @@ def _without_too_large(plan: Plan) -> Plan:
     )
 
 
-def day_of(business_date: date, records: Sequence[RunRecord]) -> Day:
+def day_of(business_date: date, records: Sequence[RunReport]) -> Day:
     """Return the business date with the last one before it whose run completed."""
     completed = (
-        record.business_date for record in records if is_completed(record) and record.business_date < business_date
+        record.business_date for record in records if record.completed and record.business_date < business_date
     )
     return Day(business_date, max(completed, default=None))
 
@@ -91,8 +91,3 @@ def skipped_sentences(plan: Plan) -> Iterator[str]:
         named = [skip.user_id for skip in plan.skips if skip.reason is reason]
         more = f" and {count - len(named):,} more, see `preview --skipped`" if count > len(named) else ""
         yield f"skipped as {reason}: {count:,} ({', '.join(named)}{more})"
-
-
-def is_completed(record: RunRecord) -> bool:
-    """Whether the day's run left nothing to do."""
-    return record.outcome == Outcome.COMPLETED

@@ -1,16 +1,17 @@
-"""What a run says of itself: one JSON object in the log, in `run --json` and in the ledger."""
+"""What a run reports: one JSON object in the log, in `run --json` and in the ledger, typed both ways."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from due_notices.model import Reason
-from due_notices.ports import Waiting
+from due_notices.credentials import CredentialEnd, CredentialKind
 
 LOG_PREFIX = "due-notices run "
 
@@ -23,6 +24,13 @@ class Outcome(StrEnum):
     LIMIT = "limit"
     OUTSIDE_WINDOW = "outside-window"
     ALREADY_COMPLETED = "already-completed"
+
+
+class Waiting(NamedTuple):
+    """Approximate numbers of messages; None where they are not known."""
+
+    queue: int | None = None
+    poison: int | None = None
 
 
 @dataclass(slots=True)
@@ -38,6 +46,7 @@ class RunReport:
     run_id: str
     business_date: date
     outcome: Outcome = Outcome.FAILED
+    version: str = ""
     users_read: int = 0
     obligations: int = 0
     owed: int = 0
@@ -47,15 +56,15 @@ class RunReport:
     superseded: int = 0
     expired: int = 0
     failed: int = 0
-    skipped: Mapping[Reason, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
     stages: Mapping[str, int] = field(default_factory=dict)
     unusual: bool = False
     usual_owed: int | None = None
     graph_requests: int = 0
     throttled: int = 0
-    waiting: Waiting = field(default_factory=lambda: Waiting(None, None))
+    waiting: Waiting = field(default_factory=Waiting)
     seconds: Mapping[str, float] = field(default_factory=dict)
-    secret_days_left: int | None = None
+    credential: CredentialEnd | None = None
     note: str | None = None
     error: str | None = None
 
@@ -64,33 +73,34 @@ class RunReport:
         """Whether nothing needs to be done."""
         return self.outcome not in {Outcome.FAILED, Outcome.LIMIT}
 
+    @property
+    def completed(self) -> bool:
+        """Whether the day's run left nothing to do."""
+        return self.outcome is Outcome.COMPLETED
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values, with the names that alerts and programs read."""
-        return {
-            "runId": self.run_id,
-            "businessDate": self.business_date.isoformat(),
-            "outcome": self.outcome.value,
-            "usersRead": self.users_read,
-            "obligations": self.obligations,
-            "owed": self.owed,
-            "sent": self.sent,
-            "alreadySent": self.already_sent,
-            "late": self.late,
-            "superseded": self.superseded,
-            "expired": self.expired,
-            "failed": self.failed,
-            "skipped": {str(reason): count for reason, count in self.skipped.items()},
-            "stages": dict(self.stages),
-            "unusual": self.unusual,
-            "usualOwed": self.usual_owed,
-            "graphRequests": self.graph_requests,
-            "throttled": self.throttled,
-            "waiting": self.waiting._asdict(),
-            "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
-            "secretDaysLeft": self.secret_days_left,
-            "note": self.note,
-            "error": self.error,
-        }
+        return {_json_name(each.name): _to_json(getattr(self, each.name)) for each in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> RunReport:
+        """Read a report back. Unknown fields are ignored; absent and unreadable ones have their defaults.
+
+        Raises ValueError where run, business date or outcome are missing: nothing can be said of such a run.
+        """
+        try:
+            report = cls(str(found["runId"]), date.fromisoformat(found["businessDate"]), Outcome(found["outcome"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"a run's report lacks {error}") from error
+        for each in dataclasses.fields(cls):
+            read = _READERS.get(str(each.type))
+            value = found.get(_json_name(each.name))
+            if read is not None and value is not None:
+                try:
+                    setattr(report, each.name, read(value))
+                except (ValueError, TypeError, AttributeError, KeyError):
+                    continue
+        return report
 
     def to_json(self) -> str:
         """Return the report on one line of ASCII, whatever an error text may hold."""
@@ -99,3 +109,61 @@ class RunReport:
     def log_line(self) -> str:
         """Return the line that alerts and the workbook look for."""
         return LOG_PREFIX + self.to_json()
+
+
+def _json_name(name: str) -> str:
+    return re.sub("_(.)", lambda found: found[1].upper(), name)
+
+
+def _to_json(value: Any) -> Any:
+    match value:
+        case Waiting() | CredentialEnd():
+            return _to_json({_json_name(name): each for name, each in value._asdict().items()})
+        case Mapping():
+            return {str(name): _to_json(each) for name, each in value.items()}
+        case date():
+            return value.isoformat()
+        case float():
+            return round(value, 3)
+        case StrEnum():
+            return value.value
+    return value
+
+
+def _of(kind: type) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise TypeError
+        return value
+
+    return read
+
+
+_count = _of(int)
+
+
+def _numbers(value: Any) -> dict[str, float]:
+    return {str(name): each for name, each in value.items() if isinstance(each, int | float)}
+
+
+def _waiting(value: Any) -> Waiting:
+    counts = (value.get(name) for name in Waiting._fields)
+    return Waiting(*(count if isinstance(count, int) else None for count in counts))
+
+
+def _credential(value: Any) -> CredentialEnd:
+    left = value["daysLeft"]
+    return CredentialEnd(CredentialKind(value["kind"]), None if left is None else _count(left))
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "str": _of(str),
+    "str | None": _of(str),
+    "int": _count,
+    "int | None": _count,
+    "bool": _of(bool),
+    "Mapping[str, int]": _numbers,
+    "Mapping[str, float]": _numbers,
+    "Waiting": _waiting,
+    "CredentialEnd | None": _credential,
+}

@@ -15,9 +15,9 @@ from due_notices.delivery import Delivery, standing
 from due_notices.errors import DueNoticesError, StorageError
 from due_notices.planning import Day
 from due_notices.policy import Policy
-from due_notices.ports import Clock, Ledger, Progress, RunRecord, Storage
+from due_notices.ports import Clock, Ledger, Progress, Storage
 from due_notices.progress import Silent
-from due_notices.reading import LOOK_BACK, day_of, is_completed, read_and_plan, skipped_sentences
+from due_notices.reading import LOOK_BACK, day_of, read_and_plan, skipped_sentences
 from due_notices.report import Outcome, RunReport
 from due_notices.services import Services, opened
 
@@ -49,7 +49,7 @@ def send_due_notices(policy: Policy, services: Services, progress: Progress | No
             report.seconds = {**report.seconds, "total": clock.monotonic() - started}
             report.waiting = runner.run(storage.queue.waiting())
             if report.outcome is not Outcome.ALREADY_COMPLETED:
-                runner.run(storage.ledger.record_run(_record_of(report)))
+                runner.run(storage.ledger.record_run(report))
             if report.outcome is Outcome.COMPLETED:
                 runner.run(_forget(policy, services.clock, storage.ledger, report, progress or Silent()))
     except StorageError as error:
@@ -71,7 +71,7 @@ def _send(
     """Fill the report; leave its outcome at `failed` where not every owed notice is on the queue."""
     clock, today = services.clock, report.business_date
     records = runner.run(storage.ledger.runs(today - LOOK_BACK))
-    if any(record.business_date == today and is_completed(record) for record in records):
+    if any(record.business_date == today and record.completed for record in records):
         report.outcome = Outcome.ALREADY_COMPLETED
         return
     deadline = started + policy.longest.total_seconds()
@@ -81,11 +81,12 @@ def _send(
         plan = read_and_plan(policy, directory, clock, progress, day, deadline=deadline)
     finally:
         report.graph_requests, report.throttled = directory.requests, directory.throttled
-        report.secret_days_left = directory.credential_days_left
+        report.credential = directory.credential_end
         if directory.credential_warning is not None:
             progress.warn(directory.credential_warning)
     read_until = clock.monotonic()
-    report.users_read, report.obligations, report.skipped = plan.users_read, plan.obligations, plan.skipped
+    report.users_read, report.obligations = plan.users_read, plan.obligations
+    report.skipped = {reason.value: count for reason, count in plan.skipped.items()}
     report.seconds = {"read": read_until - started}
     for skipped in skipped_sentences(plan):
         progress.detail(skipped)
@@ -117,10 +118,6 @@ def _send(
         report.outcome = Outcome.COMPLETED
 
 
-def _record_of(report: RunReport) -> RunRecord:
-    return RunRecord(report.business_date, report.outcome, report.to_dict())
-
-
 async def _forget(policy: Policy, clock: Clock, ledger: Ledger, report: RunReport, progress: Progress) -> None:
     """Delete what the ledger need not remember any longer; a failure or the rest is left to tomorrow's run."""
     before, until = policy.forget_before(report.business_date), clock.monotonic() + LONGEST_FORGETTING
@@ -137,10 +134,9 @@ async def _forget(policy: Policy, clock: Clock, ledger: Ledger, report: RunRepor
         progress.detail(f"the ledger forgot {forgotten:,} entries from before {before}")
 
 
-def _usual(records: Sequence[RunRecord]) -> int | None:
+def _usual(records: Sequence[RunReport]) -> int | None:
     """Return the median number of notices of the completed runs that had any."""
-    numbers = [record.report.get("owed") for record in records[-USUAL_RUNS:] if is_completed(record)]
-    owed = [number for number in numbers if isinstance(number, int) and number > 0]
+    owed = [record.owed for record in records[-USUAL_RUNS:] if record.completed and record.owed]
     return round(statistics.median(owed)) if owed else None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 import random
 import uuid
 from collections.abc import Iterator, Mapping
@@ -85,6 +84,7 @@ def _write(table: TableClient, rows: Iterator[dict[str, Any]]) -> None:
 
 
 def _run_row(rng: random.Random, run: str, day: dt.date, figures: Mapping[str, Any]) -> dict[str, Any]:
+    from due_notices.credentials import CredentialEnd, CredentialKind
     from due_notices.model import Reason
     from due_notices.report import Outcome, RunReport
 
@@ -101,11 +101,11 @@ def _run_row(rng: random.Random, run: str, day: dt.date, figures: Mapping[str, A
         expired=figures["expired"],
         skipped={Reason(name): max(0, round(rng.gauss(usual, 2))) for name, usual in _ALL_USUAL.items()},
         seconds={"total": 1.2 + sent * 0.03 + rng.random() * 0.8},
-        secret_days_left=200,
+        credential=CredentialEnd(CredentialKind.SECRET, 200),
     )
     return {
         "PartitionKey": "runs",
         "RowKey": day.isoformat(),
         "outcome": report.outcome.value,
-        "report": json.dumps(report.to_dict()),
+        "report": report.to_json(),
     }

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from due_notices.model import Notice, Obligation, User, notice_id
 from due_notices.planning import Day, Plan, Rules, plan_notices
 from due_notices.policy import Policy
+from due_notices.report import Outcome, RunReport
 from due_notices.stages import EveryDay, SendWindow, Stages
 
 TENANT = "7e2a9c10-5b1d-4c5e-9f00-0c0ffee00001"
@@ -63,6 +64,11 @@ _CAST: Mapping[str, Mapping[str, object]] = {
     },
     ERIN: {"displayName": "Erin Eder", "userPrincipalName": "erin@contoso.onmicrosoft.com"},
 }
+
+
+def run_report(day: date | str, outcome: str = "completed", **figures: Any) -> RunReport:
+    """Return the report of a day's run, with the figures given."""
+    return RunReport("run", on(day) if isinstance(day, str) else day, Outcome(outcome), **figures)
 
 
 def graph_user(*values: object, who: str = ALICE, **overrides: object) -> dict[str, object]:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
-from due_notices.credentials import ExpiryWarning
+from due_notices.credentials import CredentialEnd, CredentialKind, ExpiryWarning
 from due_notices.errors import SendError, StorageError
 from due_notices.ports import (
     Claim,
@@ -24,10 +24,9 @@ from due_notices.ports import (
     PastNotice,
     QueueLook,
     QueueLooks,
-    RunRecord,
     Storage,
-    Waiting,
 )
+from due_notices.report import RunReport, Waiting
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)  # a Tuesday
 MOST_ROWS = 100
@@ -138,7 +137,7 @@ class FakeLedger:
         """Begin empty."""
         self.partitions: dict[str, dict[str, LedgerEntry]] = defaultdict(dict)
         self.hashes: dict[str, str] = {}
-        self.records: dict[date, RunRecord] = {}
+        self.records: dict[date, RunReport] = {}
         self.failures: dict[str, Failures] = defaultdict(Failures)
         self.lost_answers: dict[str, Failures] = defaultdict(Failures)
         self.writes = 0
@@ -203,7 +202,7 @@ class FakeLedger:
                 del entries[identifier]
         await self._end("release")
 
-    async def runs(self, since: date) -> list[RunRecord]:
+    async def runs(self, since: date) -> list[RunReport]:
         """Return records."""
         await self._begin("runs")
         found = [self.records[day] for day in sorted(self.records) if day >= since]
@@ -226,12 +225,12 @@ class FakeLedger:
             yield found[start : start + 2]
         await self._end("history")
 
-    async def record_run(self, record: RunRecord) -> None:
+    async def record_run(self, report: RunReport) -> None:
         """Keep a record, unless it would hide a completed run."""
         await self._begin("record_run")
-        there = self.records.get(record.business_date)
-        if there is None or there.outcome != COMPLETED or record.outcome == COMPLETED:
-            self.records[record.business_date] = record
+        there = self.records.get(report.business_date)
+        if there is None or not there.completed or report.completed:
+            self.records[report.business_date] = RunReport.from_dict(report.to_dict())
         await self._end("record_run")
 
     async def forget(self, before: date, most: int) -> int:
@@ -306,7 +305,7 @@ class FakeDirectory:
         self.asked: list[Collection[date] | None] = []
         self.requests = 0
         self.throttled = 0
-        self.credential_days_left: int | None = 90
+        self.credential_end: CredentialEnd | None = CredentialEnd(CredentialKind.SECRET, 90)
         self.credential_warning: ExpiryWarning | None = None
 
     def pages(

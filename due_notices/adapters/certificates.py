@@ -13,7 +13,6 @@ from typing import cast
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -41,7 +40,6 @@ def certificate_of(stored: StoredSecret, name: str) -> Certificate:
     return Certificate(
         private_key=Secret(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()),
         chain="".join(each.public_bytes(Encoding.PEM).decode() for each in (own, *_ordered(own, others))),
-        thumbprint=own.fingerprint(SHA256()).hex(),
         not_before=own.not_valid_before_utc,
         expires_on=own.not_valid_after_utc,
     )

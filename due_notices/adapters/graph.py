@@ -22,7 +22,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from due_notices.adapters.connections import session_to
 from due_notices.adapters.graph_errors import graph_answer
-from due_notices.credentials import ExpiryWarning
+from due_notices.credentials import CredentialEnd, ExpiryWarning
 from due_notices.errors import DirectoryError, ListingExpired, QueryRefused
 from due_notices.ports import Clock, GraphUser
 from due_notices.refusals import GRAPH, refusal_of
@@ -48,13 +48,13 @@ class Token(Protocol):
     """Gives a bearer token for Graph."""
 
     @property
-    def secret_days_left(self) -> int | None:
-        """Whole days until the secret behind the tokens expires."""
+    def credential_end(self) -> CredentialEnd | None:
+        """How long the credential behind the tokens is good."""
         ...
 
     @property
-    def secret_warning(self) -> ExpiryWarning | None:
-        """What to warn of about that secret."""
+    def credential_warning(self) -> ExpiryWarning | None:
+        """What to warn of about that credential."""
         ...
 
     def __call__(self, *, fresh: bool = False) -> str:
@@ -131,14 +131,14 @@ class GraphDirectory:
         self.throttled = 0
 
     @property
-    def credential_days_left(self) -> int | None:
-        """Whole days until the client secret expires; None before it was read or where it never does."""
-        return self._token.secret_days_left
+    def credential_end(self) -> CredentialEnd | None:
+        """How long the credential is good; None before it was read, or where it has no end of its own."""
+        return self._token.credential_end
 
     @property
     def credential_warning(self) -> ExpiryWarning | None:
         """What to warn of about the credential; None before it was read or where all is well."""
-        return self._token.secret_warning
+        return self._token.credential_warning
 
     def pages(
         self, due_dates: Collection[date] | None = None, *, deadline: float | None = None

@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from due_notices.adapters.connections import session_to
-from due_notices.credentials import AppCredential, Certificate, ExpiryWarning
+from due_notices.credentials import AppCredential, Certificate, CredentialEnd, ExpiryWarning
 from due_notices.errors import CredentialError
 from due_notices.ports import Clock
 from due_notices.refusals import ENTRA, refusal_of
@@ -87,14 +87,14 @@ class GraphToken:
         self._lock = threading.Lock()
 
     @property
-    def secret_days_left(self) -> int | None:
-        """Whole days until the credential last read expires, negative afterwards; None where nothing is known."""
+    def credential_end(self) -> CredentialEnd | None:
+        """How long the credential last read is good; None before it was read, or where it has no end of its own."""
         if self._credential is None or self._credential.life is None:
             return None
-        return self._credential.life.days_left(self._clock.now())
+        return self._credential.life.end(self._clock.now())
 
     @property
-    def secret_warning(self) -> ExpiryWarning | None:
+    def credential_warning(self) -> ExpiryWarning | None:
         """What to warn of about the credential last read; None before it was read."""
         if self._credential is None or self._credential.life is None:
             return None
@@ -141,7 +141,7 @@ class GraphToken:
     def _application(self) -> msal.ConfidentialClientApplication:
         if self._app is None:
             self._app = self._build(self._read())
-        elif self.secret_warning is not None and self._clock.now() - self._read_at >= _LOOK_AGAIN:
+        elif self.credential_warning is not None and self._clock.now() - self._read_at >= _LOOK_AGAIN:
             self._look_again()
         return self._app
 

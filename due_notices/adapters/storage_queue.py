@@ -22,7 +22,8 @@ from due_notices.adapters.storage_errors import (
 )
 from due_notices.adapters.storage_pipeline import StoragePipeline
 from due_notices.errors import SendError
-from due_notices.ports import Clock, QueueLook, QueueLooks, Waiting
+from due_notices.ports import Clock, QueueLook, QueueLooks
+from due_notices.report import Waiting
 
 MOST_PEEKED = 32  # https://learn.microsoft.com/rest/api/storageservices/peek-messages
 NEVER = -1  # the service's default forgets a message after seven days

@@ -31,8 +31,8 @@ from due_notices.adapters.storage_errors import (
 from due_notices.adapters.storage_pipeline import StoragePipeline
 from due_notices.adapters.table_transaction import Operation, refused, transaction
 from due_notices.errors import StorageError
-from due_notices.ports import Claim, ClaimRow, Clock, LedgerEntry, PastNotice, RunRecord
-from due_notices.report import Outcome
+from due_notices.ports import Claim, ClaimRow, Clock, LedgerEntry, PastNotice
+from due_notices.report import RunReport
 
 RUNS = "runs"
 # https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
@@ -139,12 +139,12 @@ class TableLedger:
             except _Conflict:
                 return
 
-    async def runs(self, since: date) -> list[RunRecord]:
+    async def runs(self, since: date) -> list[RunReport]:
         """Return the recorded runs from business date `since` on, the oldest first."""
         rows = await self._query(
             "PartitionKey eq @partition and RowKey ge @first", {"partition": RUNS, "first": since.isoformat()}
         )
-        return [RunRecord(date.fromisoformat(row["RowKey"]), row["outcome"], json.loads(row["report"])) for row in rows]
+        return [RunReport.from_dict(json.loads(row["report"])) for row in rows]
 
     async def history(
         self, since: datetime, until: datetime, user_id: str | None = None
@@ -174,19 +174,19 @@ class TableLedger:
         while (rows := await self._patiently(read)) is not None:
             yield [past for past in map(_to_past_notice, rows) if since <= past.at < until]
 
-    async def record_run(self, record: RunRecord) -> None:
+    async def record_run(self, report: RunReport) -> None:
         """Store a run; a completed one is never overwritten by one that is not."""
         row = {
             "PartitionKey": RUNS,
-            "RowKey": record.business_date.isoformat(),
-            "outcome": record.outcome,
-            "report": json.dumps(record.report, separators=(",", ":")),
+            "RowKey": report.business_date.isoformat(),
+            "outcome": report.outcome.value,
+            "report": report.to_json(),
         }
         for _ in range(ATTEMPTS):
             known = await self._query(
                 "PartitionKey eq @partition and RowKey eq @row", {"partition": RUNS, "row": row["RowKey"]}
             )
-            if known and known[0]["outcome"] == Outcome.COMPLETED != record.outcome:
+            if known and not report.completed and RunReport.from_dict(json.loads(known[0]["report"])).completed:
                 return
             operation: Operation = ("update", row, _etag(known[0])) if known else ("create", row, None)
             try:

@@ -13,6 +13,7 @@ import pytest
 from azure.core.pipeline.transport import HttpTransport
 
 from due_notices.adapters.msal import GraphToken
+from due_notices.credentials import CredentialEnd, CredentialKind
 from due_notices.errors import CredentialError
 from local.clock import now
 from local.faults import Fault
@@ -64,7 +65,7 @@ def test_one_token_request_and_one_secret_serve_many_calls(stack: LocalStack, ma
 def test_nothing_is_sent_before_the_first_call(stack: LocalStack, make_token: MakeToken) -> None:
     token = make_token()
 
-    assert token.secret_days_left is None
+    assert token.credential_end is None
     assert not [*stack.identity.requests, *stack.vault.requests, *stack.entra.requests]
 
 
@@ -319,7 +320,8 @@ def test_the_days_until_the_secret_expires(
     token = make_token()
     token()
 
-    assert token.secret_days_left == days
+    assert token.credential_end is not None
+    assert token.credential_end.days_left == days
 
 
 def test_a_secret_that_never_expires_has_no_days(stack: LocalStack, make_token: MakeToken) -> None:
@@ -327,7 +329,7 @@ def test_a_secret_that_never_expires_has_no_days(stack: LocalStack, make_token: 
     token = make_token()
     token()
 
-    assert token.secret_days_left is None
+    assert token.credential_end == CredentialEnd(CredentialKind.SECRET, None)
 
 
 def test_the_days_are_those_of_the_secret_in_use(stack: LocalStack, make_token: MakeToken, clock: MovableClock) -> None:
@@ -340,4 +342,5 @@ def test_the_days_are_those_of_the_secret_in_use(stack: LocalStack, make_token: 
 
     token(fresh=True)
 
-    assert token.secret_days_left == (later + timedelta(days=100) - START).days
+    assert token.credential_end is not None
+    assert token.credential_end.days_left == (later + timedelta(days=100) - START).days

@@ -10,11 +10,12 @@ import pytest
 
 from due_notices.adapters import storage_errors
 from due_notices.errors import StorageError
-from due_notices.ports import Claim, ClaimRow, RunRecord, Storage
+from due_notices.ports import Claim, ClaimRow, Storage
 from local.stack import LocalStack
 from tests.adapters.conftest import OpenStorage
 from tests.adapters.faulty_proxy import FaultyProxy, Step
 from tests.adapters.storage_access import StorageAccess
+from tests.factories import run_report
 from tests.fakes import MovableClock
 
 PARTITION = "2026-12-01_-7"
@@ -23,7 +24,7 @@ FIRST = Claim("first-run", NOON)
 SECOND = Claim("second-run", NOON + timedelta(minutes=11))
 IDS = [f"{number:032x}" for number in range(5)]
 ROWS = [ClaimRow(identifier, "user", "hash") for identifier in IDS]
-RECORD = RunRecord(date(2026, 11, 24), "completed", {"owed": 3})
+RECORD = run_report("2026-11-24", owed=3)
 HARMLESS = [Step.ANSWER_LOST, Step.REQUEST_LOST, Step.DONE_500, Step.REFUSED_500, Step.REFUSED_503, Step.REFUSED_429]
 
 
@@ -156,7 +157,7 @@ async def test_recording_a_run_survives_a_lost_answer(
     storage_by_proxy: Storage, table_proxy: FaultyProxy, step: Step, before: str | None
 ) -> None:
     if before is not None:
-        await storage_by_proxy.ledger.record_run(RunRecord(RECORD.business_date, before, {}))
+        await storage_by_proxy.ledger.record_run(run_report(RECORD.business_date, before))
     table_proxy.plan(step, method="POST")
 
     await use(storage_by_proxy, "record_run")

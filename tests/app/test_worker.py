@@ -79,7 +79,7 @@ def test_a_tick_sends_what_is_owed_and_the_next_one_nothing(
     report = report_of(first)
     assert report["outcome"] == "completed"
     assert report["sent"] == report["owed"] > 20
-    assert report["secretDaysLeft"] == 199
+    assert report["credential"] == {"kind": "secret", "daysLeft": 199}
     assert second["ok"], second["message"]
     assert report_of(second)["outcome"] == "already-completed"
     expected = expected_notices(users, stack.attribute, today)

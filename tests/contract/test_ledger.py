@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from due_notices.ports import Claim, ClaimRow, Ledger, LedgerEntry, RunRecord
+from due_notices.ports import Claim, ClaimRow, Ledger, LedgerEntry
+from due_notices.report import RunReport
+from tests.factories import run_report
 
 DAY = date(2026, 12, 1)
 PARTITION = "2026-12-01_-7"
@@ -288,8 +291,8 @@ async def test_a_partition_may_be_larger_than_a_page_of_the_service(ledger: Ledg
     assert (await ledger.entries(PARTITION)).keys() == set(everything)
 
 
-def record(day: date, outcome: str = "completed", **report: object) -> RunRecord:
-    return RunRecord(day, outcome, {"owed": 3, "skipped": {"paid": 1}, "error": None, **report})
+def record(day: date, outcome: str = "completed", **figures: Any) -> RunReport:
+    return run_report(day, outcome, owed=3, skipped={"paid": 1}, **figures)
 
 
 async def test_no_runs_at_first(ledger: Ledger) -> None:
@@ -328,12 +331,12 @@ async def test_runs_are_no_notices_and_notices_no_runs(ledger: Ledger) -> None:
 async def test_a_completed_run_is_never_overwritten_by_one_that_is_not(
     ledger: Ledger, first: str, second: str, kept: str
 ) -> None:
-    await ledger.record_run(record(DAY, first, which="first"))
-    await ledger.record_run(record(DAY, second, which="second"))
+    await ledger.record_run(record(DAY, first, note="first"))
+    await ledger.record_run(record(DAY, second, note="second"))
 
     (found,) = await ledger.runs(DAY)
 
-    assert found.report["which"] == kept
+    assert found.note == kept
     assert found.outcome == (first if kept == "first" else second)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
-from due_notices.ports import Claim, ClaimRow, Ledger, NoticeQueue, PastNotice, RunRecord
+from due_notices.ports import Claim, ClaimRow, Ledger, NoticeQueue, PastNotice
+from tests.factories import run_report
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -82,7 +83,7 @@ async def test_history_has_every_notice_once_in_order_and_no_run(ledger: Ledger)
     for partition, first in (("2026-12-02_0", 500), ("2026-12-01_-7", 200), ("2026-12-01_3", 900)):
         for start in range(first, first + 300, 100):
             await sent(ledger, partition, *range(start, start + 100))
-    await ledger.record_run(RunRecord(NOON.date(), "completed", {}))
+    await ledger.record_run(run_report(NOON.date()))
 
     found = await history(ledger)
 

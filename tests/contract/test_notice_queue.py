@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from due_notices.message import MAX_BYTES
-from due_notices.ports import NoticeQueue, Waiting
+from due_notices.ports import NoticeQueue
+from due_notices.report import Waiting
 
 
 @pytest.mark.parametrize(

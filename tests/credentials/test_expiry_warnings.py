@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from due_notices import bootstrap
-from due_notices.credentials import LOG_PREFIX, ExpiryWarning, Level, Life, secret_life
+from due_notices.credentials import LOG_PREFIX, CredentialEnd, CredentialKind, ExpiryLevel, ExpiryWarning, Life
 from due_notices.progress import LogProgress
 from due_notices.run import send_due_notices
 from due_notices.settings import Settings
@@ -21,11 +21,11 @@ from local.stack import LocalStack
 from tests.fakes import MovableClock
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-SEVERITY = [None, Level.DAYS_30, Level.DAYS_14, Level.DAYS_7, Level.DAY_1, Level.EXPIRED]
+SEVERITY = [None, ExpiryLevel.DAYS_30, ExpiryLevel.DAYS_14, ExpiryLevel.DAYS_7, ExpiryLevel.DAY_1, ExpiryLevel.EXPIRED]
 
 
-def level(left: timedelta) -> Level | None:
-    warning = secret_life(None, NOW + left).warning(NOW)
+def level(left: timedelta) -> ExpiryLevel | None:
+    warning = Life(CredentialKind.SECRET, None, NOW + left).warning(NOW)
     return None if warning is None else warning.level
 
 
@@ -34,19 +34,19 @@ def level(left: timedelta) -> Level | None:
     [
         (timedelta(days=365), None),
         (timedelta(days=30, seconds=1), None),
-        (timedelta(days=30), Level.DAYS_30),
-        (timedelta(days=14, seconds=1), Level.DAYS_30),
-        (timedelta(days=14), Level.DAYS_14),
-        (timedelta(days=7, seconds=1), Level.DAYS_14),
-        (timedelta(days=7), Level.DAYS_7),
-        (timedelta(days=1, seconds=1), Level.DAYS_7),
-        (timedelta(days=1), Level.DAY_1),
-        (timedelta(seconds=1), Level.DAY_1),
-        (timedelta(0), Level.EXPIRED),
-        (timedelta(days=-400), Level.EXPIRED),
+        (timedelta(days=30), ExpiryLevel.DAYS_30),
+        (timedelta(days=14, seconds=1), ExpiryLevel.DAYS_30),
+        (timedelta(days=14), ExpiryLevel.DAYS_14),
+        (timedelta(days=7, seconds=1), ExpiryLevel.DAYS_14),
+        (timedelta(days=7), ExpiryLevel.DAYS_7),
+        (timedelta(days=1, seconds=1), ExpiryLevel.DAYS_7),
+        (timedelta(days=1), ExpiryLevel.DAY_1),
+        (timedelta(seconds=1), ExpiryLevel.DAY_1),
+        (timedelta(0), ExpiryLevel.EXPIRED),
+        (timedelta(days=-400), ExpiryLevel.EXPIRED),
     ],
 )
-def test_the_levels_begin_at_their_days(left: timedelta, expected: Level | None) -> None:
+def test_the_levels_begin_at_their_days(left: timedelta, expected: ExpiryLevel | None) -> None:
     assert level(left) is expected
 
 
@@ -59,10 +59,10 @@ def test_less_time_is_never_less_severe(lefts: list[timedelta]) -> None:
 
 @given(st.timedeltas(timedelta(days=-100), timedelta(days=100)))
 def test_the_days_left_agree_with_the_level(left: timedelta) -> None:
-    life = secret_life(None, NOW + left)
+    life = Life(CredentialKind.SECRET, None, NOW + left)
     warning = life.warning(NOW)
 
-    days = life.days_left(NOW)
+    days = life.end(NOW).days_left
     assert days is not None
     assert timedelta(days=days) <= left < timedelta(days=days + 1)
     if warning is not None:
@@ -71,33 +71,33 @@ def test_the_days_left_agree_with_the_level(left: timedelta) -> None:
 
 
 def test_no_expiry_is_a_warning_of_its_own() -> None:
-    warning = secret_life(None, None).warning(NOW)
+    warning = Life(CredentialKind.SECRET, None, None).warning(NOW)
 
     assert warning is not None
-    assert (warning.level, warning.days_left, warning.urgent) == (Level.NO_EXPIRY, None, False)
+    assert (warning.level, warning.days_left, warning.urgent) == (ExpiryLevel.NO_EXPIRY, None, False)
 
 
 def test_not_yet_valid_is_told_before_everything_else() -> None:
-    life = Life(NOW + timedelta(hours=1), None, "it", "wait")
+    life = Life(CredentialKind.CERTIFICATE, NOW + timedelta(hours=1), None)
 
     warning = life.warning(NOW)
 
     assert warning is not None
-    assert warning.level is Level.NOT_YET_VALID
+    assert warning.level is ExpiryLevel.NOT_YET_VALID
     assert warning.urgent
     assert life.warning(NOW + timedelta(hours=1)) != warning
 
 
 @pytest.mark.parametrize("days", [-1, 0, 3, 10, 20])
 def test_every_sentence_ends_with_the_remedy(days: int) -> None:
-    warning = secret_life(None, NOW + timedelta(days=days)).warning(NOW)
+    warning = Life(CredentialKind.SECRET, None, NOW + timedelta(days=days)).warning(NOW)
 
     assert warning is not None
     assert warning.sentence.endswith("`python -m due_notices rotate-secret`")
 
 
 def test_the_log_line_is_a_prefix_and_one_json_object() -> None:
-    line = ExpiryWarning(Level.DAYS_14, 12, "it ends: renew it").log_line()
+    line = ExpiryWarning(ExpiryLevel.DAYS_14, 12, "it ends: renew it").log_line()
 
     assert line.startswith("due-notices secret ")
     assert json.loads(line.removeprefix(LOG_PREFIX)) == {
@@ -146,7 +146,8 @@ def test_a_run_warns_once_however_many_pages_it_reads(
     found = lines(caplog)
     assert [(severity, line["daysLeft"], line["level"]) for severity, line in found] == expected
     # The vault keeps whole seconds, so a full number of days has just begun to run down.
-    assert report.secret_days_left == (None if left is None else (left - timedelta(seconds=1)) // timedelta(days=1))
+    days = None if left is None else (left - timedelta(seconds=1)) // timedelta(days=1)
+    assert report.credential == CredentialEnd(CredentialKind.SECRET, days)
 
 
 def test_a_run_that_fails_on_an_expired_secret_warns_all_the_same(

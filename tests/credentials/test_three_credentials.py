@@ -7,10 +7,9 @@ from datetime import timedelta
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from due_notices.adapters.certificates import certificate_of
-from due_notices.credentials import Level
+from due_notices.credentials import ExpiryLevel
 from due_notices.errors import CredentialError
 from due_notices.secret import Secret, StoredSecret
 from local.app_certificates import issue_app_certificate
@@ -95,9 +94,10 @@ def test_the_days_left_are_those_of_the_certificate(
     token = make_token(**CERTIFICATE)
     token()
 
-    assert token.secret_days_left in {9, 10}
-    assert token.secret_warning is not None
-    assert token.secret_warning.level is Level.DAYS_14
+    assert token.credential_end is not None
+    assert token.credential_end.days_left in {9, 10}
+    assert token.credential_warning is not None
+    assert token.credential_warning.level is ExpiryLevel.DAYS_14
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_the_managed_identity_itself_buys_a_token(stack: LocalStack, make_token:
     token = make_token(**FEDERATED)
 
     assert token()
-    assert token.secret_days_left is None
-    assert token.secret_warning is None
+    assert token.credential_end is None
+    assert token.credential_warning is None
     assert not stack.vault.requests
 
 
@@ -318,12 +318,12 @@ def test_a_newer_secret_is_looked_for_while_the_end_is_near(
     stack.vault.update_secret(SECRET_NAME, expires_on=clock.now() + timedelta(days=200))
 
     token()
-    before = token.secret_warning
+    before = token.credential_warning
     clock.move(hours=1)
     token()
 
     assert before is not None
-    assert token.secret_warning is None
+    assert token.credential_warning is None
     assert reads(stack) == 2
 
 
@@ -365,4 +365,3 @@ def test_the_chain_is_handed_over_from_the_own_certificate_upwards() -> None:
             each.public_bytes(Encoding.PEM) for each in (made.certificate, made.authority)
         )
         assert found.expires_on == made.certificate.not_valid_after_utc
-        assert found.thumbprint == made.certificate.fingerprint(SHA256()).hex()

@@ -92,7 +92,13 @@ def check_users(users: Sequence[GraphUser]) -> Plan:
         _check_notice(notice)
     for sentence in skipped_sentences(plan):
         _clean(sentence)
-    report = RunReport("run", TODAY, Outcome.FAILED, skipped=plan.skipped, error=f"{SECRET[0]}\n\x1b[31m\u2028")
+    report = RunReport(
+        "run",
+        TODAY,
+        Outcome.FAILED,
+        skipped={str(reason): count for reason, count in plan.skipped.items()},
+        error=f"{SECRET[0]}\n\x1b[31m\u2028",
+    )
     assert report.log_line().isprintable()
     return plan
 
@@ -146,8 +152,8 @@ class _Answers:
 
 
 class _Token:
-    secret_days_left = None
-    secret_warning = None
+    credential_end = None
+    credential_warning = None
 
     def __call__(self, *, fresh: bool = False) -> str:
         del fresh

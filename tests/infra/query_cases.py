@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from due_notices.ports import Waiting
-from due_notices.report import Outcome, RunReport
+from due_notices.credentials import CredentialEnd, CredentialKind
+from due_notices.report import Outcome, RunReport, Waiting
 
 Row = Mapping[str, Any]
 
@@ -28,6 +28,10 @@ def tick(hours_ago: float, outcome: Outcome = Outcome.COMPLETED, **fields: Any) 
     """Return the log row of one run."""
     report = RunReport("run", date(2026, 3, 5), outcome, **fields)
     return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": report.log_line()}
+
+
+def secret(left: int) -> CredentialEnd:
+    return CredentialEnd(CredentialKind.SECRET, left)
 
 
 def chatter(hours_ago: float) -> Row:
@@ -92,13 +96,13 @@ CASES = (
     Case(
         "queries/secret-days-left",
         "takes the newest report that knows",
-        [tick(30, secret_days_left=40), tick(2, secret_days_left=12), tick(1, Outcome.OUTSIDE_WINDOW)],
+        [tick(30, credential=secret(40)), tick(2, credential=secret(12)), tick(1, Outcome.OUTSIDE_WINDOW)],
         value(12),
     ),
     Case(
         "queries/secret-days-left",
         "tells an expired secret",
-        [tick(1, Outcome.FAILED, secret_days_left=-1)],
+        [tick(1, Outcome.FAILED, credential=secret(-1))],
         value(-1),
     ),
     Case("queries/secret-days-left", "has no row where there is no secret", [tick(1)], []),
@@ -230,7 +234,7 @@ CASES = (
     Case(
         "workbook/secret-days-left",
         "shows the lowest of a day",
-        [tick(1, secret_days_left=11), tick(2, secret_days_left=12), tick(3)],
+        [tick(1, credential=secret(11)), tick(2, credential=secret(12)), tick(3)],
         [{"Day": MIDNIGHT, "DaysLeft": 11}],
     ),
     Case(
@@ -247,8 +251,8 @@ CASES = (
 
 def report_fields() -> set[str]:
     """Return every path that a query may read of a report; `x.*` where the keys are data."""
-    example = RunReport("run", date(2026, 3, 5), waiting=Waiting(0, 0)).to_dict()
+    example = RunReport("run", date(2026, 3, 5), waiting=Waiting(0, 0), credential=secret(1)).to_dict()
     paths = set(example)
-    paths |= {f"waiting.{name}" for name in example["waiting"]}
+    paths |= {f"{field}.{name}" for field in ("waiting", "credential") for name in example[field]}
     paths |= {f"seconds.{name}" for name in ("read", "send", "total")}
     return paths

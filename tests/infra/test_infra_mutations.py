@@ -151,7 +151,7 @@ MUTATIONS = (
     Mutation("queries/no-completed-run.kql", "ago(26h)", "ago(28h)"),
     Mutation("queries/no-completed-run.kql", "'completed' or", "'already-completed' or"),
     Mutation("queries/no-completed-run.kql", "Value = count()", "Count = count()"),
-    Mutation("queries/secret-days-left.kql", "toint(Report.secretDaysLeft)", "toint(Report.secretDays)"),
+    Mutation("queries/secret-days-left.kql", "toint(Report.credential.daysLeft)", "toint(Report.credential.days)"),
     Mutation("queries/secret-days-left.kql", "arg_max(", "arg_min("),
     Mutation("queries/notices-failed.kql", "'limit'", "'failed'"),
     Mutation("queries/notices-expired.kql", "Report.expired", "Report.superseded"),

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from due_notices.credentials import CredentialEnd, CredentialKind
 from due_notices.errors import CredentialError, DirectoryError, ListingExpired, QueryRefused
 from due_notices.ports import GraphUser
 from due_notices.reading import LISTINGS
@@ -141,11 +142,15 @@ def test_figures_of_the_directory_are_reported_even_when_it_fails() -> None:
     world = World(customers(35))
     world.directory.faults.on(3, error=DirectoryError("Graph is down"))
     world.directory.throttled = 2
-    world.directory.credential_days_left = -3
+    world.directory.credential_end = CredentialEnd(CredentialKind.SECRET, -3)
 
     report = world.run()
 
-    assert (report.graph_requests, report.throttled, report.secret_days_left) == (3, 2, -3)
+    assert (report.graph_requests, report.throttled, report.credential) == (
+        3,
+        2,
+        CredentialEnd(CredentialKind.SECRET, -3),
+    )
 
 
 def test_a_run_over_midnight_keeps_its_business_date() -> None:

@@ -12,11 +12,12 @@ from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.message import source_of
 from due_notices.planning import Rules
 from due_notices.policy import Policy
-from due_notices.ports import Claim, GraphUser, LedgerEntry, RunRecord
+from due_notices.ports import Claim, GraphUser, LedgerEntry
 from due_notices.report import Outcome, RunReport
 from due_notices.run import send_due_notices
 from due_notices.services import Services
 from due_notices.stages import EveryDay, SendWindow, Stages
+from tests.factories import run_report
 from tests.fakes import START, FakeDirectory, FakeStorage, MovableClock, Watcher
 
 TODAY = START.date()
@@ -109,11 +110,11 @@ class World:
         return sorted(event["id"] for event in self.events)
 
     @property
-    def record(self) -> RunRecord | None:
+    def record(self) -> RunReport | None:
         return self.storage.ledger.records.get(self.policy.business_date(self.clock.now()))
 
     def record_run(self, day: date, outcome: str = "completed", owed: int = 0) -> None:
-        self.storage.ledger.records[day] = RunRecord(day, outcome, {"owed": owed})
+        self.storage.ledger.records[day] = run_report(day, outcome, owed=owed)
 
     def claim_by_another(self, at: datetime) -> list[str]:
         """Let another run hold a claim on everything that is owed now, since `at`."""

@@ -21,12 +21,23 @@ from due_notices.model import MissedStage, Notice, notice_id
 from due_notices.obligations import parse_obligation
 from due_notices.planning import Plan, plan_notices
 from due_notices.policy import Policy
-from due_notices.ports import RunRecord
 from due_notices.reading import day_of
-from due_notices.report import Outcome
+from due_notices.report import Outcome, RunReport
 from due_notices.stages import BusinessCalendar, EveryDay, HolidayCalendar, SendWindow, StageDate
 from due_notices.users import attribute_values
-from tests.factories import ALICE, ATTRIBUTE, BOB, CARLA, DMITRI, ERIN, graph_user, obligation_json, on, policy
+from tests.factories import (
+    ALICE,
+    ATTRIBUTE,
+    BOB,
+    CARLA,
+    DMITRI,
+    ERIN,
+    graph_user,
+    obligation_json,
+    on,
+    policy,
+    run_report,
+)
 from tests.unit.strategies import stage_sets
 
 Users = Sequence[Mapping[str, object]]
@@ -48,7 +59,7 @@ class Simulation:
     policy: Policy
     users: Users
     ledger: set[str] = field(default_factory=set)
-    records: dict[date, RunRecord] = field(default_factory=dict)
+    records: dict[date, RunReport] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
     completed: list[Plan] = field(default_factory=list)
     missed: list[MissedStage] = field(default_factory=list)
@@ -69,7 +80,7 @@ class Simulation:
         if fate == KILLED:
             return
         outcome = Outcome.COMPLETED if all(luck) else Outcome.FAILED
-        self.records[today] = RunRecord(today, outcome, {})
+        self.records[today] = run_report(today, outcome)
         if outcome is Outcome.COMPLETED:
             self.completed.append(plan)
             self.missed += missed

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from due_notices.credentials import CredentialEnd, CredentialKind
 from due_notices.model import Reason
-from due_notices.ports import Waiting
-from due_notices.report import LOG_PREFIX, Outcome, RunReport
+from due_notices.report import LOG_PREFIX, Outcome, RunReport, Waiting
 from tests.factories import on
 
 
@@ -34,7 +34,8 @@ def full_report() -> RunReport:
         throttled=1,
         waiting=Waiting(412, 0),
         seconds={"read": 1.23456, "send": 2.0, "total": 3.25},
-        secret_days_left=29,
+        credential=CredentialEnd(CredentialKind.SECRET, 29),
+        version="0.1.0",
         note="a note",
         error="an error",
     )
@@ -62,7 +63,8 @@ def test_it_has_the_names_that_alerts_and_programs_read() -> None:
         "throttled": 1,
         "waiting": {"queue": 412, "poison": 0},
         "seconds": {"read": 1.235, "send": 2.0, "total": 3.25},
-        "secretDaysLeft": 29,
+        "credential": {"kind": "secret", "daysLeft": 29},
+        "version": "0.1.0",
         "note": "a note",
         "error": "an error",
     }

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from due_notices.commands.status.verdict import number, seconds, skips
 from due_notices.model import notice_id
 from due_notices.policy import Policy
-from due_notices.ports import PastNotice, RunRecord
-from due_notices.reading import is_completed
+from due_notices.ports import PastNotice
+from due_notices.report import RunReport
 from due_notices.stages import ONE_DAY, local_midnight
 
 COLUMNS = (
@@ -181,7 +180,7 @@ class Overview:
         return max(self.days, key=lambda day: day.notices, default=None)
 
 
-def overview(tally: Tally, records: Sequence[RunRecord], policy: Policy, now: datetime) -> Overview:
+def overview(tally: Tally, records: Sequence[RunReport], policy: Policy, now: datetime) -> Overview:
     """Return the figures of a period.
 
     Days before the first recorded run are not silent: nobody promised them. So `records` are better those of some
@@ -194,7 +193,7 @@ def overview(tally: Tally, records: Sequence[RunRecord], policy: Policy, now: da
     days = tuple(_facts(day, tally.by_day[day], runs.get(day), policy, begun, over) for day in period.days)
     reasons: Counter[str] = Counter()
     for record in runs.values():
-        reasons.update(skips(record))
+        reasons.update(record.skipped)
     average = {reason: count / len(runs) for reason, count in reasons.items()}
     return Overview(
         period,
@@ -206,7 +205,7 @@ def overview(tally: Tally, records: Sequence[RunRecord], policy: Policy, now: da
 
 
 def _facts(
-    day: date, notices: int, record: RunRecord | None, policy: Policy, begun: date | None, over: date | None
+    day: date, notices: int, record: RunReport | None, policy: Policy, begun: date | None, over: date | None
 ) -> DayFacts:
     closed = policy.rules.stages.calendar.why_closed(day)
     promised = closed is None and begun is not None and over is not None and begun <= day <= over
@@ -215,12 +214,12 @@ def _facts(
     return DayFacts(
         day,
         notices,
-        late=number(record, "late"),
-        expired=number(record, "expired"),
+        late=record.late,
+        expired=record.expired,
         outcome=record.outcome,
-        seconds=seconds(record),
+        seconds=record.seconds.get("total"),
         closed=closed,
-        silent=promised and not is_completed(record),
+        silent=promised and not record.completed,
     )
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from due_notices.commands.audit.figures import Period
-from due_notices.ports import Ledger, PastNotice, RunRecord
+from due_notices.ports import Ledger, PastNotice
 from due_notices.reading import LOOK_BACK
+from due_notices.report import RunReport
 from due_notices.services import Services, opened
 
 
 def look_back(
     services: Services, period: Period, user_id: str | None, found: Callable[[PastNotice], None]
-) -> list[RunRecord]:
+) -> list[RunReport]:
     """Hand every notice of a period to `found`, one after another; return its runs and those of the weeks before it.
 
     Asks the ledger alone, and keeps no notice in memory.
     """
 
-    async def read(ledger: Ledger) -> list[RunRecord]:
+    async def read(ledger: Ledger) -> list[RunReport]:
         async for some in ledger.history(period.since, period.until, user_id):
             for past in some:
                 found(past)

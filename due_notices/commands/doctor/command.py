@@ -10,10 +10,10 @@ from rich.table import Table
 from due_notices import bootstrap
 from due_notices.commands import console
 from due_notices.commands.doctor.build import doctor_links
-from due_notices.commands.doctor.links import Finding, Level, examine, exit_code, unforeseen
+from due_notices.commands.doctor.links import Diagnosis, State, examine, exit_code, unforeseen
 from due_notices.errors import SettingsError
 
-_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "bold red", Level.NOT_TRIED: "dim"}
+_STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.NOT_TRIED: "dim"}
 
 
 @click.command(short_help="What is wrong with which link, and what mends it.")
@@ -42,27 +42,27 @@ def doctor(*, as_json: bool) -> int:
     return exit_code(findings)
 
 
-def _findings() -> Iterable[Finding]:
+def _findings() -> Iterable[Diagnosis]:
     try:
         settings = bootstrap.load_settings()
     except SettingsError as error:
-        yield Finding("settings", Level.FAILED, str(error))
+        yield Diagnosis("settings", State.FAILED, str(error))
         yield from _rest_not_tried()
         return
-    yield Finding("settings", Level.OK, "complete")
+    yield Diagnosis("settings", State.OK, "complete")
     try:
         links = doctor_links(settings)
     except Exception as error:  # noqa: BLE001 (a finding as well, so that programs get their JSON)
-        yield Finding("all other links", *unforeseen(error))
+        yield Diagnosis("all other links", *unforeseen(error))
         return
     yield from examine(links)
 
 
-def _rest_not_tried() -> Sequence[Finding]:
-    return [Finding("all other links", Level.NOT_TRIED, "hangs on: settings")]
+def _rest_not_tried() -> Sequence[Diagnosis]:
+    return [Diagnosis("all other links", State.NOT_TRIED, "hangs on: settings")]
 
 
-def _print(finding: Finding) -> None:
+def _print(finding: Diagnosis) -> None:
     style = _STYLES[finding.level]
     line = Table.grid(padding=(0, 1))
     for width in (9, 16, None):
@@ -71,5 +71,5 @@ def _print(finding: Finding) -> None:
     console.out().print(line)
 
 
-def _to_dict(finding: Finding) -> dict[str, str]:
+def _to_dict(finding: Diagnosis) -> dict[str, str]:
     return {"link": finding.link, "level": str(finding.level), "text": finding.text}

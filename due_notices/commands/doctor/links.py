@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 _TICKS = 24 * 400  # so many are looked at for one inside the send window
 
 
-class Level(StrEnum):
+class State(StrEnum):
     """How a link is."""
 
     OK = "ok"
@@ -40,15 +40,15 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """What was found at one link: a sentence that, unless all is well, ends with the remedy."""
 
     link: str
-    level: Level
+    level: State
     text: str
 
 
-Look = Callable[[], tuple[Level, str]]
+Look = Callable[[], tuple[State, str]]
 """Looks at a link; whatever it raises, the link has failed."""
 
 
@@ -92,39 +92,39 @@ class Probes:
     service_time: Callable[[], datetime]
 
 
-def examine(links: Sequence[Link]) -> Iterator[Finding]:
+def examine(links: Sequence[Link]) -> Iterator[Diagnosis]:
     """Yield a finding for each link in order; what hangs on a failed link is not tried."""
     broken: dict[str, str] = {}
     for link in links:
         cause = next((broken[name] for name in link.hangs_on if name in broken), None)
         if cause is not None:
             broken[link.name] = cause
-            yield Finding(link.name, Level.NOT_TRIED, f"hangs on: {cause}")
+            yield Diagnosis(link.name, State.NOT_TRIED, f"hangs on: {cause}")
             continue
         try:
             level, text = link.look()
         except DueNoticesError as error:
-            level, text = Level.FAILED, str(error)
+            level, text = State.FAILED, str(error)
         except Exception as error:  # noqa: BLE001 (the other links count all the same)
             level, text = unforeseen(error)
-        if level is Level.FAILED:
+        if level is State.FAILED:
             broken[link.name] = link.name
-        yield Finding(link.name, level, text)
+        yield Diagnosis(link.name, level, text)
 
 
-def unforeseen(error: Exception) -> tuple[Level, str]:
+def unforeseen(error: Exception) -> tuple[State, str]:
     """Judge an error that is a defect of the program, not of the link."""
     _log.info("an error that nobody foresaw", exc_info=error)  # `--debug` shows it
-    return Level.FAILED, (
+    return State.FAILED, (
         f"an error that nobody foresaw ({type(error).__name__}); call doctor again with --debug, and report what it "
         "shows"
     )
 
 
-def exit_code(findings: Sequence[Finding]) -> int:
+def exit_code(findings: Sequence[Diagnosis]) -> int:
     """Return 0 if all is well, 1 if there are warnings, 2 if a link is broken."""
     levels = {finding.level for finding in findings}
-    return 2 if Level.FAILED in levels else int(Level.WARNING in levels)
+    return 2 if State.FAILED in levels else int(State.WARNING in levels)
 
 
 def links(chain: Chain, probes: Probes) -> list[Link]:
@@ -146,88 +146,89 @@ def links(chain: Chain, probes: Probes) -> list[Link]:
     ]
 
 
-def _identity(probes: Probes) -> tuple[Level, str]:
+def _identity(probes: Probes) -> tuple[State, str]:
     claims = claims_of(probes.identity())
-    return Level.OK, f"a token for {claims.get('aud')}, as object {claims.get('oid')}"
+    return State.OK, f"a token for {claims.get('aud')}, as object {claims.get('oid')}"
 
 
-def _vault(probes: Probes) -> tuple[Level, str]:
+def _vault(probes: Probes) -> tuple[State, str]:
     life = probes.credential().life
     if life is None:
-        return Level.OK, "read"
+        return State.OK, "read"
     now = probes.now()
+    end = life.end(now)
     warning = life.warning(now)
     if warning is not None:
-        return Level.WARNING, warning.sentence
-    return Level.OK, f"read {life.what}, which is good for {life.days_left(now)} more days"
+        return State.WARNING, warning.sentence
+    return State.OK, f"read the {end.name}, which is good for {end.days_left} more days"
 
 
-def roles(token: str, client_id: str) -> tuple[Level, str]:
+def roles(token: str, client_id: str) -> tuple[State, str]:
     """Judge the application permissions in a Graph token. The signature is Graph's business, not ours."""
     given = {role for role in claims_of(token).get("roles", ()) if isinstance(role, str)}
     shown = ", ".join(sorted(given - {NEEDED}))
     if NEEDED in given:
         if not shown:
-            return Level.OK, f"a token with {NEEDED} and nothing more"
-        return Level.WARNING, f"the app may do more than it needs ({shown}): take these permissions away in Entra"
+            return State.OK, f"a token with {NEEDED} and nothing more"
+        return State.WARNING, f"the app may do more than it needs ({shown}): take these permissions away in Entra"
     if given & _MORE_THAN_NEEDED:
-        return Level.WARNING, f"the app reads users by a right that is too large ({shown}): give it {NEEDED} instead"
+        return State.WARNING, f"the app reads users by a right that is too large ({shown}): give it {NEEDED} instead"
     refusal = refusal_of(GRAPH, "403 Authorization_RequestDenied")
-    return Level.FAILED, refusal.sentence("the token holds no right to read users", GRAPH_CLIENT_ID=client_id)
+    return State.FAILED, refusal.sentence("the token holds no right to read users", GRAPH_CLIENT_ID=client_id)
 
 
-def _graph(chain: Chain, probes: Probes) -> tuple[Level, str]:
+def _graph(chain: Chain, probes: Probes) -> tuple[State, str]:
     attribute = "/".join(chain.policy.rules.attribute)
     if not probes.attribute():
-        return Level.FAILED, (
+        return State.FAILED, (
             f"the directory has no property {attribute}: correct DUE_DATE_ATTRIBUTE, or declare it on the app "
             "registration with `python infra/scripts/post_provision.py`"
         )
     users = probes.users()
     if users == 0:
-        return Level.WARNING, "USER_FILTER leaves no user at all: correct it, or find out where the users went"
+        return State.WARNING, "USER_FILTER leaves no user at all: correct it, or find out where the users went"
     counted = "users can be read; this tenant does not count them" if users is None else f"{users:,} users"
-    return Level.OK, f"{counted}; the directory knows {attribute}"
+    return State.OK, f"{counted}; the directory knows {attribute}"
 
 
-def _queue(probes: Probes) -> tuple[Level, str]:
+def _queue(probes: Probes) -> tuple[State, str]:
     if probes.queue():
-        return Level.OK, "messages may be put and counted"
-    return Level.WARNING, (
+        return State.OK, "messages may be put and counted"
+    return State.WARNING, (
         "messages may be put, but not counted, so that reports cannot tell how many wait: assign Storage Queue Data "
         "Reader on the queue and its poison queue"
     )
 
 
-def _table(probes: Probes) -> tuple[Level, str]:
+def _table(probes: Probes) -> tuple[State, str]:
     probes.table()
-    return Level.OK, "rows may be written"
+    return State.OK, "rows may be written"
 
 
-def skew(ahead: timedelta) -> tuple[Level, str]:
+def skew(ahead: timedelta) -> tuple[State, str]:
     """Judge how far this machine's clock is ahead of a service's (negative: behind)."""
     seconds = round(ahead.total_seconds())
     if abs(ahead) < SKEW_NOTICED:
-        return Level.OK, f"within {max(abs(seconds), 1)} s of Entra's"
+        return State.OK, f"within {max(abs(seconds), 1)} s of Entra's"
     where = "ahead of" if seconds > 0 else "behind"
     text = f"this machine's clock is {abs(seconds):,} s {where} Entra's: set it, or turn on its time service"
-    return (Level.FAILED if abs(ahead) >= SKEW_REFUSED else Level.WARNING), text
+    return (State.FAILED if abs(ahead) >= SKEW_REFUSED else State.WARNING), text
 
 
-def schedule(ncrontab: str, policy: Policy, now: datetime) -> tuple[Level, str]:
+def schedule(ncrontab: str, policy: Policy, now: datetime) -> tuple[State, str]:
     """Tell when the next run may send, and warn where a failed run cannot be repaired on its day."""
     time_zone = policy.rules.time_zone
     ticks = itertools.islice(CronSim(ncrontab, now), _TICKS)
     useful = [tick.astimezone(time_zone) for tick in ticks if policy.why_closed(tick) is None]
     if not useful:
-        return Level.FAILED, f"no tick of {ncrontab!r} falls into the send window: set NOTICE_SCHEDULE to 0 0 * * * *"
+        return State.FAILED, f"no tick of {ncrontab!r} falls into the send window: set NOTICE_SCHEDULE to 0 0 * * * *"
     text = f"the next tick that may send is {useful[0]:%a %Y-%m-%d %H:%M} ({time_zone})"
     # The first day may be half over; the next one is whole.
     next_day = next((tick.date() for tick in useful if tick.date() != useful[0].date()), None)
     that_day = [tick for tick in useful if tick.date() == next_day]
     if len(that_day) == 1:
-        return Level.WARNING, f"{text}, the only one on its day, so that a failed run waits a day: let it tick hourly"
-    return Level.OK, text
+        return State.WARNING, f"{text}, the only one on its day, so that a failed run waits a day: let it tick hourly"
+    return State.OK, text
 
 
 def claims_of(token: str) -> Mapping[str, Any]:

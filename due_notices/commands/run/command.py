@@ -69,7 +69,7 @@ def report_view(report: RunReport) -> RenderableType:
         "skipped": ", ".join(f"{count:,} {reason}" for reason, count in report.skipped.items()),
         "unusual": _unusual(report),
         "waiting": _waiting(report),
-        "client secret": _secret(report),
+        "credential": _credential(report),
         "time": ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items()),
     }
     for name, value in rows.items():
@@ -92,5 +92,6 @@ def _waiting(report: RunReport) -> str:
     return ", ".join(parts + ([] if poison is None else [f"{poison:,} in the poison queue"]))
 
 
-def _secret(report: RunReport) -> str:
-    return "" if report.secret_days_left is None else f"expires in {report.secret_days_left} days"
+def _credential(report: RunReport) -> str:
+    end = report.credential
+    return "" if end is None or end.days_left is None else f"the {end.name} expires in {end.days_left} days"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -20,12 +20,11 @@ from due_notices.commands.status.verdict import (
     Verdict,
     age,
     judge,
-    number,
-    seconds,
-    skips,
 )
+from due_notices.credentials import CredentialEnd
 from due_notices.errors import CredentialError, DirectoryError, StorageError
-from due_notices.ports import QueueLook, RunRecord
+from due_notices.ports import QueueLook
+from due_notices.report import RunReport
 from due_notices.services import Services
 from due_notices.settings import Settings
 
@@ -34,14 +33,14 @@ _STYLES = {Level.FINE: "bold green", Level.LOOK: "bold yellow", Level.ACT: "bold
 _LABEL_WIDTH = 14
 _DAY_WIDTH = 12
 _MOST_DAYS = 40  # the ledger is asked for sixty days
-_FIGURES = {
-    "users read": "usersRead",
-    "owed": "owed",
-    "sent": "sent",
-    "late": "late",
-    "superseded": "superseded",
-    "expired": "expired",
-    "failed": "failed",
+_FIGURES: Mapping[str, Callable[[RunReport], int]] = {
+    "users read": lambda report: report.users_read,
+    "owed": lambda report: report.owed,
+    "sent": lambda report: report.sent,
+    "late": lambda report: report.late,
+    "superseded": lambda report: report.superseded,
+    "expired": lambda report: report.expired,
+    "failed": lambda report: report.failed,
 }
 
 
@@ -95,7 +94,7 @@ def _ahead(
     """Return the coming days, or what stood in the way of telling them."""
     if days is None:
         return (), ()
-    users = None if situation.newest is None else number(situation.newest, "usersRead")
+    users = None if situation.newest is None else situation.newest.users_read
     try:
         with console.progress(users or None) as progress:
             return look_ahead(settings.policy, services, days, progress), ()
@@ -103,7 +102,7 @@ def _ahead(
         return (), [Finding("directory-unreadable", f"the coming days cannot be told: {error}")]
 
 
-def _shown_days(situation: Situation, count: int) -> list[tuple[date, RunRecord | None]]:
+def _shown_days(situation: Situation, count: int) -> list[tuple[date, RunReport | None]]:
     """Return the last business days, the newest first, and closed days that had a run.
 
     Those without a run are among them, because a gap is what one looks for; not those before the first run.
@@ -126,7 +125,7 @@ def _print_unreadable(error: StorageError, *, as_json: bool) -> None:
 def _print(
     situation: Situation,
     verdict: Verdict,
-    shown: Sequence[tuple[date, RunRecord | None]],
+    shown: Sequence[tuple[date, RunReport | None]],
     coming: Sequence[ComingDay],
 ) -> None:
     screen = console.out()
@@ -150,7 +149,7 @@ def _line(finding: Finding) -> Text:
     return Text.assemble((f"{finding.level}: ", _STYLES[finding.level]), console.plain(finding.sentence))
 
 
-def _runs(shown: Sequence[tuple[date, RunRecord | None]], today: date) -> Table:
+def _runs(shown: Sequence[tuple[date, RunReport | None]], today: date) -> Table:
     """Return the runs side by side, a column for each day: so they fit, and so they are compared."""
     runs = console.table("", "run of", *(_heading(day, today) for day, _ in shown))
     runs.title = None
@@ -159,11 +158,11 @@ def _runs(shown: Sequence[tuple[date, RunRecord | None]], today: date) -> Table:
         column.no_wrap = True
     records = [record for _, record in shown]
     runs.add_row("outcome", *(_outcome(record, may_come=day == today) for day, record in shown))
-    for label, name in _FIGURES.items():
-        runs.add_row(label, *("" if record is None else f"{number(record, name):,}" for record in records))
-    runs.add_row("skipped", *("" if record is None else f"{sum(skips(record).values()):,}" for record in records))
-    for reason in sorted({reason for record in records if record for reason in skips(record)}):
-        counts = ("" if record is None else f"{skips(record).get(reason, 0):,}" for record in records)
+    for label, figure in _FIGURES.items():
+        runs.add_row(label, *("" if record is None else f"{figure(record):,}" for record in records))
+    runs.add_row("skipped", *("" if record is None else f"{sum(record.skipped.values()):,}" for record in records))
+    for reason in sorted({reason for record in records if record for reason in record.skipped}):
+        counts = ("" if record is None else f"{record.skipped.get(reason, 0):,}" for record in records)
         runs.add_row(f"  {reason}", *counts, style="dim")
     runs.add_row("duration", *(_duration(record) for record in records))
     return runs
@@ -173,24 +172,27 @@ def _heading(day: date, today: date) -> str:
     return "today" if day == today else f"{day:%a %m-%d}"
 
 
-def _outcome(record: RunRecord | None, *, may_come: bool) -> Text:
+def _outcome(record: RunReport | None, *, may_come: bool) -> Text:
     if record is None:
         return console.plain("not yet" if may_come else "no run", style="dim" if may_come else "yellow")
     return console.plain(record.outcome, style="green" if record.outcome == "completed" else "bold red")
 
 
-def _duration(record: RunRecord | None) -> str:
-    took = None if record is None else seconds(record)
+def _duration(record: RunReport | None) -> str:
+    took = None if record is None else record.seconds.get("total")
     if took is None:
         return ""
     return f"{took:.1f} s" if took < 60 else f"{int(took) // 60}:{int(took) % 60:02} min"  # noqa: PLR2004 (a minute)
 
 
 def _rest(situation: Situation) -> Table:
-    left = situation.secret_days_left
+    end = situation.credential
     rest = console.table("", "", "")
     rest.show_header, rest.title = False, None
-    rest.add_row("client secret", "no report has told its end" if left is None else f"{left:,} days left")
+    if end is None:
+        rest.add_row("credential", "expiry unknown: no run has reported it")
+    else:
+        rest.add_row(end.name, f"{end.days_left:,} days left")
     rest.add_row("queue", _queue(situation.looks.queue, situation.waiting, situation.now))
     rest.add_row("poison queue", _queue(situation.looks.poison, situation.poison, situation.now))
     return rest
@@ -226,14 +228,14 @@ def _coming(coming: Sequence[ComingDay]) -> Table:
 def _to_dict(
     situation: Situation,
     verdict: Verdict,
-    shown: Sequence[tuple[date, RunRecord | None]],
+    shown: Sequence[tuple[date, RunReport | None]],
     coming: Sequence[ComingDay],
 ) -> dict[str, Any]:
     return {
         "verdict": str(verdict.level),
         "findings": [_finding_dict(finding) for finding in verdict.findings],
         "runs": list(_run_dicts(shown)),
-        "secretDaysLeft": situation.secret_days_left,
+        "credential": _credential_dict(situation.credential),
         "queue": _look_dict(situation.looks.queue, situation.waiting),
         "poison": _look_dict(situation.looks.poison, situation.poison),
         "ahead": [
@@ -248,13 +250,17 @@ def _to_dict(
     }
 
 
+def _credential_dict(end: CredentialEnd | None) -> dict[str, Any] | None:
+    return None if end is None else {"kind": end.kind.value, "daysLeft": end.days_left}
+
+
 def _finding_dict(finding: Finding) -> dict[str, Any]:
     return {"name": finding.name, "level": str(finding.level), "sentence": finding.sentence}
 
 
-def _run_dicts(shown: Sequence[tuple[date, RunRecord | None]]) -> Iterator[dict[str, Any]]:
+def _run_dicts(shown: Sequence[tuple[date, RunReport | None]]) -> Iterator[dict[str, Any]]:
     for day, record in shown:
-        yield {"businessDate": day.isoformat(), "outcome": None} if record is None else dict(record.report)
+        yield {"businessDate": day.isoformat(), "outcome": None} if record is None else record.to_dict()
 
 
 def _look_dict(look: QueueLook, count: int | None) -> dict[str, Any]:

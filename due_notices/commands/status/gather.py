@@ -13,7 +13,7 @@ from due_notices.delivery import standing
 from due_notices.policy import Policy
 from due_notices.ports import GraphUser, Progress, UserListing
 from due_notices.progress import Silent
-from due_notices.reading import LOOK_BACK, day_of, is_completed, read_and_plan
+from due_notices.reading import LOOK_BACK, day_of, read_and_plan
 from due_notices.services import Services, opened
 
 
@@ -48,7 +48,7 @@ def look_ahead(
     calendar = [today + timedelta(days=offset) for offset in range(days)]
     with opened(services.open_storage) as (storage, runner):
         records = runner.run(storage.ledger.runs(today - LOOK_BACK))
-        done = any(record.business_date == today and is_completed(record) for record in records)
+        done = any(record.business_date == today and record.completed for record in records)
         closed = {day: why for day in calendar if (why := _why_nothing(policy, day, now, today_done=done))}
         sending = [day for day in calendar if day not in closed]
         if not sending:

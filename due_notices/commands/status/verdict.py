@@ -12,10 +12,10 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 from functools import cached_property
 
+from due_notices.credentials import CredentialEnd
 from due_notices.policy import Policy
-from due_notices.ports import QueueLook, QueueLooks, RunRecord
-from due_notices.reading import is_completed
-from due_notices.report import Outcome
+from due_notices.ports import QueueLook, QueueLooks
+from due_notices.report import Outcome, RunReport
 
 SECRET_ACT_DAYS = 7
 SECRET_LOOK_DAYS = 30
@@ -84,7 +84,7 @@ class Situation:
 
     now: datetime
     policy: Policy
-    records: Sequence[RunRecord]
+    records: Sequence[RunReport]
     looks: QueueLooks
     first_tick: datetime | None = None
 
@@ -94,22 +94,22 @@ class Situation:
         return self.policy.business_date(self.now)
 
     @cached_property
-    def newest(self) -> RunRecord | None:
+    def newest(self) -> RunReport | None:
         """The run recorded last."""
         return self.records[-1] if self.records else None
 
     @cached_property
     def completed(self) -> Sequence[date]:
         """The business dates whose runs completed, ascending."""
-        return [record.business_date for record in self.records if is_completed(record)]
+        return [record.business_date for record in self.records if record.completed]
 
     @cached_property
-    def secret_days_left(self) -> int | None:
-        """Days to the end of the secret, by the newest report that knew, less the days gone by since."""
+    def credential(self) -> CredentialEnd | None:
+        """The end of the credential, by the newest report that knew it, less the days gone by since."""
         for record in reversed(self.records):
-            left = record.report.get("secretDaysLeft")
-            if isinstance(left, int):
-                return left - (self.today - record.business_date).days
+            if record.credential is not None and record.credential.days_left is not None:
+                left = record.credential.days_left - (self.today - record.business_date).days
+                return CredentialEnd(record.credential.kind, left)
         return None
 
     @cached_property
@@ -125,9 +125,8 @@ class Situation:
     def _count(self, look: QueueLook, name: str) -> int | None:
         if look.count is not None or self.newest is None:
             return look.count
-        waiting = self.newest.report.get("waiting")
-        count = waiting.get(name) if isinstance(waiting, Mapping) else None
-        return count if isinstance(count, int) else None
+        count: int | None = getattr(self.newest.waiting, name)
+        return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,27 +152,6 @@ def judge(situation: Situation, *more_findings: Finding) -> Verdict:
     if not found:
         return Verdict(Level.FINE, (), _fine(situation))
     return Verdict(found[0].level, tuple(found), found[0].sentence)
-
-
-def number(record: RunRecord, name: str) -> int:
-    """Return a figure of a run's report; 0 where it has none."""
-    found = record.report.get(name)
-    return found if isinstance(found, int) else 0
-
-
-def skips(record: RunRecord) -> Mapping[str, int]:
-    """Return how many obligations a run skipped, by reason."""
-    found = record.report.get("skipped")
-    if not isinstance(found, Mapping):
-        return {}
-    return {str(reason): count for reason, count in found.items() if isinstance(count, int)}
-
-
-def seconds(record: RunRecord) -> float | None:
-    """Return how long a run took, None where its report does not say."""
-    found = record.report.get("seconds")
-    total = found.get("total") if isinstance(found, Mapping) else None
-    return float(total) if isinstance(total, int | float) else None
 
 
 def _silence(situation: Situation) -> Iterator[Finding]:
@@ -207,30 +185,30 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
         return
     day, policy = record.business_date, situation.policy
     if record.outcome in {Outcome.FAILED, Outcome.LIMIT}:
-        error = record.report.get("error") or "its report does not say why"
+        error = record.error or "its report does not say why"
         name = "limit" if record.outcome == Outcome.LIMIT else "run-failed"
         yield Finding(name, f"the run of {day} ended as {record.outcome}: {error}")
-    if expired := number(record, "expired"):
+    if expired := record.expired:
         yield Finding(
             "notices-expired", f"{expired:,} stages expired unsent by {day}: the outage outlasted CATCH_UP_DAYS"
         )
-    if record.report.get("unusual"):
-        usual = record.report.get("usualOwed")
-        compared = f"usually {usual:,}" if isinstance(usual, int) else "and no run before it to compare with"
-        yield Finding("unusual-number", f"{number(record, 'owed'):,} notices were owed on {day}, {compared}")
+    if record.unusual:
+        usual = record.usual_owed
+        compared = f"usually {usual:,}" if usual is not None else "and no run before it to compare with"
+        yield Finding("unusual-number", f"{record.owed:,} notices were owed on {day}, {compared}")
     yield from _malformed(record, situation.records)
-    if kept_out := skips(record).get("not-allowed", 0):
+    if kept_out := record.skipped.get("not-allowed", 0):
         yield Finding("not-allowed", f"RECIPIENT_ALLOW_LIST keeps {kept_out:,} obligations from being notified")
-    took, longest = seconds(record), policy.longest.total_seconds()
+    took, longest = record.seconds.get("total"), policy.longest.total_seconds()
     if took is not None and took > SLOW_SHARE * longest:
         yield Finding(
             "slow-run", f"the run of {day} took {took / 60:.0f} minutes; the host ends it after {longest / 60:.0f}"
         )
 
 
-def _malformed(record: RunRecord, records: Sequence[RunRecord]) -> Iterator[Finding]:
-    malformed, share = skips(record).get("malformed", 0), _malformed_share(record)
-    earlier = [_malformed_share(each) for each in records if is_completed(each) and each is not record]
+def _malformed(record: RunReport, records: Sequence[RunReport]) -> Iterator[Finding]:
+    malformed, share = record.skipped.get("malformed", 0), _malformed_share(record)
+    earlier = [_malformed_share(each) for each in records if each.completed and each is not record]
     usual = statistics.median(earlier) if earlier else share
     jumped = malformed >= MALFORMED_LEAST and share > MALFORMED_JUMP * usual
     if share > MALFORMED_SHARE or jumped:
@@ -241,21 +219,21 @@ def _malformed(record: RunRecord, records: Sequence[RunRecord]) -> Iterator[Find
         )
 
 
-def _malformed_share(record: RunRecord) -> float:
-    return skips(record).get("malformed", 0) / max(number(record, "obligations"), 1)
+def _malformed_share(record: RunReport) -> float:
+    return record.skipped.get("malformed", 0) / max(record.obligations, 1)
 
 
 def _secret(situation: Situation) -> Iterator[Finding]:
-    left = situation.secret_days_left
-    if left is None or left > SECRET_LOOK_DAYS:
+    end = situation.credential
+    left = None if end is None else end.days_left
+    if end is None or left is None or left > SECRET_LOOK_DAYS:
         return
-    remedy = "rotate it with `python -m due_notices rotate-secret`"
     if left < 0:
-        yield Finding("secret-expired", f"the client secret has expired, and no run can succeed: {remedy}")
+        yield Finding("secret-expired", f"the {end.name} has expired, and no run can succeed: {end.remedy}")
     elif left <= SECRET_ACT_DAYS:
-        yield Finding("secret-ends-now", f"the client secret has {left} days left: {remedy}")
+        yield Finding("secret-ends-now", f"the {end.name} has {left} days left: {end.remedy}")
     else:
-        yield Finding("secret-near-expiry", f"the client secret has {left} days left: {remedy}")
+        yield Finding("secret-near-expiry", f"the {end.name} has {left} days left: {end.remedy}")
 
 
 def _queues(situation: Situation) -> Iterator[Finding]:
@@ -291,7 +269,7 @@ def _fine(situation: Situation) -> str:
     newest = situation.newest
     if newest is None:  # pragma: no cover (without any run there is a finding)
         return "nothing is wrong"
-    sent, late = number(newest, "sent"), number(newest, "late")
+    sent, late = newest.sent, newest.late
     told = f"the run of {newest.business_date} completed and sent {sent:,} notices" + (
         f", {late:,} late" if late else ""
     )

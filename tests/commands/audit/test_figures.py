@@ -25,10 +25,10 @@ from due_notices.commands.audit.figures import (
     steps,
 )
 from due_notices.model import notice_id
-from due_notices.ports import Claim, LedgerEntry, PastNotice, RunRecord
-from due_notices.report import Outcome, RunReport
+from due_notices.ports import Claim, LedgerEntry, PastNotice
+from due_notices.report import RunReport
 from due_notices.stages import HolidayCalendar
-from tests.factories import ALICE, BOB, on, policy
+from tests.factories import ALICE, BOB, on, policy, run_report
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -55,13 +55,8 @@ def past(
     return PastNotice(entry, on(due), stage, "hash")
 
 
-def run(day: str, outcome: str = "completed", **figures: object) -> RunRecord:
-    report = RunReport("run", on(day), Outcome(outcome)).to_dict()
-    return RunRecord(on(day), outcome, report | figures)
-
-
 def figures(
-    *notices: PastNotice, runs: list[RunRecord], first: str = "2026-11-16", last: str = "2026-11-24", calendar: str = ""
+    *notices: PastNotice, runs: list[RunReport], first: str = "2026-11-16", last: str = "2026-11-24", calendar: str = ""
 ) -> Overview:
     tally = Tally(Period(on(first), on(last), ZoneInfo("UTC")))
     for each in notices:
@@ -137,23 +132,23 @@ def test_notices_are_counted_by_their_day_of_sending_and_by_week_and_stage() -> 
 
 
 def test_business_days_without_a_completed_run_are_silent_from_the_first_run_on() -> None:
-    runs = [run("2026-11-18"), run("2026-11-20", "failed"), run("2026-11-22")]
+    runs = [run_report("2026-11-18"), run_report("2026-11-20", "failed"), run_report("2026-11-22")]
 
     assert figures(runs=runs).silent_days == (on("2026-11-19"), on("2026-11-20"), on("2026-11-21"), on("2026-11-23"))
 
 
 def test_the_day_of_a_first_run_that_failed_is_silent() -> None:
-    assert figures(runs=[run("2026-11-22", "failed")]).silent_days == (on("2026-11-22"), on("2026-11-23"))
+    assert figures(runs=[run_report("2026-11-22", "failed")]).silent_days == (on("2026-11-22"), on("2026-11-23"))
 
 
 def test_runs_before_the_period_tell_that_its_first_days_were_promised() -> None:
-    found = figures(runs=[run("2026-11-10"), run("2026-11-17")], last="2026-11-17")
+    found = figures(runs=[run_report("2026-11-10"), run_report("2026-11-17")], last="2026-11-17")
 
     assert found.silent_days == (on("2026-11-16"),)
 
 
 def test_closed_days_and_a_day_that_is_not_over_are_not_silent() -> None:
-    found = figures(runs=[run("2026-11-16")], calendar="DE")
+    found = figures(runs=[run_report("2026-11-16")], calendar="DE")
 
     weekend = {on("2026-11-21"), on("2026-11-22")}
     assert not weekend & set(found.silent_days)
@@ -162,14 +157,19 @@ def test_closed_days_and_a_day_that_is_not_over_are_not_silent() -> None:
 
 
 def test_late_expired_and_durations_come_from_the_reports() -> None:
-    found = figures(runs=[run("2026-11-18", late=3, expired=2, seconds={"total": 1.5}), run("2026-11-19", late=1)])
+    found = figures(
+        runs=[run_report("2026-11-18", late=3, expired=2, seconds={"total": 1.5}), run_report("2026-11-19", late=1)]
+    )
 
     assert (found.late, found.expired) == (4, 2)
     assert [day.seconds for day in found.days if day.outcome] == [1.5, None]
 
 
 def test_skips_are_averaged_over_the_runs_the_most_frequent_first() -> None:
-    runs = [run("2026-11-18", skipped={"paid": 1, "malformed": 10}), run("2026-11-19", skipped={"malformed": 20})]
+    runs = [
+        run_report("2026-11-18", skipped={"paid": 1, "malformed": 10}),
+        run_report("2026-11-19", skipped={"malformed": 20}),
+    ]
 
     assert list(figures(runs=runs).skipped.items()) == [("malformed", 15.0), ("paid", 0.5)]
 

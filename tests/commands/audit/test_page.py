@@ -13,15 +13,14 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from due_notices.commands.audit.figures import Overview, Period, Tally, overview
 from due_notices.commands.audit.page import page
-from due_notices.ports import RunRecord
-from due_notices.report import Outcome, RunReport
-from tests.factories import policy
+from tests.factories import policy, run_report
 
 LAST = date(2026, 11, 24)
 MADE = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -53,12 +52,9 @@ def past(days: int = 60, stages: tuple[int, ...] = (-7, -3, 0, 3)) -> Overview:
             count = 200 if number == 23 else 10 + (number * 7 + stage) % 30
             tally.by_day[day] += count
             tally.by_week[day - timedelta(days=day.weekday()), stage] += count
-        late = {"late": 500, "expired": 80} if number == 23 else {}
-        report = RunReport("run", day, Outcome.COMPLETED).to_dict() | {
-            "skipped": {"malformed": 24, "paid": 11, "unreachable": 3},
-            "seconds": {"total": 2.0 + number % 5},
-        }
-        records.append(RunRecord(day, "completed", report | late))
+        late: dict[str, Any] = {"late": 500, "expired": 80} if number == 23 else {}
+        skipped = {"malformed": 24, "paid": 11, "unreachable": 3}
+        records.append(run_report(day, skipped=skipped, seconds={"total": 2.0 + number % 5}, **late))
     return overview(tally, records, policy(), MADE)
 
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from due_notices.adapters.clock import SystemClock
 from due_notices.commands.doctor.build import doctor_links
 from due_notices.commands.doctor.links import (
-    Finding,
-    Level,
+    Diagnosis,
     Link,
+    State,
     claims_of,
     examine,
     exit_code,
@@ -40,16 +40,16 @@ from tests.fakes import MovableClock
 LINKS = ["managed identity", "vault", "entra", "graph", "queue", "table", "clock", "schedule"]
 
 
-def examined(stack: LocalStack, access: StorageAccess, **changes: str) -> dict[str, Finding]:
+def examined(stack: LocalStack, access: StorageAccess, **changes: str) -> dict[str, Diagnosis]:
     return examined_at(SystemClock(), stack, access, **changes)
 
 
-def examined_at(clock: Clock, stack: LocalStack, access: StorageAccess, **changes: str) -> dict[str, Finding]:
+def examined_at(clock: Clock, stack: LocalStack, access: StorageAccess, **changes: str) -> dict[str, Diagnosis]:
     settings = Settings.from_mapping({**stack.environ, **access.environ, **changes})
     return {finding.link: finding for finding in examine(doctor_links(settings, clock))}
 
 
-def levels(findings: Mapping[str, Finding]) -> dict[str, Level]:
+def levels(findings: Mapping[str, Diagnosis]) -> dict[str, State]:
     return {link: finding.level for link, finding in findings.items()}
 
 
@@ -65,7 +65,7 @@ def test_all_is_well(healthy: LocalStack, storage_access: StorageAccess) -> None
     findings = examined(healthy, storage_access)
 
     assert list(findings) == LINKS
-    assert set(levels(findings).values()) == {Level.OK}
+    assert set(levels(findings).values()) == {State.OK}
     assert "100 more days" in findings["vault"].text or "99 more days" in findings["vault"].text
     assert findings["graph"].text.startswith("1 users")
     assert healthy.managed_identity.principal_id in findings["managed identity"].text
@@ -78,7 +78,7 @@ def test_without_a_secret_there_is_no_vault(healthy: LocalStack, storage_access:
     findings = examined(healthy, storage_access, GRAPH_CREDENTIAL="federated", KEY_VAULT_URL="")
 
     assert list(findings) == [link for link in LINKS if link != "vault"]
-    assert set(levels(findings).values()) == {Level.OK}
+    assert set(levels(findings).values()) == {State.OK}
     assert "api://AzureADTokenExchange" in findings["managed identity"].text
 
 
@@ -87,7 +87,7 @@ def test_with_a_certificate(healthy: LocalStack, storage_access: StorageAccess) 
 
     findings = examined(healthy, storage_access, GRAPH_CREDENTIAL="certificate")
 
-    assert set(levels(findings).values()) == {Level.OK}
+    assert set(levels(findings).values()) == {State.OK}
     assert "the certificate" in findings["vault"].text
 
 
@@ -151,14 +151,14 @@ def test_each_link_fails_alone_with_its_remedy(healthy: LocalStack, storage_acce
 
     findings = examined(healthy, storage_access, **changes)
 
-    assert findings[link].level is Level.FAILED
+    assert findings[link].level is State.FAILED
     for hint in hints:
         assert hint in findings[link].text
     found = levels(findings)
     chain = LINKS[:4]
     hanging = chain[chain.index(link) + 1 :] if link in chain else []
-    assert {name for name, level in found.items() if level is Level.NOT_TRIED} == set(hanging)
-    assert {name for name, level in found.items() if level is Level.FAILED} == {link}
+    assert {name for name, level in found.items() if level is State.NOT_TRIED} == set(hanging)
+    assert {name for name, level in found.items() if level is State.FAILED} == {link}
     for name in hanging:
         assert findings[name].text == f"hangs on: {link}"
     assert exit_code(list(findings.values())) == 2
@@ -175,7 +175,7 @@ def test_queue_and_table_hang_on_the_identity_where_they_are_reached_by_it(
 
     findings = examined(healthy, storage_access, **endpoints, AZURE_CLIENT_ID=new_guid())
 
-    assert findings["queue"].level is findings["table"].level is Level.NOT_TRIED
+    assert findings["queue"].level is findings["table"].level is State.NOT_TRIED
 
 
 @pytest.mark.filterwarnings("ignore:Testing an element's truth value:DeprecationWarning")  # inside the queue SDK
@@ -187,22 +187,22 @@ def test_a_wrong_account_key_is_refused_by_queue_and_table(healthy: LocalStack, 
     findings = examined(healthy, storage_access, NOTICE_STORAGE=wrong)
 
     for link in ("queue", "table"):
-        assert findings[link].level is Level.FAILED
+        assert findings[link].level is State.FAILED
         assert "no role helps a connection string" in findings[link].text
 
 
 @pytest.mark.parametrize(
     ("given", "level", "hint"),
     [
-        ({"User.Read.All"}, Level.OK, "nothing more"),
-        ({"User.Read.All", "Mail.Send"}, Level.WARNING, "Mail.Send"),
-        ({"Directory.Read.All"}, Level.WARNING, "User.Read.All instead"),
-        ({"Mail.Send"}, Level.FAILED, "admin-consent"),
-        (set(), Level.FAILED, "admin-consent"),
+        ({"User.Read.All"}, State.OK, "nothing more"),
+        ({"User.Read.All", "Mail.Send"}, State.WARNING, "Mail.Send"),
+        ({"Directory.Read.All"}, State.WARNING, "User.Read.All instead"),
+        ({"Mail.Send"}, State.FAILED, "admin-consent"),
+        (set(), State.FAILED, "admin-consent"),
     ],
 )
 def test_the_rights_in_the_token(
-    healthy: LocalStack, storage_access: StorageAccess, given: set[str], level: Level, hint: str
+    healthy: LocalStack, storage_access: StorageAccess, given: set[str], level: State, hint: str
 ) -> None:
     healthy.entra.set_roles(healthy.app.client_id, given)
 
@@ -220,9 +220,9 @@ def test_an_end_that_is_near_passed_or_unknown_is_a_warning(
 
     findings = examined(healthy, storage_access)
 
-    assert findings["vault"].level is Level.WARNING
+    assert findings["vault"].level is State.WARNING
     assert findings["vault"].text.endswith("`python -m due_notices rotate-secret`")
-    assert findings["graph"].level is Level.OK
+    assert findings["graph"].level is State.OK
     assert exit_code(list(findings.values())) == 1
 
 
@@ -231,7 +231,7 @@ def test_nobody_to_read_is_a_warning(healthy: LocalStack, storage_access: Storag
 
     finding = examined(healthy, storage_access)["graph"]
 
-    assert finding.level is Level.WARNING
+    assert finding.level is State.WARNING
     assert "USER_FILTER" in finding.text
 
 
@@ -241,7 +241,7 @@ def test_an_attribute_is_known_whatever_its_type(
 ) -> None:
     healthy.graph.users = [{"id": "1", "accountEnabled": True, healthy.attribute: value}]
 
-    assert examined(healthy, storage_access)["graph"].level is Level.OK
+    assert examined(healthy, storage_access)["graph"].level is State.OK
 
 
 def test_an_on_premises_attribute_is_there_in_every_directory(
@@ -249,7 +249,7 @@ def test_an_on_premises_attribute_is_there_in_every_directory(
 ) -> None:
     attribute = "onPremisesExtensionAttributes/extensionAttribute7"
 
-    assert examined(healthy, storage_access, DUE_DATE_ATTRIBUTE=attribute)["graph"].level is Level.OK
+    assert examined(healthy, storage_access, DUE_DATE_ATTRIBUTE=attribute)["graph"].level is State.OK
 
 
 def test_a_tenant_that_does_not_count_is_no_failure(healthy: LocalStack, storage_access: StorageAccess) -> None:
@@ -258,7 +258,7 @@ def test_a_tenant_that_does_not_count_is_no_failure(healthy: LocalStack, storage
 
     finding = examined(healthy, storage_access)["graph"]
 
-    assert finding.level is Level.OK
+    assert finding.level is State.OK
     assert "does not count" in finding.text
 
 
@@ -268,7 +268,7 @@ def test_a_tenant_that_does_not_count_is_no_failure(healthy: LocalStack, storage
 def test_nothing_is_left_on_queue_and_table(healthy: LocalStack, storage_access: StorageAccess) -> None:
     findings = examined(healthy, storage_access)
 
-    assert findings["queue"].level is findings["table"].level is Level.OK
+    assert findings["queue"].level is findings["table"].level is State.OK
     assert storage_access.properties().approximate_message_count == 0
     assert storage_access.rows() == []
 
@@ -314,24 +314,24 @@ async def test_a_message_that_may_not_be_deleted_is_gone_after_two_seconds(stora
 # The pure parts.
 
 
-def fails() -> tuple[Level, str]:
+def fails() -> tuple[State, str]:
     raise CredentialError("refused: do this")
 
 
 def test_an_error_of_a_link_is_its_finding() -> None:
-    assert list(examine([Link("a", fails)])) == [Finding("a", Level.FAILED, "refused: do this")]
+    assert list(examine([Link("a", fails)])) == [Diagnosis("a", State.FAILED, "refused: do this")]
 
 
 def test_an_error_that_nobody_foresaw_fails_its_link_alone(caplog: pytest.LogCaptureFixture) -> None:
-    def stumbles() -> tuple[Level, str]:
+    def stumbles() -> tuple[State, str]:
         raise ValueError("AccountKey=hunter2")
 
-    well = lambda: (Level.OK, "well")  # noqa: E731
+    well = lambda: (State.OK, "well")  # noqa: E731
     caplog.set_level("INFO")
 
     found = list(examine([Link("a", stumbles), Link("b", well, ("a",)), Link("c", well)]))
 
-    assert [finding.level for finding in found] == [Level.FAILED, Level.NOT_TRIED, Level.OK]
+    assert [finding.level for finding in found] == [State.FAILED, State.NOT_TRIED, State.OK]
     assert "(ValueError)" in found[0].text
     assert "--debug" in found[0].text
     assert "hunter2" not in found[0].text
@@ -340,7 +340,7 @@ def test_an_error_that_nobody_foresaw_fails_its_link_alone(caplog: pytest.LogCap
 
 
 def test_what_hangs_on_what_was_not_tried_names_the_first_cause() -> None:
-    well = lambda: (Level.OK, "well")  # noqa: E731
+    well = lambda: (State.OK, "well")  # noqa: E731
     links = [Link("a", fails), Link("b", well, ("a",)), Link("c", well, ("b",)), Link("d", well)]
 
     found = list(examine(links))
@@ -349,30 +349,30 @@ def test_what_hangs_on_what_was_not_tried_names_the_first_cause() -> None:
 
 
 def test_a_warning_breaks_nothing() -> None:
-    links = [Link("a", lambda: (Level.WARNING, "hm")), Link("b", lambda: (Level.OK, "well"), ("a",))]
+    links = [Link("a", lambda: (State.WARNING, "hm")), Link("b", lambda: (State.OK, "well"), ("a",))]
 
-    assert [finding.level for finding in examine(links)] == [Level.WARNING, Level.OK]
+    assert [finding.level for finding in examine(links)] == [State.WARNING, State.OK]
 
 
-@given(st.lists(st.sampled_from(list(Level))))
-def test_the_exit_code_is_that_of_the_worst(found: list[Level]) -> None:
-    code = exit_code([Finding("link", level, "") for level in found])
+@given(st.lists(st.sampled_from(list(State))))
+def test_the_exit_code_is_that_of_the_worst(found: list[State]) -> None:
+    code = exit_code([Diagnosis("link", level, "") for level in found])
 
-    assert code == max([0, *({Level.WARNING: 1, Level.FAILED: 2}.get(level, 0) for level in found)])
+    assert code == max([0, *({State.WARNING: 1, State.FAILED: 2}.get(level, 0) for level in found)])
 
 
 @pytest.mark.parametrize(
     ("seconds", "level", "hint"),
     [
-        (0, Level.OK, "within"),
-        (59, Level.OK, "within"),
-        (61, Level.WARNING, "ahead of"),
-        (-61, Level.WARNING, "behind"),
-        (300, Level.FAILED, "ahead of"),
-        (-4000, Level.FAILED, "4,000 s behind"),
+        (0, State.OK, "within"),
+        (59, State.OK, "within"),
+        (61, State.WARNING, "ahead of"),
+        (-61, State.WARNING, "behind"),
+        (300, State.FAILED, "ahead of"),
+        (-4000, State.FAILED, "4,000 s behind"),
     ],
 )
-def test_the_clocks_skew(seconds: int, level: Level, hint: str) -> None:
+def test_the_clocks_skew(seconds: int, level: State, hint: str) -> None:
     found, text = skew(timedelta(seconds=seconds))
 
     assert found is level
@@ -383,20 +383,20 @@ def test_a_clock_that_is_wrong_is_seen_by_the_services_date(healthy: LocalStack,
     ahead = MovableClock(now() + timedelta(minutes=10))
     behind = MovableClock(now() - timedelta(minutes=2))
 
-    assert examined_at(ahead, healthy, storage_access)["clock"].level is Level.FAILED
-    assert examined_at(behind, healthy, storage_access)["clock"].level is Level.WARNING
+    assert examined_at(ahead, healthy, storage_access)["clock"].level is State.FAILED
+    assert examined_at(behind, healthy, storage_access)["clock"].level is State.WARNING
 
 
 @pytest.mark.parametrize(
     ("ncrontab", "level", "hint"),
     [
-        ("0 0 * * * *", Level.OK, "Wed 2026-11-25 08:00"),
-        ("0 0 9 * * *", Level.WARNING, "the only one on its day"),
-        ("0 0 9,10 * * *", Level.OK, "Wed 2026-11-25 09:00"),
-        ("0 0 3 * * *", Level.FAILED, "NOTICE_SCHEDULE"),
+        ("0 0 * * * *", State.OK, "Wed 2026-11-25 08:00"),
+        ("0 0 9 * * *", State.WARNING, "the only one on its day"),
+        ("0 0 9,10 * * *", State.OK, "Wed 2026-11-25 09:00"),
+        ("0 0 3 * * *", State.FAILED, "NOTICE_SCHEDULE"),
     ],
 )
-def test_the_schedule_against_the_window(stack: LocalStack, ncrontab: str, level: Level, hint: str) -> None:
+def test_the_schedule_against_the_window(stack: LocalStack, ncrontab: str, level: State, hint: str) -> None:
     policy = Settings.from_mapping(stack.environ).policy
 
     found, text = schedule(ncrontab, policy, datetime(2026, 11, 24, 22, tzinfo=UTC))
@@ -413,7 +413,7 @@ def test_what_is_no_token_says_nothing(text: str) -> None:
 def test_roles_of_no_list_are_none() -> None:
     payload = base64.urlsafe_b64encode(json.dumps({"roles": [1, None]}).encode()).decode().rstrip("=")
 
-    assert roles(f"x.{payload}.y", "client")[0] is Level.FAILED
+    assert roles(f"x.{payload}.y", "client")[0] is State.FAILED
 
 
 # The command.

@@ -14,12 +14,12 @@ from due_notices.commands.status.gather import look_ahead
 from due_notices.errors import ListingExpired
 from due_notices.planning import Day, Rules, plan_notices
 from due_notices.policy import Policy
-from due_notices.ports import Claim, ClaimRow, RunRecord
+from due_notices.ports import Claim, ClaimRow
 from due_notices.run import send_due_notices
 from due_notices.services import Services
 from due_notices.stages import HolidayCalendar
 from local.customers import SAMPLE_ATTRIBUTE, sample_customers
-from tests.factories import ALICE, BOB, DMITRI, graph_user, obligation_json, on, policy, rules
+from tests.factories import ALICE, BOB, DMITRI, graph_user, obligation_json, on, policy, rules, run_report
 from tests.fakes import START, FakeDirectory, FakeStorage, MovableClock
 
 TODAY = START.date()  # a Tuesday
@@ -203,6 +203,6 @@ def test_a_claim_of_a_dead_run_is_still_owed(clock: MovableClock) -> None:
     asyncio.run(
         storage.ledger.claim(notice.partition, [ClaimRow(notice.id, ALICE, "")], Claim("dead", clock.now()), {})
     )
-    asyncio.run(storage.ledger.record_run(RunRecord(TODAY, "failed", {})))
+    asyncio.run(storage.ledger.record_run(run_report(TODAY, "failed")))
 
     assert [day.stages for day in look_ahead(only, of_run, 1)] == [{-7: 1}]

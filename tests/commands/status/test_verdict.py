@@ -17,30 +17,33 @@ from due_notices.commands.status.verdict import (
     age,
     judge,
 )
+from due_notices.credentials import CredentialEnd, CredentialKind
 from due_notices.policy import Policy
-from due_notices.ports import QueueLook, QueueLooks, RunRecord
-from due_notices.report import Outcome, RunReport
+from due_notices.ports import QueueLook, QueueLooks
+from due_notices.report import RunReport, Waiting
 from due_notices.stages import HolidayCalendar, SendWindow
-from tests.factories import at, on, policy
+from tests.factories import at, on, policy, run_report
 
 TUESDAY_MORNING = datetime(2026, 11, 24, 7, tzinfo=UTC)  # before the send window, 08:00-18:00
 EMPTY = QueueLooks(QueueLook(0, None), QueueLook(0, None))
 MONDAY = date(2026, 11, 23)
 
 
-def run(day: date | str = MONDAY, outcome: str = "completed", **figures: Any) -> RunRecord:
-    when = on(day) if isinstance(day, str) else day
-    report = RunReport("run", when, Outcome(outcome)).to_dict()
-    usual = {"usersRead": 1000, "obligations": 1000, "owed": 90, "sent": 90, "secretDaysLeft": 200}
-    return RunRecord(when, outcome, report | usual | figures)
+def secret(left: int | None) -> CredentialEnd:
+    return CredentialEnd(CredentialKind.SECRET, left)
 
 
-def week(**newest: Any) -> list[RunRecord]:
+def run(day: date | str = MONDAY, outcome: str = "completed", **figures: Any) -> RunReport:
+    usual = {"users_read": 1000, "obligations": 1000, "owed": 90, "sent": 90, "credential": secret(200)}
+    return run_report(day, outcome, **{**usual, **figures})
+
+
+def week(**newest: Any) -> list[RunReport]:
     return [*(run(MONDAY - timedelta(days=days)) for days in (3, 2, 1)), run(MONDAY, **newest)]
 
 
 def situation(
-    records: Sequence[RunRecord] | None = None,
+    records: Sequence[RunReport] | None = None,
     *,
     now: datetime = TUESDAY_MORNING,
     looks: QueueLooks = EMPTY,
@@ -177,14 +180,14 @@ def test_no_run_at_all_is_worth_a_look_and_no_more() -> None:
 )
 def test_the_secrets_days_are_those_of_the_last_report_less_the_days_since(left: int | None, found: list[str]) -> None:
     assert (
-        names(judge(situation(week(secretDaysLeft=left) if left is not None else [run(secretDaysLeft=None)]))) == found
+        names(judge(situation(week(credential=secret(left)) if left is not None else [run(credential=None)]))) == found
     )
 
 
 def test_a_report_that_did_not_get_as_far_as_the_secret_leaves_it_to_the_one_before() -> None:
-    records = [run("2026-11-22", secretDaysLeft=12), run(MONDAY, secretDaysLeft=None)]
+    records = [run("2026-11-22", credential=secret(12)), run(MONDAY, credential=None)]
 
-    assert situation(records).secret_days_left == 10
+    assert situation(records).credential == secret(10)
 
 
 def test_one_poison_message_asks_for_action() -> None:
@@ -203,7 +206,7 @@ def test_a_message_that_waits_more_than_a_day_is_a_backlog(hours: int, found: li
 def test_what_may_not_be_seen_is_told_by_the_last_report() -> None:
     hidden = QueueLooks(QueueLook(None, None, "refused"), QueueLook(None, None, "refused"))
 
-    seen_then = situation(week(waiting={"queue": 5, "poison": 3}), looks=hidden)
+    seen_then = situation(week(waiting=Waiting(5, 3)), looks=hidden)
 
     assert (seen_then.waiting, seen_then.poison) == (5, 3)
     assert names(judge(seen_then)) == ["poison"]
@@ -222,8 +225,8 @@ def test_what_nobody_can_tell_is_worth_a_look() -> None:
     ("figures", "name"),
     [
         ({"expired": 1}, "notices-expired"),
-        ({"unusual": True, "usualOwed": 9}, "unusual-number"),
-        ({"unusual": True, "usualOwed": None}, "unusual-number"),
+        ({"unusual": True, "usual_owed": 9}, "unusual-number"),
+        ({"unusual": True, "usual_owed": None}, "unusual-number"),
         ({"skipped": {"malformed": 101}}, "malformed"),
         ({"skipped": {"not-allowed": 1}}, "not-allowed"),
         ({"seconds": {"total": 1201.0}}, "slow-run"),
@@ -272,7 +275,8 @@ def test_the_worst_comes_first_and_the_verdict_is_its_level() -> None:
 
 
 def test_a_report_of_another_version_breaks_nothing() -> None:
-    odd = RunRecord(MONDAY, "completed", {"skipped": None, "seconds": [], "waiting": 3, "expired": "many"})
+    strange: dict[str, Any] = {"skipped": None, "seconds": [], "waiting": 3, "expired": "many", "ofALaterVersion": 1}
+    odd = RunReport.from_dict(run().to_dict() | strange)
 
     assert judge(situation([odd])).level is Level.FINE
 
