@@ -45,29 +45,29 @@ class Case:
 def cases(*, long: bool) -> Iterator[Case]:
     """Yield what is measured. Slow contenders get fewer users; rates can be compared all the same."""
     # Every user owed, storage that answers after 10 ms.
-    for who, users in (("ours-scan", 5_000), ("sample", 300), ("msgraph", 1_000), ("limit", 5_000)):
+    for who, users in (("ours", 5_000), ("sample", 300), ("msgraph", 1_000), ("limit", 5_000)):
         yield Case("all-owed", who, World(users, 1.0, storage_delay=0.01))
     # 3 % owed, 150 ms for a page.
     largest = {"msgraph": 1_000, "sample": 100_000, "limit": 100_000}
     for users in (1_000, 10_000, 100_000, *((1_000_000,) if long else ())):
-        for who in ("ours-scan", "ours-due-dates", "sample", "msgraph", "limit"):
+        for who in ("ours", "sample", "msgraph", "limit"):
             if users <= largest.get(who, users):
                 yield Case("mixed", who, World(users, 0.03, page_delay=0.15, storage_delay=0.01))
     # Reading alone, from memory.
-    for who, users in (("ours-scan", 300_000), ("sample", 300_000), ("msgraph", 6_000), ("limit", 300_000)):
+    for who, users in (("ours", 300_000), ("sample", 300_000), ("msgraph", 6_000), ("limit", 300_000)):
         yield Case("read-only", who, World(users, 0.0))
     # How the cost grows: with the users, and with the notices owed.
     for users in (10_000, 30_000, 100_000, 300_000, *((1_000_000,) if long else ())):
-        yield Case("growth-users", "ours-scan", World(users, 300 / users, storage_delay=0.01))
+        yield Case("growth-users", "ours", World(users, 300 / users, storage_delay=0.01))
     for owed in (1_000, 3_000, 10_000, 30_000):
-        yield Case("growth-owed", "ours-scan", World(30_000, owed / 30_000, storage_delay=0.01))
+        yield Case("growth-owed", "ours", World(30_000, owed / 30_000, storage_delay=0.01))
     # The same pieces of a run by our own requests and by the SDKs, against servers that answer at once.
-    for scenario, who in itertools.product(("sink-put", "sink-claim"), ("ours-scan", "sdk")):
+    for scenario, who in itertools.product(("sink-put", "sink-claim"), ("ours", "sdk")):
         yield Case(scenario, who, World(1_000, 1.0))
     # Messages alone, then claim, send and record, against Azurite.
-    for who in ("limit", "ours-scan", "sample", "msgraph"):
+    for who in ("limit", "ours", "sample", "msgraph"):
         yield Case("put-only", who, World(4_000, 1.0))
-    yield Case("whole", "ours-scan", World(4_000, 1.0))
+    yield Case("whole", "ours", World(4_000, 1.0))
 
 
 def run_round(chosen: Sequence[Case], python: str, noise: list[float]) -> Iterator[tuple[Case, dict[str, Any]]]:

@@ -21,9 +21,8 @@ from bench.done import SENDS_AT_A_TIME, Done, message, stage_of
 SELECT = "id,accountEnabled,displayName,givenName,identities,mail,mobilePhone,otherMails,preferredLanguage," + ATTRIBUTE
 
 
-def ours(query: str) -> Done:
+def ours() -> Done:
     """Run Due Notices."""
-    os.environ["DIRECTORY_QUERY"] = query  # noqa: TID251 (the process is the benchmark's own)
     from due_notices import bootstrap
     from due_notices.run import send_due_notices
 
@@ -156,15 +155,14 @@ def msgraph_models() -> None:
 
 
 CONTENDERS: dict[str, Callable[[], Done]] = {
-    "ours-scan": lambda: ours("scan"),
-    "ours-due-dates": lambda: ours("due-dates"),
+    "ours": ours,
     "sample": sample,
     "msgraph": msgraph,
-    "put-ours-scan": pieces.put_ours,
+    "put-ours": pieces.put_ours,
     "put-sample": pieces.put_sample,
     "put-msgraph": pieces.put_sdk,
     "put-sdk": lambda: pieces.put_sdk(use_env_settings=False),
-    "claim-ours-scan": pieces.claim_ours,
+    "claim-ours": pieces.claim_ours,
     "claim-sdk": pieces.claim_sdk,
 }
 _STORAGE = ("azure.identity.aio", "azure.storage.queue.aio", "azure.data.tables.aio", "azure.keyvault.secrets")
@@ -177,8 +175,7 @@ _OURS = (
     *_STORAGE,
 )
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "ours-scan": (*_OURS, "due_notices.adapters.storage_queue", "due_notices.adapters.table_ledger"),
-    "ours-due-dates": (*_OURS, "due_notices.adapters.storage_queue", "due_notices.adapters.table_ledger"),
+    "ours": (*_OURS, "due_notices.adapters.storage_queue", "due_notices.adapters.table_ledger"),
     "sdk": _STORAGE,
     "sample": ("msal", "requests", "azure.identity", "azure.keyvault.secrets", "azure.storage.queue"),
     "msgraph": ("msgraph", "msgraph.generated.users.users_request_builder", "azure.storage.queue.aio"),

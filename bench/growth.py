@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from due_notices.adapters.graph import PAGE_SIZE, QUERIES_AT_A_TIME
+from due_notices.adapters.graph import PAGE_SIZE
 
 PAGE_SECONDS = 0.15  # what a page of a real directory is taken to need
 LONGEST_RUN = 25 * 60.0  # seconds: `Policy.longest`
@@ -64,16 +64,12 @@ class Forecast:
     memory: float
 
 
-def forecast(
-    users: int, owed: int, by_users: Mapping[str, Line], by_owed: Mapping[str, Line], *, scan: bool
-) -> Forecast:
+def forecast(users: int, owed: int, by_users: Mapping[str, Line], by_owed: Mapping[str, Line]) -> Forecast:
     """Compute a run: Graph takes `PAGE_SECONDS` for a page, the queue `NOTICES_PER_SECOND` at the most."""
-    listed = users if scan else owed
-    pages = -(-listed // PAGE_SIZE)
-    waiting = pages * PAGE_SECONDS / (1 if scan else QUERIES_AT_A_TIME)
+    pages = -(-users // PAGE_SIZE)
     return Forecast(
         pages=pages,
-        read=waiting + by_users["seconds"].each * listed,
+        read=pages * PAGE_SECONDS + by_users["seconds"].each * users,
         send=max(by_owed["seconds"].each * owed, owed / NOTICES_PER_SECOND),
         memory=by_users["memory"].at_zero + by_owed["memory"].each * owed,
     )

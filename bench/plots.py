@@ -10,16 +10,14 @@ from bench import growth
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 NAMES = {
-    "ours-scan": "ours",
-    "ours-due-dates": "ours, due-dates",
+    "ours": "ours",
     "sample": "sample grown up",
     "msgraph": "msgraph-sdk",
     "limit": "bare limit",
     "sdk": "SDK, tuned",
 }
 COLOURS = {
-    "ours-scan": "#0969da",
-    "ours-due-dates": "#54aeff",
+    "ours": "#0969da",
     "sample": "#bc4c00",
     "msgraph": "#8250df",
     "limit": "#6e7781",
@@ -112,7 +110,7 @@ def _growth(results: Mapping[str, Any]) -> Any:
             name = figure_name or requests
             ends = [0, max(sizes)]
             axis.plot(ends, [fits[name].at(end) for end in ends], color=COLOURS["limit"], linewidth=1)
-            axis.plot(sizes, values[name], "o", color=COLOURS["ours-scan"])
+            axis.plot(sizes, values[name], "o", color=COLOURS["ours"])
             of = {"Graph": " to Graph", "transactions": ": table transactions"}.get(name, "")
             axis.set(xlabel=label, title=f"{title}{of}", ylim=(0, max(values[name]) * 1.25), xlim=(0, None))
             axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -128,7 +126,7 @@ def _imports(results: Mapping[str, Any]) -> Any:
     colours = {"app": COLOURS["sample"], "library": COLOURS["limit"]}
     names = [row["name"].partition(": azure.functions,")[0] for row in rows]
     tints = [
-        COLOURS["ours-scan"] if name.startswith("ours") else colours[row["kind"]]
+        COLOURS["ours"] if name.startswith("ours") else colours[row["kind"]]
         for name, row in zip(names, rows, strict=True)
     ]
     drawn = axis.barh(names, [row["ms"] for row in rows], color=tints)

@@ -65,10 +65,10 @@ def _targets(results: Mapping[str, Any]) -> str:
     """Return the table of what was aimed at and what was measured, as ratios within one run."""
 
     def ratio(scenario: str, figure: Callable[[Row], float], other: str) -> float:
-        return figure(find(results, scenario, "ours-scan")) / figure(find(results, scenario, other))
+        return figure(find(results, scenario, "ours")) / figure(find(results, scenario, other))
 
     def against_sdk(scenario: str) -> float:
-        ours, sdk = (find(results, scenario, who)["notices_per_s"] for who in ("ours-scan", "sdk"))
+        ours, sdk = (find(results, scenario, who)["notices_per_s"] for who in ("ours", "sdk"))
         return float(ours / sdk)
 
     def whole_rate(row: Row) -> float:
@@ -80,13 +80,13 @@ def _targets(results: Mapping[str, Any]) -> str:
     def read_rate(row: Row) -> float:
         return float(row["read_users_per_s"])
 
-    scan, dates = find(results, "mixed", "ours-scan", 100_000), find(results, "mixed", "ours-due-dates", 100_000)
+    scan = find(results, "mixed", "ours", 100_000)
     bound = -(-scan["users"] // PAGE_SIZE) * growth.PAGE_SECONDS
     by_users = growth.rows_of(results, "users")
     fewest, most = (next(row for row in by_users if row["users"] == each) for each in (10_000, by_users[-1]["users"]))
     by_owed = growth.lines(growth.rows_of(results, "owed"), "owed")
     milliseconds = {row["name"]: row["ms"] for row in results["imports"]}
-    whole = find(results, "whole", "ours-scan")["notices_per_s"] / find(results, "put-only", "limit")["notices_per_s"]
+    whole = find(results, "whole", "ours")["notices_per_s"] / find(results, "put-only", "limit")["notices_per_s"]
     rows: list[tuple[str, str, float, bool]] = []
 
     def at_least(what: str, aim: float, unit: str, measured: float) -> None:
@@ -110,12 +110,6 @@ def _targets(results: Mapping[str, Any]) -> str:
         1.1,
         "× the latency bound (pages × 150 ms)",
         scan["users"] / scan["read_users_per_s"] / bound,
-    )
-    at_least(
-        "the same by `due-dates`: faster than the sample, whole run",
-        15,
-        "times",
-        find(results, "mixed", "sample", 100_000)["total_s"] / dates["total_s"],
     )
     at_most(
         f"peak memory, {most['users']:,} users, 300 owed",
@@ -195,13 +189,9 @@ def _growth(results: Mapping[str, Any]) -> str:
         )
     lines += ["", "| 10,000,000 users, computed | pages | reading | sending | peak MB |", "|---|--:|--:|--:|--:|"]
     for share in (0.003, 0.03):
-        for scan in (True, False):
-            owed = round(10_000_000 * share)
-            run = growth.forecast(10_000_000, owed, fits["users"], fits["owed"], scan=scan)
-            lines.append(
-                f"| {'`scan`' if scan else '`due-dates`'}, {owed:,} owed | {run.pages:,} | {_time(run.read)} | "
-                f"{_time(run.send)} | {run.memory:,.0f} |"
-            )
+        owed = round(10_000_000 * share)
+        run = growth.forecast(10_000_000, owed, fits["users"], fits["owed"])
+        lines.append(f"| {owed:,} owed | {run.pages:,} | {_time(run.read)} | {_time(run.send)} | {run.memory:,.0f} |")
     longest, memory = growth.LONGEST_RUN, fits["owed"]["memory"]
     scanned = longest / (growth.PAGE_SECONDS / PAGE_SIZE + fits["users"]["seconds"].each)
     lines += [

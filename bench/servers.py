@@ -15,7 +15,7 @@ import socket
 import ssl
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -66,14 +66,13 @@ def reply(status: str, body: bytes, content_type: str, headers: str = "") -> byt
 
 
 class GraphPages:
-    """`/v1.0/users`, rendered beforehand; a filter on due dates (`in`) is answered with those who owe then."""
+    """`/v1.0/users`, rendered beforehand."""
 
     def __init__(self, users: int, share: float, base: str) -> None:
         """Render the users, of whom `share` are owed a notice today; next links begin with `base`."""
         self.requests = 0
         self._base = base
-        self._by_due: dict[str, list[bytes]] = {}
-        self._lists = {"": self._pages("", self._rendered(users, share))}
+        self._answers = self._pages(json.dumps(user["graph"]).encode() for user in customers(users, share))
 
     def __call__(self, method: str, target: str, body: bytes) -> bytes:
         """Answer a request."""
@@ -82,26 +81,15 @@ class GraphPages:
         if parts.path == "/counts":
             return reply("200 OK", json.dumps({"graph": self.requests}).encode(), "application/json")
         self.requests += 1
-        query = parse_qs(parts.query)
-        dates = re.findall(r"'([0-9-]{10})'", query.get("$filter", [""])[0])
-        key = query.get("list", ["".join(dates)])[0]
-        if key not in self._lists:
-            self._lists[key] = self._pages(key, itertools.chain(*(self._by_due.get(due, ()) for due in dates)))
-        return self._lists[key][int(query.get("page", ["0"])[0])]
+        return self._answers[int(parse_qs(parts.query).get("page", ["0"])[0])]
 
-    def _rendered(self, users: int, share: float) -> Iterator[bytes]:
-        for user in customers(users, share):
-            text = json.dumps(user["graph"]).encode()
-            self._by_due.setdefault(user["due"], []).append(text)
-            yield text
-
-    def _pages(self, key: str, users: Iterable[bytes]) -> list[bytes]:
-        """Return the answers of one list of users, each with the link to the next."""
+    def _pages(self, users: Iterable[bytes]) -> list[bytes]:
+        """Return the answers of the list of users, each with the link to the next."""
         pages: list[bytes] = []
         rest = iter(users)
         page, follows = list(itertools.islice(rest, PAGE_SIZE)), list(itertools.islice(rest, PAGE_SIZE))
         while True:
-            link = f'"@odata.nextLink":"{self._base}/v1.0/users?list={key}&page={len(pages) + 1}",' if follows else ""
+            link = f'"@odata.nextLink":"{self._base}/v1.0/users?page={len(pages) + 1}",' if follows else ""
             body = b"{" + link.encode() + b'"value":[' + b",".join(page) + b"]}"
             pages.append(reply("200 OK", body, "application/json"))
             if not follows:

@@ -5,7 +5,6 @@
     ├── CredentialError      a login was refused; the run fails before anything is sent
     ├── DirectoryError       the directory was not read to its end; the run fails, nothing is sent
     │   ├── ListingExpired   the listing must be read again from its first page
-    │   └── QueryRefused     Graph refuses the filter; read everything and filter here
     ├── StorageError         queue or ledger cannot be used; sending stops at once
     ├── SendError            one notice was not sent; the others go on
     └── MessageTooLarge      one notice cannot be a message; it is skipped
@@ -52,10 +51,6 @@ class DirectoryError(DueNoticesError):
 
 class ListingExpired(DirectoryError):
     """Graph forgot where the listing stood: what was read is void, begin again."""
-
-
-class QueryRefused(DirectoryError):
-    """Graph refuses the query itself (400 Request_UnsupportedQuery)."""
 
 
 class StorageError(DueNoticesError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple, Protocol
 
 Status = Literal["open", "paid", "void", "disputed"]
 
@@ -53,6 +54,30 @@ class User:
     email: str | None = None
     mobile_phone: str | None = None
     preferred_language: str | None = None
+
+
+class UserPage(Protocol):
+    """Some users as the directory lists them, in columns, since nearly none of them is looked at more closely."""
+
+    @property
+    def values(self) -> Sequence[object]:
+        """What the due-date attribute of each user holds: None, a value, or a list of values, read by `obligations`."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many users there are."""
+        ...
+
+    def user(self, index: int) -> User | None:
+        """Return the user at `index`; None where the id is nothing that a log or a key could hold."""
+        ...
+
+
+class FoundUser(NamedTuple):
+    """A user who was asked for alone, with what the due-date attribute holds."""
+
+    user: User
+    value: object
 
 
 @dataclass(frozen=True, slots=True)

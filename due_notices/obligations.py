@@ -34,6 +34,13 @@ class Malformed(ValueError):
     """A value that is no obligation. Its text names the fault and never quotes the value."""
 
 
+def values_of(value: object) -> list[object]:
+    """Return the values that an attribute holds: none, one, or each of a multi-valued one."""
+    if isinstance(value, list):
+        return [item for item in value if item is not None and item != ""]
+    return [] if value is None or value == "" else [value]
+
+
 def parse_obligation(value: object, time_zone: tzinfo) -> Obligation:
     """Return the obligation that one attribute value describes.
 

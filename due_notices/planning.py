@@ -20,14 +20,12 @@ from due_notices.model import (
     Reason,
     Skipped,
     User,
+    UserPage,
     notice_id,
     partition_of,
 )
-from due_notices.obligations import Malformed, parse_obligation
+from due_notices.obligations import Malformed, parse_obligation, values_of
 from due_notices.stages import ONE_DAY, StageDate, Stages, local_midnight, near_due_dates
-from due_notices.users import attribute_values, to_user, user_id
-
-GraphUser = Mapping[str, object]
 
 # Values repeat (a directory has few distinct dates), so what one means is worked out once. The bound keeps
 # memory flat where every value is different.
@@ -130,7 +128,7 @@ class Plan:
 
 
 def plan_notices(
-    pages: Iterable[Sequence[GraphUser]],
+    pages: Iterable[UserPage],
     rules: Rules,
     day: Day,
     *,
@@ -161,34 +159,30 @@ class _Planner:
     skipped: Counter[Reason] = field(default_factory=Counter)
     skips: list[Skipped] = field(default_factory=list)
 
-    def add_page(self, page: Sequence[GraphUser]) -> None:
+    def add_page(self, page: UserPage) -> None:
         self.users_read += len(page)
-        path, quiet = self.rules.attribute, self.read.quiet_values
-        name = path[0] if len(path) == 1 else ""
-        for graph_user in page:
-            # Nearly every user has one date that is of no interest today: told by two look-ups.
-            value = graph_user.get(name)
+        quiet = self.read.quiet_values
+        for index, value in enumerate(page.values):
+            # Nearly every user has one date that is of no interest today: known by one look-up.
             if value.__class__ is str and value in quiet:
                 self.obligations += 1
                 continue
-            values = attribute_values(graph_user, path)
+            values = values_of(value)
             if not values:
                 continue
             self.obligations += len(values)
             readings = [self.read(value) for value in values]
             if not all(reading.quiet for reading in readings):
-                self._add(graph_user, readings)
+                self._add(page.user(index), readings)
 
-    def _add(self, graph_user: GraphUser, readings: Sequence[Reading]) -> None:
-        identifier = user_id(graph_user)
-        if identifier is None:
+    def _add(self, user: User | None, readings: Sequence[Reading]) -> None:
+        if user is None:
             for _ in readings:
                 self._skip(Skipped("(no usable id)", Reason.MALFORMED))
             return
-        user = to_user(graph_user, identifier)
-        for reading in unique(readings, lambda reference: self._skip_duplicate(identifier, reference)):
+        for reading in unique(readings, lambda reference: self._skip_duplicate(user.id, reference)):
             if reading.obligation is None or reading.timing is None:
-                self._skip(Skipped(identifier, Reason.MALFORMED))
+                self._skip(Skipped(user.id, Reason.MALFORMED))
                 continue
             self._add_obligation(user, reading.obligation, reading.timing)
 

@@ -20,7 +20,6 @@ class Policy:
     limit: int
     lapse: timedelta
     source: str
-    only_due_dates: bool = False
     longest: timedelta = timedelta(minutes=25)
     retention: timedelta = timedelta(days=400)
 

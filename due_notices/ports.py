@@ -6,16 +6,15 @@ contract tests runs on both. What adapters raise is named here; nothing else may
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, NamedTuple, Protocol
 
 from due_notices.credentials import CredentialEnd, ExpiryWarning
+from due_notices.model import FoundUser, UserPage
 from due_notices.report import RunReport, Waiting
-
-GraphUser = Mapping[str, object]
 
 
 class Clock(Protocol):
@@ -41,14 +40,11 @@ class Clock(Protocol):
 class UserListing(Protocol):
     """A list of the customers."""
 
-    def pages(
-        self, due_dates: Collection[date] | None = None, *, deadline: float | None = None
-    ) -> Iterator[Sequence[GraphUser]]:
-        """Yield all users, page by page, as the directory has them; with `due_dates` only those who owe then.
+    def pages(self, *, deadline: float | None = None) -> Iterator[UserPage]:
+        """Yield all users, page by page.
 
         `deadline` is on the clock's monotonic scale: no pause that ends beyond it is begun.
-        Either reaches the end or raises: DirectoryError, ListingExpired (start over), QueryRefused (ask
-        without `due_dates`), CredentialError.
+        Either reaches the end or raises: DirectoryError, ListingExpired (start over), CredentialError.
         """
         ...
 
@@ -76,7 +72,7 @@ class UserDirectory(UserListing, Protocol):
         """What to warn of about that credential; None where all is well."""
         ...
 
-    def user(self, identifier: str) -> GraphUser | None:
+    def user(self, identifier: str) -> FoundUser | None:
         """Return one user by object id or principal name; None when there is no such user."""
         ...
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
-from due_notices.errors import DirectoryError, ListingExpired, QueryRefused
+from due_notices.errors import DirectoryError, ListingExpired
 from due_notices.message import fits
-from due_notices.model import Reason, Skipped
-from due_notices.planning import Day, Plan, due_dates_in_question, plan_notices
+from due_notices.model import Reason, Skipped, UserPage
+from due_notices.planning import Day, Plan, plan_notices
 from due_notices.policy import Policy
-from due_notices.ports import Clock, GraphUser, Progress, UserListing
+from due_notices.ports import Clock, Progress, UserListing
 from due_notices.report import RunReport
 
 SKIPS_NAMED = 5  # ids of skipped users in the log, for each reason
@@ -29,12 +29,11 @@ def read_and_plan(
     deadline: float | None = None,
     list_skips: int | None = SKIPS_NAMED,
 ) -> Plan:
-    """Read the directory to its end and plan; begin again where Graph lost its place or refuses the filter."""
-    due_dates = due_dates_in_question(policy.rules, day) if policy.only_due_dates else None
+    """Read the directory to its end and plan; begin again where Graph lost its place."""
     expirations = 0
     while True:
         try:
-            pages = _watched(directory.pages(due_dates, deadline=deadline), clock, progress, deadline)
+            pages = _watched(directory.pages(deadline=deadline), clock, progress, deadline)
             return _without_too_large(plan_notices(pages, policy.rules, day, list_skips=list_skips))
         except ListingExpired as error:
             expirations += 1
@@ -42,16 +41,9 @@ def read_and_plan(
                 message = f"the listing expired {LISTINGS} times before its end; the next tick tries again ({error})"
                 raise DirectoryError(message) from error
             progress.say("Graph lost its place in the listing; reading again from the first page")
-        except QueryRefused as error:
-            if due_dates is None:
-                raise
-            due_dates = None
-            progress.say(f"reading all users instead of those with a due date in question: {error}")
 
 
-def _watched(
-    pages: Iterator[Sequence[GraphUser]], clock: Clock, progress: Progress, deadline: float | None
-) -> Iterator[Sequence[GraphUser]]:
+def _watched(pages: Iterator[UserPage], clock: Clock, progress: Progress, deadline: float | None) -> Iterator[UserPage]:
     for page in pages:
         if deadline is not None and clock.monotonic() > deadline:
             raise DirectoryError(

@@ -96,11 +96,6 @@ SETTINGS = (
         "addresses and `@domains`, separated by commas; when set, everyone else is skipped (for trying things out)",
     ),
     Setting("USER_FILTER", "accountEnabled eq true", "OData filter on the listing; empty: all users"),
-    Setting(
-        "DIRECTORY_QUERY",
-        "scan",
-        "`scan`: read all users; `due-dates`: ask Graph only for the due dates in question (plain dates alone)",
-    ),
     Setting("GRAPH_ENDPOINT", "https://graph.microsoft.com", "Microsoft Graph of your cloud"),
     Setting("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com", "Entra of your cloud"),
     Setting("INSTANCE_DISCOVERY", "true", "`false` for an Entra that Microsoft does not know, such as the local stack"),
@@ -114,6 +109,10 @@ SETTINGS = (
 )
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 _MEANINGS = {setting.name: setting.meaning for setting in SETTINGS}
+_GONE = {
+    "DIRECTORY_QUERY": "this setting is gone, remove it: every run reads all users, since a filter on dates does not "
+    "see a value in any other form"
+}
 _MAY_BE_EMPTY = {"USER_FILTER", "DAYS_BEFORE_DUE"}
 # Where people paste a secret by mistake, or write customers' addresses: no message repeats what is there.
 _NEVER_SHOWN = {
@@ -202,7 +201,6 @@ class Settings:
         limit = read.parse("NOTICE_LIMIT", _whole_number(1, 10_000_000))
         lapse = read.parse("CLAIM_LAPSE_MINUTES", _whole_number(5, 1440))
         retention_days = read.parse("LEDGER_RETENTION_DAYS", _whole_number(90, 3650))
-        query = read.parse("DIRECTORY_QUERY", _one_of("scan", "due-dates"))
         credential = read.parse("GRAPH_CREDENTIAL", _credential)
         federated = credential is CredentialKind.FEDERATED
         settings = cls(
@@ -229,9 +227,11 @@ class Settings:
                 lapse=timedelta(minutes=lapse or 0),
                 retention=timedelta(days=retention_days or 0),
                 source=source_of(tenant_id),
-                only_due_dates=query == "due-dates",
             ),
         )
+        for name, text in _GONE.items():
+            if environ.get(name):
+                read.problem(name, text)
         if read.problems:
             raise SettingsError(read.problems)
         return settings

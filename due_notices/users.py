@@ -39,16 +39,6 @@ def user_id(graph_user: Mapping[str, object]) -> str | None:
     return value if isinstance(value, str) and _USER_ID.fullmatch(value) else None
 
 
-def attribute_values(graph_user: Mapping[str, object], path: tuple[str, ...]) -> list[object]:
-    """Return the values of the due-date attribute: none, one, or each of a multi-valued one."""
-    value: object = graph_user
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    if isinstance(value, list):
-        return [item for item in value if item is not None and item != ""]
-    return [] if value is None or value == "" else [value]
-
-
 def to_user(graph_user: Mapping[str, object], identifier: str) -> User:
     """Return the customer behind a Graph user whose checked id is `identifier`."""
     return User(

@@ -137,13 +137,6 @@ param recipientAllowList string = ''
 @description('Optional. OData filter on the listing of users.')
 param userFilter string = 'accountEnabled eq true'
 
-@description('Optional. scan reads all users; due-dates asks only for the due dates in the window (plain dates only).')
-@allowed([
-  'scan'
-  'due-dates'
-])
-param directoryQuery string = 'scan'
-
 // ---- Alarms and logs ----
 
 @description('Optional. Days before the secret\'s end at which to warn.')
@@ -339,7 +332,6 @@ module functionApp 'modules/function-app.bicep' = {
       CLAIM_LAPSE_MINUTES: string(claimLapseMinutes)
       DAYS_AFTER_DUE: daysAfterDue
       DAYS_BEFORE_DUE: daysBeforeDue
-      DIRECTORY_QUERY: directoryQuery
       DUE_DATE_ATTRIBUTE: dueDateProperty
       GRAPH_CLIENT_ID: graphClientId
       GRAPH_CREDENTIAL: graphCredential

@@ -35,7 +35,6 @@ param noticeSchedule = readEnvironmentVariable('NOTICE_SCHEDULE', '0 0 * * * *')
 param noticeLimit = int(readEnvironmentVariable('NOTICE_LIMIT', '10000'))
 param recipientAllowList = readEnvironmentVariable('RECIPIENT_ALLOW_LIST', '')
 param userFilter = readEnvironmentVariable('USER_FILTER', 'accountEnabled eq true')
-param directoryQuery = readEnvironmentVariable('DIRECTORY_QUERY', 'scan')
 param ledgerRetentionDays = int(readEnvironmentVariable('LEDGER_RETENTION_DAYS', '400'))
 
 // ---- Platform ----

@@ -45,7 +45,6 @@ SCRUBBED = frozenset(
         "CURL_CA_BUNDLE",
         "DAYS_AFTER_DUE",
         "DAYS_BEFORE_DUE",
-        "DIRECTORY_QUERY",
         "DUE_DATE_ATTRIBUTE",
         "HTTPS_PROXY",
         "HTTP_PROXY",

@@ -12,16 +12,20 @@ The cast, always the same five customers:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from due_notices.model import Notice, Obligation, User, notice_id
+from due_notices.adapters.graph import GraphPage, value_of
+from due_notices.model import FoundUser, Notice, Obligation, User, notice_id
 from due_notices.planning import Day, Plan, Rules, plan_notices
 from due_notices.policy import Policy
 from due_notices.report import Outcome, RunReport
 from due_notices.stages import EveryDay, SendWindow, Stages
+from due_notices.users import to_user
+
+GraphUser = Mapping[str, object]
 
 TENANT = "7e2a9c10-5b1d-4c5e-9f00-0c0ffee00001"
 CLIENT = "c11e4700-0000-4000-8000-00000000c0de"
@@ -77,6 +81,16 @@ def graph_user(*values: object, who: str = ALICE, **overrides: object) -> dict[s
     if values:
         user[ATTRIBUTE] = values[0] if len(values) == 1 else list(values)
     return user | overrides
+
+
+def page_of(users: Sequence[GraphUser], attribute: tuple[str, ...] = (ATTRIBUTE,)) -> GraphPage:
+    """Return users, as Graph has them, as a page of the port."""
+    return GraphPage(users, [value_of(user, attribute) for user in users])
+
+
+def found_user(user: GraphUser, attribute: tuple[str, ...] = (ATTRIBUTE,)) -> FoundUser:
+    """Return a user, as Graph has them, as the port's answer to a question for them alone."""
+    return FoundUser(to_user(user, str(user["id"])), value_of(user, attribute))
 
 
 def obligation_json(due: str = "2026-12-01", **fields: object) -> str:
@@ -138,7 +152,7 @@ def first_day(today: str) -> Day:
 def plan(*users: Mapping[str, object], today: str | Day, by: Rules | None = None, **overrides: Any) -> Plan:
     """Return the plan over these users, all on one page."""
     when = day(today) if isinstance(today, str) else today
-    return plan_notices([users], by or rules(), when, **overrides)
+    return plan_notices([page_of(users, (by or rules()).attribute)], by or rules(), when, **overrides)
 
 
 def user(**overrides: Any) -> User:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from due_notices.credentials import CredentialEnd, CredentialKind, ExpiryWarning
 from due_notices.errors import SendError, StorageError
+from due_notices.model import FoundUser, UserPage
 from due_notices.ports import (
     Claim,
     ClaimRow,
-    GraphUser,
     LedgerEntry,
     PastNotice,
     QueueLook,
@@ -27,6 +27,7 @@ from due_notices.ports import (
     Storage,
 )
 from due_notices.report import RunReport, Waiting
+from tests.factories import GraphUser, found_user, page_of
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)  # a Tuesday
 MOST_ROWS = 100
@@ -295,44 +296,37 @@ class FakeDirectory:
     """Users in memory, in pages. `faults` are raised by page: the n-th page asked for, counted from 1."""
 
     def __init__(self, users: Sequence[GraphUser] = (), *, attribute: str = "due", page_size: int = 999) -> None:
-        """Take the users and the name of the attribute that `due_dates` asks for."""
+        """Take the users as Graph has them, and the name of the attribute that holds their due dates."""
         self.users = users
         self.attribute = attribute
         self.page_size = page_size
         self.faults = Failures()
-        self.query_refused: Exception | None = None
         self.before_page: Callable[[], None] = lambda: None
-        self.asked: list[Collection[date] | None] = []
+        self.listings = 0
         self.requests = 0
         self.throttled = 0
         self.credential_end: CredentialEnd | None = CredentialEnd(CredentialKind.SECRET, 90)
         self.credential_warning: ExpiryWarning | None = None
 
-    def pages(
-        self, due_dates: Collection[date] | None = None, *, deadline: float | None = None
-    ) -> Iterator[Sequence[GraphUser]]:
+    def pages(self, *, deadline: float | None = None) -> Iterator[UserPage]:
         """Yield the pages; at least one, as a listing has. Nothing is ever waited for."""
         del deadline
-        self.asked.append(due_dates)
-        if due_dates is not None and self.query_refused is not None:
-            raise self.query_refused
-        wanted = None if due_dates is None else {day.isoformat() for day in due_dates}
-        users = [user for user in self.users if wanted is None or user.get(self.attribute) in wanted]
-        for start in range(0, max(len(users), 1), self.page_size):
+        self.listings += 1
+        for start in range(0, max(len(self.users), 1), self.page_size):
             self.requests += 1
             self.before_page()
             error = self.faults.count()
             if error is not None:
                 raise error
-            yield users[start : start + self.page_size]
+            yield page_of(self.users[start : start + self.page_size], (self.attribute,))
 
-    def user(self, identifier: str) -> GraphUser | None:
+    def user(self, identifier: str) -> FoundUser | None:
         """Find a user."""
         self.requests += 1
         wanted = identifier.casefold()
         for user in self.users:
             if wanted in {str(user.get("id", "")).casefold(), str(user.get("userPrincipalName", "")).casefold()}:
-                return user
+                return found_user(user, (self.attribute,))
         return None
 
     def lists(self, identifier: str) -> bool:

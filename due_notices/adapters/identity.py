@@ -40,8 +40,9 @@ class IdentityToken:
         self._credential = credential
         self._resource = resource
 
-    def __call__(self) -> str:
-        """Return a token. Raises CredentialError."""
+    def __call__(self, *, fresh: bool = False) -> str:
+        """Return a token. Raises CredentialError. The credential alone knows when it needs a `fresh` one."""
+        del fresh
         try:
             return self._credential.get_token(f"{self._resource}/.default").token
         except CredentialError:

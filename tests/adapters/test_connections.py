@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from due_notices.adapters.connections import session_to
+from due_notices.adapters.graph_http import GraphHttp
 from due_notices.commands.doctor.graph_probe import GraphProbe
-from due_notices.commands.rotate_secret.app_registration import GraphApplication
 from local.stack import LocalStack
 from tests.adapters.conftest import MakeDirectory, MakeToken
 from tests.fakes import MovableClock
@@ -32,19 +32,16 @@ def test_a_netrc_file_does_not_take_the_place_of_our_tokens_for_vault_and_users(
     assert sum(map(len, make_directory().pages())) == 1
 
 
-def test_nor_for_the_doctors_questions(stack: LocalStack, make_token: MakeToken) -> None:
-    probe = GraphProbe(endpoint=stack.graph.base_url, token=make_token(), attribute=(stack.attribute,), user_filter="")
+def test_nor_for_the_doctors_questions(stack: LocalStack, make_token: MakeToken, clock: MovableClock) -> None:
+    probe = GraphProbe(GraphHttp(stack.graph.base_url, make_token(), clock), (stack.attribute,), "")
 
     assert probe.attribute()
 
 
-def test_nor_for_a_login_or_the_app_registration(stack: LocalStack, make_token: MakeToken, clock: MovableClock) -> None:
-    endpoint = stack.graph.base_url
-    application = GraphApplication(endpoint=endpoint, client_id="an-id", token=lambda: "a-token", clock=clock)
+def test_nor_for_a_login(stack: LocalStack, make_token: MakeToken) -> None:
+    asked = requests.Request("GET", stack.graph.base_url, headers={"Authorization": "Bearer ours"})
 
-    for session in (make_token()._session, application._session):
-        asked = requests.Request("GET", endpoint, headers={"Authorization": "Bearer ours"})
-        assert session.prepare_request(asked).headers["Authorization"] == "Bearer ours"
+    assert make_token()._session.prepare_request(asked).headers["Authorization"] == "Bearer ours"
 
 
 @pytest.mark.parametrize(

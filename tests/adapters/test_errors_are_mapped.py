@@ -22,7 +22,7 @@ from azure.data.tables.aio import TableClient
 from azure.storage.queue.aio import QueueClient
 from requests import exceptions as requests_exceptions
 
-from due_notices.adapters import graph, storage_errors
+from due_notices.adapters import retries, storage_errors
 from due_notices.adapters.graph import GraphDirectory
 from due_notices.adapters.key_vault import KeyVault
 from due_notices.adapters.msal import GraphToken
@@ -327,7 +327,7 @@ def test_every_error_of_requests_is_mapped_by_the_directory(monkeypatch: pytest.
     def refuse(*_: object, **__: object) -> None:
         raise requests_error(name)
 
-    monkeypatch.setattr(requests.Session, "get", refuse)
+    monkeypatch.setattr(requests.Session, "request", refuse)
     clock = MovableClock()
     token: Any = lambda **_: "token-value"  # noqa: E731 (a stand-in in one line)
     directory = GraphDirectory(
@@ -339,7 +339,7 @@ def test_every_error_of_requests_is_mapped_by_the_directory(monkeypatch: pytest.
 
     assert "https://graph.example" in str(caught.value)
     assert "secret-value" not in str(caught.value)
-    assert len(clock.waits) in {0, graph.ATTEMPTS - 1}
+    assert len(clock.waits) in {0, retries.GRAPH.attempts - 1}
 
 
 @pytest.mark.parametrize(

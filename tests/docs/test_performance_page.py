@@ -49,16 +49,13 @@ def test_a_flat_line_is_flat() -> None:
     assert (fit.at_zero, fit.each, fit.r2) == pytest.approx((5.0, 0.0, 1.0))
 
 
-def test_a_forecast_takes_pages_for_a_scan_and_candidates_for_due_dates() -> None:
+def test_a_forecast_takes_pages_and_notices() -> None:
     by_users = {"seconds": growth.Line(1.0, 1e-6, 1), "memory": growth.Line(60.0, 0.0, 1)}
     by_owed = {"seconds": growth.Line(1.0, 1e-4, 1), "memory": growth.Line(60.0, 1e-3, 1)}
 
-    scan = growth.forecast(999_000, 10_000, by_users, by_owed, scan=True)
-    dates = growth.forecast(999_000, 9_990, by_users, by_owed, scan=False)
+    scan = growth.forecast(999_000, 10_000, by_users, by_owed)
 
     assert scan.pages == 1_000
     assert scan.read == pytest.approx(150 + 0.999)
     assert scan.send == pytest.approx(5.0), "the queue's own limit, not ours"
     assert scan.memory == pytest.approx(70.0)
-    assert dates.pages == 10
-    assert dates.read == pytest.approx(10 * 0.15 / 4 + 0.00999)

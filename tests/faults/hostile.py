@@ -23,10 +23,11 @@ from due_notices.errors import DueNoticesError
 from due_notices.message import MAX_BYTES, to_message
 from due_notices.model import Notice, notice_id
 from due_notices.obligations import Malformed, parse_obligation
-from due_notices.planning import Day, GraphUser, Plan, Rules, plan_notices
+from due_notices.planning import Day, Plan, Rules, plan_notices
 from due_notices.reading import skipped_sentences
 from due_notices.report import Outcome, RunReport
 from due_notices.stages import EveryDay, Stages
+from tests.factories import GraphUser, page_of
 from tests.fakes import START, MovableClock
 
 TODAY = START.date()
@@ -81,7 +82,7 @@ def check_value(value: object) -> None:
 
 def check_users(users: Sequence[GraphUser]) -> Plan:
     """Every user is planned for or skipped with a reason; nothing of them gets where it must not."""
-    plan = plan_notices([users], RULES, DAY)
+    plan = plan_notices([page_of(users, RULES.attribute)], RULES, DAY)
     values = [_values(user) for user in users]
     assert plan.users_read == len(users)
     assert plan.obligations == sum(map(len, values))
@@ -138,7 +139,7 @@ class _Answers:
         self._answers = [(status, page)] * 6
         self.asked: list[str] = []
 
-    def get(self, url: str, **_options: object) -> requests.Response:
+    def request(self, _method: str, url: str, **_options: object) -> requests.Response:
         prepared = requests.Request("GET", url).prepare().url or ""
         assert prepared.startswith(f"{ENDPOINT}/"), "the token left for another host"
         self.asked.append(prepared)
@@ -165,9 +166,9 @@ def check_page(page: bytes, status: int = 200) -> list[GraphUser]:
     directory = GraphDirectory(
         endpoint=ENDPOINT, token=_Token(), attribute=("due",), user_filter="", clock=MovableClock()
     )
-    directory._session = cast("requests.Session", _Answers(page, status))
+    directory._graph._session = cast("requests.Session", _Answers(page, status))
     try:
-        return [user for users in directory.pages() for user in users]
+        return [row for page in directory.pages() for row in page.rows]
     except DueNoticesError as error:
         _clean(str(error))
         return []

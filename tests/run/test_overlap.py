@@ -22,6 +22,7 @@ from due_notices.delivery import Delivery, standing
 from due_notices.planning import Day, Plan, plan_notices
 from due_notices.ports import Claim, ClaimRow, LedgerEntry, Storage
 from due_notices.progress import Silent
+from tests.factories import page_of
 from tests.fakes import FakeLedger, FakeNoticeQueue, FakeStorage
 from tests.run.virtual_time import LoopClock, VirtualLoop
 from tests.run.world import POLICY, TODAY, customer, in_days
@@ -34,7 +35,7 @@ NEVER = float("inf")
 def plan_of(count: int) -> Plan:
     """Return a plan with notices in three partitions."""
     users = [customer(number, due=in_days((7, 3, 1)[number % 3])) for number in range(count)]
-    return plan_notices([users], POLICY.rules, Day(TODAY))
+    return plan_notices([page_of(users, POLICY.rules.attribute)], POLICY.rules, Day(TODAY))
 
 
 def on_virtual_time(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

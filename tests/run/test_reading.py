@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from due_notices.credentials import CredentialEnd, CredentialKind
-from due_notices.errors import CredentialError, DirectoryError, ListingExpired, QueryRefused
-from due_notices.ports import GraphUser
+from due_notices.errors import CredentialError, DirectoryError, ListingExpired
+from due_notices.model import UserPage
 from due_notices.reading import LISTINGS
 from due_notices.report import Outcome
 from due_notices.stages import SendWindow
-from tests.run.world import POLICY, World, customer, customers, in_days
+from tests.factories import page_of
+from tests.run.world import POLICY, World, customer, customers
 
 POLICY_ALL_DAY = replace(POLICY, window=SendWindow.parse("00:00-24:00"))
 
@@ -56,11 +57,9 @@ def test_empty_pages_end_nothing() -> None:
     world = World(customers(5), page_size=1)
     pages = world.directory.pages
 
-    def with_empty_ones(
-        due_dates: Collection[date] | None = None, *, deadline: float | None = None
-    ) -> Iterator[Sequence[GraphUser]]:
-        for page in pages(due_dates, deadline=deadline):
-            yield from ([], page, [])
+    def with_empty_ones(*, deadline: float | None = None) -> Iterator[UserPage]:
+        for page in pages(deadline=deadline):
+            yield from (page_of([]), page, page_of([]))
 
     world.directory.pages = with_empty_ones  # type: ignore[method-assign]
 
@@ -74,7 +73,7 @@ def test_an_expired_listing_is_begun_again_and_counted_once() -> None:
     report = world.run()
 
     assert report.outcome is Outcome.COMPLETED
-    assert len(world.directory.asked) == 3
+    assert world.directory.listings == 3
     assert (report.users_read, report.obligations, report.sent) == (31, 31, 30)
     assert report.skipped == {"malformed": 1}
     assert len(set(world.ids)) == 30
@@ -89,42 +88,9 @@ def test_a_listing_that_expires_every_time_fails_the_run() -> None:
 
     nothing_happened(world)
     assert report.outcome is Outcome.FAILED
-    assert len(world.directory.asked) == LISTINGS
+    assert world.directory.listings == LISTINGS
     assert "expired 3 times" in str(report.error)
     assert "Directory_ExpiredPageToken" in str(report.error)
-
-
-def test_due_dates_are_asked_for_where_the_settings_say_so() -> None:
-    world = World([*customers(3), customer(8, due=in_days(100)), customer(9, due='{"due":"2026-12-01"}')])
-
-    report = world.run(only_due_dates=True)
-
-    (asked,) = world.directory.asked
-    assert asked is not None
-    assert in_days(7) in {day.isoformat() for day in asked}
-    assert in_days(100) not in {day.isoformat() for day in asked}
-    assert (report.users_read, report.sent) == (3, 3)
-
-
-def test_a_refused_query_falls_back_to_reading_everybody() -> None:
-    world = World([*customers(3), customer(8, due=in_days(100))])
-    world.directory.query_refused = QueryRefused("400 Request_UnsupportedQuery")
-
-    report = world.run(only_due_dates=True)
-
-    assert world.directory.asked[1:] == [None]
-    assert (report.outcome, report.users_read, report.sent) == (Outcome.COMPLETED, 4, 3)
-    assert any("reading all users" in text for text in world.watcher.said)
-
-
-def test_a_query_refused_although_it_reads_everybody_fails_the_run() -> None:
-    world = World(customers(3))
-    world.directory.faults.always = QueryRefused("check USER_FILTER")
-
-    report = world.run()
-
-    nothing_happened(world)
-    assert report.error == "check USER_FILTER"
 
 
 def test_a_reading_that_takes_too_long_sends_nothing() -> None:

@@ -12,12 +12,12 @@ from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.message import source_of
 from due_notices.planning import Rules
 from due_notices.policy import Policy
-from due_notices.ports import Claim, GraphUser, LedgerEntry
+from due_notices.ports import Claim, LedgerEntry
 from due_notices.report import Outcome, RunReport
 from due_notices.run import send_due_notices
 from due_notices.services import Services
 from due_notices.stages import EveryDay, SendWindow, Stages
-from tests.factories import run_report
+from tests.factories import GraphUser, run_report
 from tests.fakes import START, FakeDirectory, FakeStorage, MovableClock, Watcher
 
 TODAY = START.date()

@@ -17,14 +17,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from due_notices.adapters.graph import value_of
 from due_notices.model import MissedStage, Notice, notice_id
-from due_notices.obligations import parse_obligation
+from due_notices.obligations import parse_obligation, values_of
 from due_notices.planning import Plan, plan_notices
 from due_notices.policy import Policy
 from due_notices.reading import day_of
 from due_notices.report import Outcome, RunReport
 from due_notices.stages import BusinessCalendar, EveryDay, HolidayCalendar, SendWindow, StageDate
-from due_notices.users import attribute_values
 from tests.factories import (
     ALICE,
     ATTRIBUTE,
@@ -35,6 +35,7 @@ from tests.factories import (
     graph_user,
     obligation_json,
     on,
+    page_of,
     policy,
     run_report,
 )
@@ -70,7 +71,7 @@ class Simulation:
         today = self.policy.business_date(now)
         if today in self.records and self.records[today].outcome == Outcome.COMPLETED:
             return
-        plan = plan_notices([self.users], self.policy.rules, day_of(today, list(self.records.values())))
+        plan = plan_notices([page_of(self.users)], self.policy.rules, day_of(today, list(self.records.values())))
         owed = [notice for notice in plan.notices if notice.id not in self.ledger]
         missed = [stage for stage in plan.missed if stage.notice_id not in self.ledger]
         luck = list(itertools.islice(itertools.cycle(fate or FINE), len(owed)))
@@ -116,7 +117,7 @@ class Stage:
 def all_stages(users: Users, by: Policy) -> list[Stage]:
     found = {}
     for user in users:
-        for value in attribute_values(user, (ATTRIBUTE,)):
+        for value in values_of(value_of(user, (ATTRIBUTE,))):
             owed = parse_obligation(value, by.rules.time_zone)
             dates = by.rules.stages.dates(owed.due)
             for number, stage in enumerate(dates):

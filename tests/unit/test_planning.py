@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from datetime import date, timedelta
+from datetime import timedelta
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,6 @@ from due_notices.planning import (
     Day,
     Plan,
     Rules,
-    due_dates_in_question,
     plan_notices,
     timing,
     to_notice,
@@ -36,11 +35,12 @@ from tests.factories import (
     graph_user,
     obligation_json,
     on,
+    page_of,
     plan,
     rules,
     user,
 )
-from tests.unit.strategies import dues, populations, some_days, some_rules
+from tests.unit.strategies import populations, some_days, some_rules
 
 GERMANY = HolidayCalendar("DE")
 DUE = "2026-12-01"  # a Tuesday; its stages -7, -3, -1 and 0 fall on 24, 28 and 30 November and 1 December
@@ -452,7 +452,7 @@ def test_an_account_that_is_skipped_takes_nothing_from_the_other_with_its_addres
 
 
 def test_a_user_listed_twice_is_notified_once() -> None:
-    found = plan_notices([[graph_user(DUE)], [graph_user(DUE)]], rules(), day("2026-11-24"))
+    found = plan_notices([page_of([graph_user(DUE)]), page_of([graph_user(DUE)])], rules(), day("2026-11-24"))
 
     assert who(found) == [ALICE]
     assert found.users_read == 2
@@ -584,8 +584,8 @@ def test_what_a_reader_has_met_before_changes_no_plan(monkeypatch: pytest.Monkey
     ]
     read = planning.Reader(rules(), day("2026-11-24"))
 
-    fresh = plan_notices([users], rules(), day("2026-11-24"))
-    first, second = (plan_notices([users], rules(), day("2026-11-24"), read=read) for _ in range(2))
+    fresh = plan_notices([page_of(users)], rules(), day("2026-11-24"))
+    first, second = (plan_notices([page_of(users)], rules(), day("2026-11-24"), read=read) for _ in range(2))
 
     assert fresh == first == second
     assert (fresh.users_read, fresh.obligations, len(fresh.notices)) == (8, 8, 3)
@@ -616,8 +616,8 @@ def test_the_order_of_users_values_and_pages_does_not_matter(
         if isinstance(listed := one.get(ATTRIBUTE), list):
             one[ATTRIBUTE] = random.sample(listed, len(listed))
 
-    straight = plan_notices([users], by, when)
-    mixed = plan_notices(pages_of(shuffled, random), by, when)
+    straight = plan_notices([page_of(users)], by, when)
+    mixed = plan_notices(map(page_of, pages_of(shuffled, random)), by, when)
 
     assert mixed.notices == straight.notices
     assert set(mixed.missed) == set(straight.missed)
@@ -629,7 +629,7 @@ def test_the_order_of_users_values_and_pages_does_not_matter(
 
 @given(populations(), some_rules, some_days)
 def test_every_plan_keeps_its_promises(users: list[dict[str, object]], by: Rules, when: Day) -> None:
-    found = plan_notices([users], by, when)
+    found = plan_notices([page_of(users)], by, when)
 
     ids = [notice.id for notice in found.notices]
     missed_ids = [stage.notice_id for stage in found.missed]
@@ -647,30 +647,3 @@ def test_every_plan_keeps_its_promises(users: list[dict[str, object]], by: Rules
         assert notice.expires.astimezone(by.time_zone).date() > when.business_date
     assert sum(found.skipped.values()) == len(found.skips)
     assert len(found.notices) + len(found.skips) <= found.obligations
-
-
-@given(some_rules, some_days)
-def test_the_due_dates_in_question_are_those_that_are_not_quiet(by: Rules, when: Day) -> None:
-    asked = due_dates_in_question(by, when)
-
-    every = [when.business_date + timedelta(days=offset) for offset in range(-100, 61)]
-    assert asked == {due for due in every if not timing(due, by, when).quiet}
-
-
-@given(st.lists(st.tuples(dues, st.booleans()), max_size=12), some_rules, some_days)
-def test_asking_for_the_due_dates_in_question_gives_the_same_plan_as_reading_everything(
-    owing: list[tuple[date, bool]], by: Rules, when: Day
-) -> None:
-    everybody = [
-        graph_user(due.isoformat(), id=f"u{number}", accountEnabled=enabled)
-        for number, (due, enabled) in enumerate(owing)
-    ]
-    asked = {due.isoformat() for due in due_dates_in_question(by, when)}
-
-    scanned = plan_notices([everybody], by, when)
-    listed = plan_notices([[one for one in everybody if one[ATTRIBUTE] in asked]], by, when)
-
-    assert listed.notices == scanned.notices
-    assert listed.missed == scanned.missed
-    assert listed.skipped == scanned.skipped
-    assert listed.skips == scanned.skips

@@ -59,7 +59,6 @@ def test_defaults_are_those_that_the_documentation_promises() -> None:
         "CLAIM_LAPSE_MINUTES": "10",
         "RECIPIENT_ALLOW_LIST": "",
         "USER_FILTER": "accountEnabled eq true",
-        "DIRECTORY_QUERY": "scan",
         "GRAPH_ENDPOINT": "https://graph.microsoft.com",
         "AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com",
         "INSTANCE_DISCOVERY": "true",
@@ -90,7 +89,6 @@ def test_the_smallest_environment_gives_the_defaults() -> None:
     assert found.policy.window == SendWindow(time(8), time(18))
     assert (found.policy.limit, found.policy.lapse) == (10_000, timedelta(minutes=10))
     assert found.policy.source == f"/tenants/{TENANT}/due-notices"
-    assert not found.policy.only_due_dates
     assert (found.schedule, found.queue, found.table) == ("0 0 * * * *", "due-notices", "duenotices")
     assert found.user_filter == "accountEnabled eq true"
     assert found.graph_endpoint == "https://graph.microsoft.com"
@@ -131,7 +129,6 @@ def test_every_setting_is_read() -> None:
         CLAIM_LAPSE_MINUTES="1440",
         RECIPIENT_ALLOW_LIST="Alice@Example.com, @EXAMPLE.org;bob@example.net\n",
         USER_FILTER="",
-        DIRECTORY_QUERY="Due-Dates",
         GRAPH_ENDPOINT="https://graph.microsoft.us/",
         AZURE_AUTHORITY_HOST="login.microsoftonline.us",
         INSTANCE_DISCOVERY="False",
@@ -153,7 +150,6 @@ def test_every_setting_is_read() -> None:
     assert (policy.limit, policy.lapse) == (1, timedelta(days=1))
     assert policy.rules.allow_list == {"alice@example.com", "@example.org", "bob@example.net"}
     assert found.user_filter == ""
-    assert policy.only_due_dates
     assert (found.graph_endpoint, found.authority_host) == (
         "https://graph.microsoft.us",
         "https://login.microsoftonline.us",
@@ -330,7 +326,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("RECIPIENT_ALLOW_LIST", "*@example.com,@example", "entry 2 is neither an address nor an @domain"),
     ("USER_FILTER", "accountEnabled eq true\nor true", "is no OData filter on one line, such as accountEnabled eq"),
     ("USER_FILTER", "x" * 1001, "is no OData filter on one line"),
-    ("DIRECTORY_QUERY", "delta", "write one of scan, due-dates"),
+    ("DIRECTORY_QUERY", "due-dates", "this setting is gone, remove it"),
     ("GRAPH_ENDPOINT", "https://graph.microsoft.com/v1.0", "form https://host"),
     ("GRAPH_ENDPOINT", "graph.microsoft.com", "form https://host"),
     ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/common", "form https://host"),

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from due_notices.users import SELECTED, attribute_values, to_user, user_id
+from due_notices.adapters.graph import value_of
+from due_notices.obligations import values_of
+from due_notices.users import SELECTED, to_user, user_id
 from tests.factories import ALICE, ATTRIBUTE, BOB, CARLA, DMITRI, ERIN, graph_user
 
 PLAIN = (ATTRIBUTE,)
@@ -245,16 +247,17 @@ def test_a_user_without_an_id_has_none() -> None:
     ],
 )
 def test_values_of_the_attribute(value: object, expected: list[object]) -> None:
-    assert attribute_values({ATTRIBUTE: value}, PLAIN) == expected
-    assert attribute_values({"onPremisesExtensionAttributes": {"extensionAttribute7": value}}, ON_PREMISES) == expected
+    assert values_of(value_of({ATTRIBUTE: value}, PLAIN)) == expected
+    on_premises = {"onPremisesExtensionAttributes": {"extensionAttribute7": value}}
+    assert values_of(value_of(on_premises, ON_PREMISES)) == expected
 
 
 @pytest.mark.parametrize(
     "around", [None, "", "extensionAttribute7", 7, [], [{"extensionAttribute7": "2026-12-01"}], {}]
 )
 def test_an_attribute_group_of_another_shape_has_no_values(around: object) -> None:
-    assert attribute_values({"onPremisesExtensionAttributes": around}, ON_PREMISES) == []
-    assert attribute_values({}, ON_PREMISES) == []
+    assert values_of(value_of({"onPremisesExtensionAttributes": around}, ON_PREMISES)) == []
+    assert values_of(value_of({}, ON_PREMISES)) == []
 
 
 texts = st.text(st.characters(), max_size=20)
@@ -288,5 +291,5 @@ def test_any_user_gives_contacts_that_are_safe_to_use(graph: dict[str, object]) 
         assert sum(character.isdigit() for character in someone.mobile_phone) >= 5
     for text in (someone.display_name, someone.given_name, someone.preferred_language):
         assert text is None or text.encode().strip()
-    assert isinstance(attribute_values(graph, PLAIN), list)
+    assert isinstance(values_of(value_of(graph, PLAIN)), list)
     assert user_id(graph) in {None, graph.get("id") if isinstance(graph.get("id"), str) else None}

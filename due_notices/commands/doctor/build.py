@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from due_notices import bootstrap
 from due_notices.adapters.clock import SystemClock
+from due_notices.adapters.graph_http import GraphHttp
 from due_notices.adapters.identity import IdentityToken
+from due_notices.adapters.retries import ONCE
 from due_notices.commands.doctor.graph_probe import GraphProbe
 from due_notices.commands.doctor.links import Chain, Link, Probes, links
 from due_notices.commands.doctor.service_clock import service_time
@@ -25,10 +27,9 @@ def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Lin
     resource = exchange_audience(settings.authority_host) if federated else vault_resource(settings.vault_url)
     token = bootstrap.graph_token(settings, clock)
     graph = GraphProbe(
-        endpoint=settings.graph_endpoint,
-        token=token,
-        attribute=settings.policy.rules.attribute,
-        user_filter=settings.user_filter,
+        GraphHttp(settings.graph_endpoint, token, clock, ONCE),
+        settings.policy.rules.attribute,
+        settings.user_filter,
     )
 
     async def queue() -> bool:

@@ -54,12 +54,12 @@ def explain_user(
     """
     today = business_date or policy.business_date(services.clock.now())
     directory, rules = services.open_directory(), policy.rules
-    graph_user = directory.user(identifier)
-    if graph_user is None:
+    found = directory.user(identifier)
+    if found is None:
         return None
     with opened(services.open_storage) as (storage, runner):
         day = day_of(today, runner.run(storage.ledger.runs(today - LOOK_BACK)))
-        seen = view(graph_user, rules, day)
+        seen = view(found, rules, day)
         listed = directory.lists(seen.user.id)
         candidates = [view.notice for view in seen.obligations if view.notice is not None]
         if listed and any(notice.user.email and notice.obligation.reference for notice in candidates):

@@ -12,10 +12,10 @@ from typing import Literal
 
 from due_notices.commands.reasons import REASONS
 from due_notices.message import fits
-from due_notices.model import Notice, Reason, User, notice_id, partition_of
+from due_notices.model import FoundUser, Notice, Reason, User, notice_id, partition_of
+from due_notices.obligations import values_of
 from due_notices.planning import (
     Day,
-    GraphUser,
     Reader,
     Reading,
     Rules,
@@ -25,7 +25,6 @@ from due_notices.planning import (
 )
 from due_notices.ports import LedgerEntry
 from due_notices.stages import StageDate
-from due_notices.users import attribute_values, to_user, user_id
 
 Verdict = Literal["owed", "sent", "claimed", "skipped", "expired", "over", "early"]
 
@@ -80,14 +79,11 @@ class UserView:
     obligations: tuple[ObligationView, ...]
 
 
-def view(graph_user: GraphUser, rules: Rules, day: Day) -> UserView:
-    """Return how a run on `day` reads one user; raises ValueError for one without a usable id."""
-    identifier = user_id(graph_user)
-    if identifier is None:
-        raise ValueError("the user's id is nothing that a ledger could hold")
-    user = to_user(graph_user, identifier)
+def view(found: FoundUser, rules: Rules, day: Day) -> UserView:
+    """Return how a run on `day` reads one user."""
+    user = found.user
     reader = Reader(rules, day)
-    readings = [reader(value) for value in attribute_values(graph_user, rules.attribute)]
+    readings = [reader(value) for value in values_of(found.value)]
     kept = unique(readings, lambda _: None)
     views = []
     for reading in readings:

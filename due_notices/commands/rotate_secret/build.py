@@ -8,6 +8,7 @@ from azure.identity import DefaultAzureCredential
 
 from due_notices import bootstrap
 from due_notices.adapters.clock import SystemClock
+from due_notices.adapters.graph_http import GraphHttp
 from due_notices.adapters.identity import IdentityToken
 from due_notices.adapters.key_vault import KeyVault
 from due_notices.commands.rotate_secret.app_registration import GraphApplication
@@ -32,10 +33,8 @@ def secret_rotation(settings: Settings, say: Callable[[str], None], clock: Clock
 
     return Rotation(
         GraphApplication(
-            endpoint=settings.graph_endpoint,
-            client_id=settings.client_id,
-            token=IdentityToken(login, settings.graph_endpoint),
-            clock=clock,
+            GraphHttp(settings.graph_endpoint, IdentityToken(login, settings.graph_endpoint), clock),
+            settings.client_id,
         ),
         KeyVault(settings.vault_url, login),
         prove,

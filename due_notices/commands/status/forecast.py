@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from due_notices.model import Notice
-from due_notices.planning import Day, GraphUser, Reader, Rules, due_dates_in_question, plan_notices
+from due_notices.model import Notice, UserPage
+from due_notices.planning import Day, Reader, Rules, plan_notices
 from due_notices.stages import ONE_DAY
 
 
@@ -41,7 +41,7 @@ class Forecast:
         self.counts = {day: Counter() for day in self.days}
         self._seen = set()
 
-    def add(self, page: Sequence[GraphUser]) -> None:
+    def add(self, page: UserPage) -> None:
         """Count a page of users."""
         for day, read in self._readers:
             for notice in plan_notices([page], self.rules, day, list_skips=0, read=read).notices:
@@ -49,10 +49,6 @@ class Forecast:
                 if key not in self._seen:
                     self._seen.add(key)
                     self.counts[day.business_date][notice.stage] += 1
-
-    def due_dates(self) -> frozenset[date]:
-        """Return every due date that one of the days asks for."""
-        return frozenset().union(*(due_dates_in_question(self.rules, day) for day, _ in self._readers))
 
 
 def _recognised(notice: Notice) -> int:

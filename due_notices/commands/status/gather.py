@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from due_notices.commands.status.forecast import Forecast
 from due_notices.commands.status.verdict import Situation
 from due_notices.delivery import standing
+from due_notices.model import UserPage
 from due_notices.policy import Policy
-from due_notices.ports import GraphUser, Progress, UserListing
+from due_notices.ports import Progress, UserListing
 from due_notices.progress import Silent
 from due_notices.reading import LOOK_BACK, day_of, read_and_plan
 from due_notices.services import Services, opened
@@ -81,11 +82,8 @@ class _Watched:
         self._listing = listing
         self._forecast = forecast
 
-    def pages(
-        self, due_dates: Collection[date] | None = None, *, deadline: float | None = None
-    ) -> Iterator[Sequence[GraphUser]]:
-        wanted = None if due_dates is None else self._forecast.due_dates().union(due_dates)
+    def pages(self, *, deadline: float | None = None) -> Iterator[UserPage]:
         self._forecast.begin()
-        for page in self._listing.pages(wanted, deadline=deadline):
+        for page in self._listing.pages(deadline=deadline):
             self._forecast.add(page)
             yield page

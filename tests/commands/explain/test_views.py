@@ -13,7 +13,7 @@ from due_notices.model import Reason
 from due_notices.planning import Day, Rules, plan_notices
 from due_notices.ports import Claim, LedgerEntry
 from due_notices.stages import HolidayCalendar
-from tests.factories import day, graph_user, obligation_json, on, rules
+from tests.factories import day, found_user, graph_user, obligation_json, on, page_of, rules
 from tests.unit.strategies import populations, some_days, some_rules
 
 DUE = "2026-12-01"  # a Tuesday; its stages -7, -3, -1 and 0 fall on 24, 28 and 30 November and 1 December
@@ -28,7 +28,7 @@ UNFINISHED = (
 
 def seen(*values: object, today: str | Day, by: Rules | None = None, **overrides: Any) -> list[ObligationView]:
     when = day(today) if isinstance(today, str) else today
-    return list(view(graph_user(*values, **overrides), by or rules(), when).obligations)
+    return list(view(found_user(graph_user(*values, **overrides)), by or rules(), when).obligations)
 
 
 @pytest.mark.parametrize(
@@ -120,18 +120,13 @@ def test_a_notice_too_large_for_a_message_is_skipped() -> None:
 
 
 def test_what_a_plan_over_all_users_leaves_out_is_a_duplicate() -> None:
-    alice = view(graph_user(DUE, "2026-12-05", "soon"), rules(), day("2026-11-28"))
+    alice = view(found_user(graph_user(DUE, "2026-12-05", "soon")), rules(), day("2026-11-28"))
     kept = {one.notice.id for one in alice.obligations[:1] if one.notice}
 
     found = without(alice, kept)
 
     assert [one.reason for one in found.obligations] == [None, Reason.DUPLICATE, Reason.MALFORMED]
     assert [one.notice is None for one in found.obligations] == [False, True, True]
-
-
-def test_a_user_without_a_usable_id_cannot_be_explained() -> None:
-    with pytest.raises(ValueError, match="id is nothing that a ledger could hold"):
-        view(graph_user(DUE, id=None), rules(), day("2026-11-24"))
 
 
 def test_every_reason_has_words() -> None:
@@ -141,9 +136,9 @@ def test_every_reason_has_words() -> None:
 @given(populations(), some_rules, some_days)
 def test_an_explanation_says_what_the_plan_does(users: list[dict[str, object]], by: Rules, when: Day) -> None:
     for one in (user for user in users if user["id"] is not None):
-        planned = plan_notices([[one]], by, when)
+        planned = plan_notices([page_of([one], by.attribute)], by, when)
 
-        told = view(one, by, when).obligations
+        told = view(found_user(one), by, when).obligations
 
         assert Counter(view.notice.id for view in told if view.notice) == Counter(n.id for n in planned.notices)
         assert Counter(view.reason for view in told if view.verdict(None) == "skipped") == planned.skipped

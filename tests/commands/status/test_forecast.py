@@ -19,7 +19,19 @@ from due_notices.run import send_due_notices
 from due_notices.services import Services
 from due_notices.stages import HolidayCalendar
 from local.customers import SAMPLE_ATTRIBUTE, sample_customers
-from tests.factories import ALICE, BOB, DMITRI, graph_user, obligation_json, on, policy, rules, run_report
+from tests.factories import (
+    ALICE,
+    ATTRIBUTE,
+    BOB,
+    DMITRI,
+    graph_user,
+    obligation_json,
+    on,
+    page_of,
+    policy,
+    rules,
+    run_report,
+)
 from tests.fakes import START, FakeDirectory, FakeStorage, MovableClock
 
 TODAY = START.date()  # a Tuesday
@@ -33,7 +45,7 @@ def coming(count: int, first: date = TODAY) -> list[date]:
 def forecast(users: Sequence[Mapping[str, Any]], days: Sequence[date], by: Rules, page: int = 50) -> Forecast:
     made = Forecast(by, days)
     for start in range(0, len(users), page):
-        made.add(users[start : start + page])
+        made.add(page_of(users[start : start + page], by.attribute))
     return made
 
 
@@ -44,7 +56,7 @@ def day_by_day(users: Sequence[Mapping[str, Any]], days: Sequence[date], by: Rul
     for day in days:
         new = [
             notice
-            for notice in plan_notices([users], by, Day(day, day - timedelta(days=1))).notices
+            for notice in plan_notices([page_of(users, by.attribute)], by, Day(day, day - timedelta(days=1))).notices
             if notice.id not in sent
         ]
         sent |= {notice.id for notice in new}
@@ -90,8 +102,10 @@ def test_a_pause_that_ends_lets_the_notice_go_late() -> None:
     assert counts == {TODAY: {}, on("2026-11-25"): {}, on("2026-11-26"): {-3: 1}, on("2026-11-27"): {}}
 
 
-def services(users: Sequence[Mapping[str, Any]], clock: MovableClock) -> tuple[Services, FakeStorage, FakeDirectory]:
-    storage, directory = FakeStorage(), FakeDirectory(users, attribute=SAMPLE_ATTRIBUTE, page_size=100)
+def services(
+    users: Sequence[Mapping[str, Any]], clock: MovableClock, attribute: str = SAMPLE_ATTRIBUTE
+) -> tuple[Services, FakeStorage, FakeDirectory]:
+    storage, directory = FakeStorage(), FakeDirectory(users, attribute=attribute, page_size=100)
     return Services(lambda: directory, storage, clock), storage, directory
 
 
@@ -125,7 +139,7 @@ def test_after_todays_run_the_next_day_counts_only_what_is_new(clock: MovableClo
 
 
 def test_what_the_ledger_has_does_not_come_again(clock: MovableClock) -> None:
-    of_run, storage, _ = services([graph_user("2026-12-01", who=ALICE)], clock)
+    of_run, storage, _ = services([graph_user("2026-12-01", who=ALICE)], clock, ATTRIBUTE)
     plain = policy(-7)
     before = look_ahead(plain, of_run, 1)
     send_due_notices(plain, of_run)
@@ -138,7 +152,7 @@ def test_closed_days_and_a_day_that_is_over_say_why(clock: MovableClock) -> None
     german = policy(-1, calendar=HolidayCalendar("DE"))
     clock.move_to(datetime(2026, 11, 27, 18, tzinfo=UTC))  # Friday, the window is over
 
-    found = look_ahead(german, services([graph_user("2026-12-01")], clock)[0], 5)
+    found = look_ahead(german, services([graph_user("2026-12-01")], clock, ATTRIBUTE)[0], 5)
 
     assert [day.closed for day in found] == ["today's send window is over", "weekend", "weekend", None, None]
     assert [day.stages for day in found] == [{}, {}, {}, {-1: 1}, {}]
@@ -176,25 +190,10 @@ def test_who_is_gone_when_the_listing_begins_again_is_not_counted(clock: Movable
     assert [day.stages for day in look_ahead(SAMPLE_POLICY, of_run, 5)] == [{}] * 5
 
 
-def test_asking_by_due_dates_asks_for_those_of_all_the_coming_days(clock: MovableClock) -> None:
-    users = [
-        graph_user(who=f"user-{number}", mail=f"{number}@example.com")
-        | {SAMPLE_ATTRIBUTE: (TODAY + timedelta(days=number)).isoformat()}
-        for number in range(20)
-    ]
-    of_run, _, directory = services(users, clock)
-    by_dates = policy(rules=rules(0, attribute=(SAMPLE_ATTRIBUTE,)), only_due_dates=True)
-
-    found = look_ahead(by_dates, of_run, 10)
-
-    assert directory.asked != [None]
-    assert [day.stages for day in found] == [{0: 1}] * 10
-
-
 def test_a_claim_of_a_dead_run_is_still_owed(clock: MovableClock) -> None:
     of_run, storage, _ = services([graph_user("2026-12-01", who=ALICE) | {SAMPLE_ATTRIBUTE: "2026-12-01"}], clock)
     only: Policy = policy(rules=rules(-7, attribute=(SAMPLE_ATTRIBUTE,)))
-    (notice,) = plan_notices([of_run.open_directory().users], only.rules, Day(TODAY)).notices  # type: ignore[attr-defined]
+    (notice,) = plan_notices(of_run.open_directory().pages(), only.rules, Day(TODAY)).notices
     claims = storage.ledger.partitions[notice.partition]
     assert claims == {}
 

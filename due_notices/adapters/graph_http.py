@@ -1,0 +1,237 @@
+"""The one way of asking Microsoft Graph: a token, a request, its answer or a refusal, and patience."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote, urlencode
+
+import orjson
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+from due_notices.adapters.connections import session_to
+from due_notices.adapters.retries import GRAPH as PATIENCE
+from due_notices.adapters.retries import Retries, retry_after
+from due_notices.errors import DirectoryError
+from due_notices.ports import Clock
+from due_notices.refusals import GRAPH, refusal_of
+
+_TIMEOUTS = (10, 60)  # seconds to connect, and between two pieces of an answer
+_PIECE = 1 << 20  # bytes of a body read at once; in requests' own pieces of 10 KiB a page takes a tenth longer
+_READS_AGAIN = frozenset({429, 500, 502, 503, 504})
+_WRITES_AGAIN = frozenset({404, 409, 429, 503})  # a replica that has not heard of the object; another writes; busy
+_NETWORK = "check GRAPH_ENDPOINT and the network"
+# What a status means whatever its code is.
+_BY_STATUS = {401: ["401 InvalidAuthenticationToken"], 403: ["403 Authorization_RequestDenied"]}
+
+
+class Token(Protocol):
+    """Gives a bearer token for Graph."""
+
+    def __call__(self, *, fresh: bool = False) -> str:
+        """Return a token, a new one if `fresh`. Raises CredentialError."""
+        ...
+
+
+class GraphRefused(DirectoryError):
+    """Graph's own refusal: its HTTP status, its code (`(no code)` where it gives none), and what it said."""
+
+    def __init__(self, status: int, code: str, said: str, sentence: str) -> None:
+        """Take the refusal and the sentence for people."""
+        super().__init__(sentence)
+        self.status = status
+        self.code = code
+        self.said = said
+
+
+class _Transient(DirectoryError):
+    """Worth another try, after `wait` seconds where the service said so."""
+
+    def __init__(self, what: str, remedy: str = "", wait: float | None = None) -> None:
+        self._what = what
+        self._remedy = f": {remedy}" if remedy else ""
+        self.wait = wait
+        super().__init__(what)
+
+    def sentence(self, how_it_ended: str) -> str:
+        return f"{self._what}, {how_it_ended}{self._remedy}; the next tick tries again"
+
+
+class _Request(NamedTuple):
+    """A request, the statuses after which it may be made again, and what its answer must be like."""
+
+    method: str
+    url: str
+    again: frozenset[int]
+    body: Mapping[str, object] | None = None
+    headers: Mapping[str, str] | None = None
+    missing_ok: bool = False
+    valid: Callable[[dict[str, Any]], bool] | None = None
+
+
+class _Answer(NamedTuple):
+    """An HTTP answer, its body read to the end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class GraphHttp:
+    """Asks one Graph endpoint (`https://graph.microsoft.com`) and counts its requests. Raises DirectoryError."""
+
+    def __init__(self, endpoint: str, token: Token, clock: Clock, retries: Retries = PATIENCE) -> None:
+        """Take what a request needs; nothing is sent yet."""
+        self.endpoint = endpoint
+        self._token = token
+        self._clock = clock
+        self._retries = retries
+        self._session = session_to(endpoint)
+        self._counting = threading.Lock()
+        self.requests = 0
+        self.throttled = 0
+
+    def url(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """Return the URL of a path of version 1.0, whose segments are quoted already."""
+        asked = f"?{urlencode(query, safe='$,', quote_via=quote)}" if query else ""
+        return f"{self.endpoint}/v1.0/{path}{asked}"
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+        missing_ok: bool = False,
+        valid: Callable[[dict[str, Any]], bool] | None = None,
+    ) -> dict[str, Any] | None:
+        """Return the JSON object behind `url`; None for a 404 that is `missing_ok`. One not `valid` is asked again.
+
+        `deadline` is on the clock's monotonic scale: no pause that ends beyond it is begun.
+        """
+        asked = _Request("GET", url, headers=headers, again=_READS_AGAIN, missing_ok=missing_ok, valid=valid)
+        return self._patiently(asked, deadline)
+
+    def post(self, url: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """Send JSON and return the answer, empty where there is none; repeated only where it was not carried out."""
+        return self._patiently(_Request("POST", url, body=body, again=_WRITES_AGAIN), None) or {}
+
+    def _patiently(self, asked: _Request, deadline: float | None) -> dict[str, Any] | None:
+        def before_sleep(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            late = deadline is not None and self._clock.monotonic() + state.upcoming_sleep > deadline
+            if late and isinstance(error, _Transient):
+                raise DirectoryError(error.sentence("and the run has no time left to ask again")) from error
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Transient),
+            before_sleep=before_sleep,
+            sleep=self._clock.sleep,
+            **self._retries.keywords(),
+        )
+        try:
+            return retrying(self._ask, asked)
+        except _Transient as error:
+            times = f"{self._retries.attempts} times"
+            raise DirectoryError(error.sentence(times)) from error
+
+    def _ask(self, asked: _Request) -> dict[str, Any] | None:
+        answer = self._request(asked, self._token())
+        if answer.status == 401:  # noqa: PLR2004 (HTTP)
+            answer = self._request(asked, self._token(fresh=True))
+        if answer.status == 404 and asked.missing_ok:  # noqa: PLR2004 (HTTP)
+            return None
+        if not 200 <= answer.status < 300:  # noqa: PLR2004 (HTTP)
+            raise self._refused(answer, asked.again)
+        if not answer.body and asked.method != "GET":
+            return {}
+        try:
+            found = _parsed(answer.body)
+        except (ValueError, RecursionError) as error:
+            raise self._spoilt("is no JSON") from error
+        if not isinstance(found, dict) or not (asked.valid is None or asked.valid(found)):
+            raise self._spoilt("is not of the form that was asked for")
+        return found
+
+    def _request(self, asked: _Request, token: str) -> _Answer:
+        with self._counting:
+            self.requests += 1
+        own = {
+            # Graph drops custom headers from its next links, so every page gets them.
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json",
+            "client-request-id": str(uuid.uuid4()),
+        }
+        try:
+            with self._session.request(
+                asked.method,
+                asked.url,
+                json=asked.body,
+                headers={**own, **(asked.headers or {})},
+                timeout=_TIMEOUTS,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return _Answer(response.status_code, response.headers, b"".join(response.iter_content(_PIECE)))
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            if asked.method != "GET":
+                raise DirectoryError(f"{self._unreachable(error)}, and it may have done what it was asked") from error
+            raise _Transient(self._unreachable(error), _NETWORK) from error
+        except requests.exceptions.ContentDecodingError as error:
+            raise self._spoilt("arrived damaged") from error
+        except requests.RequestException as error:
+            raise DirectoryError(f"{self._unreachable(error)}: {_NETWORK}; the next tick tries again") from error
+
+    def _unreachable(self, error: Exception) -> str:
+        return f"no whole answer from Graph at {self.endpoint} ({type(error).__name__})"
+
+    def _spoilt(self, how: str) -> _Transient:
+        what = f"the answer of Graph at {self.endpoint} {how}"
+        return _Transient(what, "check GRAPH_ENDPOINT and any proxy on the way")
+
+    def _refused(self, answer: _Answer, again: frozenset[int]) -> DirectoryError:
+        status = answer.status
+        code, said = _what_it_says(answer)
+        if status in again:
+            with self._counting:
+                self.throttled += status == 429  # noqa: PLR2004 (HTTP)
+            if status == 503:  # noqa: PLR2004 (HTTP)
+                self._session.close()  # https://learn.microsoft.com/graph/best-practices-concept: on a new connection
+            wait = retry_after(answer.headers)
+            if wait is not None and wait > self._retries.longest:
+                return DirectoryError(
+                    f"{said} and asks to wait {wait:.0f} s, longer than the {self._retries.longest:.0f} s that a run "
+                    "waits; the next tick tries again"
+                )
+            return _Transient(said, wait=wait)
+        refusal = refusal_of(GRAPH, f"{status} {code}", *_BY_STATUS.get(status, ()))
+        return GraphRefused(status, code, said, refusal.sentence(said))
+
+
+def _what_it_says(answer: _Answer) -> tuple[str, str]:
+    """Return the code of a refusal, and the sentence that names it with the request's id; both may go into logs.
+
+    https://learn.microsoft.com/graph/errors
+    """
+    try:
+        found = json.loads(answer.body)["error"]["code"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        found = None
+    code = found if isinstance(found, str) and re.fullmatch(r"[A-Za-z_.]{1,80}", found) else "(no code)"
+    identifier = answer.headers.get("request-id", "")
+    if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", identifier):
+        identifier = "unknown"
+    return code, f"Graph answered {answer.status} {code} (request id {identifier})"
+
+
+def _parsed(body: bytes) -> Any:
+    """Return the JSON of an answer; a lone surrogate, which the fast parser refuses, spoils a name and not a page."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return json.loads(body)
