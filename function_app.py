@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import functools
 import logging
+from typing import TYPE_CHECKING
 
 import azure.functions as func
+
+if TYPE_CHECKING:
+    from due_notices.policy import Policy
+    from due_notices.services import Services
 
 app = func.FunctionApp()
 _logger = logging.getLogger("due_notices")
 
 
 @functools.cache
-def _parts():  # type: ignore[no-untyped-def] # noqa: ANN202 (naming the types would import them)
+def _parts() -> tuple[Policy, Services]:
     from due_notices import bootstrap
 
     settings = bootstrap.load_settings()

@@ -24,3 +24,5 @@ Read it in this order; `make check` holds that imports run down only:
 
 `commands/` holds what people run, a folder per command; it is never deployed.
 """
+
+VERSION = "0.1.0"

@@ -9,9 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from due_notices.credentials import CredentialEnd, CredentialKind
+
+if TYPE_CHECKING:
+    from due_notices.delivery import Delivery, Standing
+    from due_notices.planning import Plan
 
 LOG_PREFIX = "due-notices run "
 
@@ -77,6 +81,45 @@ class RunReport:
     def completed(self) -> bool:
         """Whether the day's run left nothing to do."""
         return self.outcome is Outcome.COMPLETED
+
+    def time(self, phase: str, seconds: float) -> None:
+        """Take how long a phase took."""
+        self.seconds = {**self.seconds, phase: seconds}
+
+    def fail(self, why: str) -> None:
+        """Take the end of a run that failed. The same sentence may come from sending and from recording."""
+        self.outcome = Outcome.FAILED
+        if why not in (self.error or ""):
+            self.error = "; ".join(filter(None, (self.error, why)))
+
+    def stop_at(self, limit: int) -> None:
+        """Take the end of a run that would have sent more than the limit."""
+        self.outcome = Outcome.LIMIT
+        self.error = (
+            f"{self.owed:,} notices are owed and NOTICE_LIMIT is {limit:,}: nothing was sent. Look at them with "
+            "`python -m due_notices preview`; if they are right, raise NOTICE_LIMIT, and the next tick sends them"
+        )
+
+    def take_plan(self, plan: Plan) -> None:
+        """Take the figures of the reading."""
+        self.users_read, self.obligations = plan.users_read, plan.obligations
+        self.skipped = {reason.value: count for reason, count in plan.skipped.items()}
+
+    def take_standing(self, standing: Standing) -> None:
+        """Take what the ledger said of the plan."""
+        self.owed, self.already_sent = len(standing.owed), standing.already_sent
+        self.superseded, self.expired = standing.superseded, standing.expired
+
+    def take_delivery(self, delivery: Delivery) -> None:
+        """Take what became of the owed notices; the run is completed if all of them are on the queue."""
+        self.sent, self.late = delivery.sent, delivery.late
+        self.already_sent += delivery.taken
+        self.failed = self.owed - delivery.sent - delivery.taken
+        self.stages = {str(stage): count for stage, count in sorted(delivery.stages.items())}
+        texts = (f"{text} ({count} times)" if count > 1 else text for text, count in delivery.problems.items())
+        self.error = "; ".join(texts) or None
+        if not self.failed and not delivery.problems:
+            self.outcome = Outcome.COMPLETED
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values, with the names that alerts and programs read."""

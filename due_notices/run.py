@@ -1,21 +1,31 @@
-"""One run: read the directory, plan, ask the ledger, deliver, record.
+"""One run, in numbered steps. All or nothing: if any page of users cannot be read, nothing is sent.
 
-Either the whole directory was read, or nothing is sent. A run that fails leaves claims and the day's record
-such that the next tick repairs it.
+1. Outside the send window, or on a closed day: nothing is done.
+2. The ledger knows the earlier runs: if today's is completed, nothing is left to do.
+3. Read all users and plan who is owed a notice (`reading`, `planning`).
+4. Ask the ledger what was sent already (`delivery.standing`).
+5. More owed notices than NOTICE_LIMIT: nothing is sent.
+6. Claim each notice in the ledger, send it, mark it as sent (`delivery`).
+7. Record the run, and delete what the ledger need not remember any longer.
+
+Whatever fails ends in the report. What a failed run leaves in the ledger lets the next tick go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import statistics
+import traceback
 import uuid
 from collections.abc import Sequence
+from pathlib import PurePath
 
+from due_notices import VERSION
 from due_notices.delivery import Delivery, standing
 from due_notices.errors import DueNoticesError, StorageError
 from due_notices.planning import Day
 from due_notices.policy import Policy
-from due_notices.ports import Clock, Ledger, Progress, Storage
+from due_notices.ports import Clock, Ledger, Progress, Storage, UserDirectory
 from due_notices.progress import Silent
 from due_notices.reading import LOOK_BACK, day_of, read_and_plan, skipped_sentences
 from due_notices.report import Outcome, RunReport
@@ -30,32 +40,25 @@ UNUSUAL_LEAST = 100  # below this many notices nothing is unusual
 
 
 def send_due_notices(policy: Policy, services: Services, progress: Progress | None = None) -> RunReport:
-    """Send every notice that is owed now, and return what happened.
-
-    Errors of the outside world end in the report, whose outcome is then `failed`; they do not raise.
-    """
-    clock = services.clock
+    """Send every notice that is owed now, and return what happened. Whatever fails ends in the report."""
+    clock, progress = services.clock, progress or Silent()
     started, now = clock.monotonic(), clock.now()
-    report = RunReport(uuid.uuid4().hex, policy.business_date(now))
+    report = RunReport(uuid.uuid4().hex, policy.business_date(now), version=VERSION)
     if (closed := policy.why_closed(now)) is not None:
         report.outcome, report.note = Outcome.OUTSIDE_WINDOW, closed
         return report
     try:
         with opened(services.open_storage) as (storage, runner):
             try:
-                _send(policy, services, progress or Silent(), report, storage, runner, started)
-            except DueNoticesError as error:
-                report.error = str(error)
-            report.seconds = {**report.seconds, "total": clock.monotonic() - started}
-            report.waiting = runner.run(storage.queue.waiting())
-            if report.outcome is not Outcome.ALREADY_COMPLETED:
-                runner.run(storage.ledger.record_run(report))
-            if report.outcome is Outcome.COMPLETED:
-                runner.run(_forget(policy, services.clock, storage.ledger, report, progress or Silent()))
-    except StorageError as error:
-        report.outcome = Outcome.FAILED
-        if str(error) not in (report.error or ""):  # a table that is not there is met when sending and when recording
-            report.error = "; ".join(filter(None, (report.error, str(error))))
+                _send(policy, services, progress, report, storage, runner, started)
+            except Exception as error:  # noqa: BLE001 (the last resort: a run ends in a report)
+                report.fail(_sentence(error))
+            report.time("total", clock.monotonic() - started)
+            runner.run(_record(report, storage))
+            if report.completed:
+                runner.run(_forget(policy, clock, storage.ledger, report, progress))
+    except Exception as error:  # noqa: BLE001 (the last resort: a run ends in a report)
+        report.fail(_sentence(error))
     return report
 
 
@@ -69,53 +72,58 @@ def _send(
     started: float,
 ) -> None:
     """Fill the report; leave its outcome at `failed` where not every owed notice is on the queue."""
-    clock, today = services.clock, report.business_date
-    records = runner.run(storage.ledger.runs(today - LOOK_BACK))
-    if any(record.business_date == today and record.completed for record in records):
+    clock, deadline = services.clock, started + policy.longest.total_seconds()
+    runs = runner.run(storage.ledger.runs(report.business_date - LOOK_BACK))
+    if any(run.completed and run.business_date == report.business_date for run in runs):
         report.outcome = Outcome.ALREADY_COMPLETED
         return
-    deadline = started + policy.longest.total_seconds()
-    day = day_of(today, records)
-    directory = services.open_directory()
+
+    day, directory = day_of(report.business_date, runs), services.open_directory()
     try:
         plan = read_and_plan(policy, directory, clock, progress, day, deadline=deadline)
     finally:
-        report.graph_requests, report.throttled = directory.requests, directory.throttled
-        report.credential = directory.credential_end
-        if directory.credential_warning is not None:
-            progress.warn(directory.credential_warning)
-    read_until = clock.monotonic()
-    report.users_read, report.obligations = plan.users_read, plan.obligations
-    report.skipped = {reason.value: count for reason, count in plan.skipped.items()}
-    report.seconds = {"read": read_until - started}
+        _take_directory(report, directory, progress)
+    report.time("read", (read_until := clock.monotonic()) - started)
+    report.take_plan(plan)
     for skipped in skipped_sentences(plan):
         progress.detail(skipped)
 
     stand = runner.run(standing(plan, storage.ledger))
-    report.owed, report.already_sent = len(stand.owed), stand.already_sent
-    report.superseded, report.expired = stand.superseded, stand.expired
-    report.usual_owed = _usual(records)
-    report.unusual = _is_unusual(report.owed, report.usual_owed, day)
+    report.take_standing(stand)
+    _compare_with_usual(report, runs, day)
     if report.owed > policy.limit:
-        report.outcome = Outcome.LIMIT
-        report.error = (
-            f"{report.owed:,} notices are owed and NOTICE_LIMIT is {policy.limit:,}: nothing was sent. Look at "
-            "them with `python -m due_notices preview`; if they are right, raise NOTICE_LIMIT, and the next tick "
-            "sends them"
-        )
+        report.stop_at(policy.limit)
         return
 
     progress.owed(report.owed)
     delivery = Delivery(storage, clock, progress, report.run_id, policy.source, policy.lapse, deadline)
-    runner.run(delivery.deliver(stand.owed))
-    report.sent, report.late = delivery.sent, delivery.late
-    report.already_sent += delivery.taken
-    report.failed = report.owed - delivery.sent - delivery.taken
-    report.stages = {str(stage): count for stage, count in sorted(delivery.stages.items())}
-    report.seconds = {**report.seconds, "send": clock.monotonic() - read_until}
-    report.error = _problems(delivery)
-    if not report.failed and not delivery.problems:
-        report.outcome = Outcome.COMPLETED
+    try:
+        runner.run(delivery.deliver(stand.owed))
+    finally:
+        report.take_delivery(delivery)
+        report.time("send", clock.monotonic() - read_until)
+
+
+def _take_directory(report: RunReport, directory: UserDirectory, progress: Progress) -> None:
+    report.graph_requests, report.throttled = directory.requests, directory.throttled
+    report.credential = directory.credential_end
+    if directory.credential_warning is not None:
+        progress.warn(directory.credential_warning)
+
+
+def _compare_with_usual(report: RunReport, runs: Sequence[RunReport], day: Day) -> None:
+    """Report the median of the completed runs that had notices, and whether today's number is far from it."""
+    owed = [run.owed for run in runs[-USUAL_RUNS:] if run.completed and run.owed]
+    report.usual_owed = round(statistics.median(owed)) if owed else None
+    if report.owed >= UNUSUAL_LEAST:
+        first = day.last_completed is None
+        report.unusual = first if report.usual_owed is None else report.owed >= UNUSUAL_FACTOR * report.usual_owed
+
+
+async def _record(report: RunReport, storage: Storage) -> None:
+    report.waiting = await storage.queue.waiting()
+    if report.outcome is not Outcome.ALREADY_COMPLETED:
+        await storage.ledger.record_run(report)
 
 
 async def _forget(policy: Policy, clock: Clock, ledger: Ledger, report: RunReport, progress: Progress) -> None:
@@ -134,20 +142,15 @@ async def _forget(policy: Policy, clock: Clock, ledger: Ledger, report: RunRepor
         progress.detail(f"the ledger forgot {forgotten:,} entries from before {before}")
 
 
-def _usual(records: Sequence[RunReport]) -> int | None:
-    """Return the median number of notices of the completed runs that had any."""
-    owed = [record.owed for record in records[-USUAL_RUNS:] if record.completed and record.owed]
-    return round(statistics.median(owed)) if owed else None
+def _sentence(error: Exception) -> str:
+    """Return what the report says of an error: its own sentence, or type and place of an unexpected one.
 
-
-def _is_unusual(owed: int, usual: int | None, day: Day) -> bool:
-    """Whether somebody should look: ten times the usual number, or many at the very first run."""
-    if owed < UNUSUAL_LEAST:
-        return False
-    return day.last_completed is None if usual is None else owed >= UNUSUAL_FACTOR * usual
-
-
-def _problems(delivery: Delivery) -> str | None:
-    if not delivery.problems:
-        return None
-    return "; ".join(f"{text} ({count} times)" if count > 1 else text for text, count in delivery.problems.items())
+    The text of an unexpected error is left out: it may hold what belongs in no log.
+    """
+    if isinstance(error, DueNoticesError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"unexpected error {type(error).__name__} in {PurePath(last.filename).name}:{last.lineno}; the next tick tries "
+        "again. If it comes back, report it with this line"
+    )
