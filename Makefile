@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start test cover faults check bench format lock clean
+.PHONY: help setup run start test cover faults check bench docs format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-8s %s\n' "$$n" "$$t"; done
@@ -48,6 +48,9 @@ bench: setup ## measure, side by side with what a user would write instead (a qu
 format: setup ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: setup ## write the tables of settings and refusals into the documents
+	@$(RUN) scripts/write_docs.py
 
 lock: setup ## compile the pinned requirements from the hand-written lists
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in -o requirements.txt

@@ -10,7 +10,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import resources
 
 from due_notices.errors import MessageTooLarge
 from due_notices.model import Notice
@@ -94,11 +93,6 @@ def fits(notice: Notice) -> bool:
 def source_of(tenant_id: str) -> str:
     """Return the `source` attribute of every notice of a tenant."""
     return f"/tenants/{tenant_id}/due-notices"
-
-
-def schema() -> str:
-    """Return the JSON Schema (draft 2020-12) that every message fulfils."""
-    return resources.files("due_notices").joinpath("notice.schema.json").read_text("utf-8")
 
 
 def _present(**fields: str | None) -> dict[str, str]:

@@ -220,32 +220,26 @@ class Ledger(Protocol):
         ...
 
 
-class Progress(Protocol):
-    """Somebody who watches a run."""
+class Progress:
+    """Watches a run. This one does nothing; others override what they show."""
 
     def read(self, users: int) -> None:
         """`users` more were read."""
-        ...
 
     def owed(self, notices: int) -> None:
         """So many notices will be sent."""
-        ...
 
     def sent(self) -> None:
         """One more was sent."""
-        ...
 
     def say(self, text: str) -> None:
         """Something worth knowing happened."""
-        ...
 
     def detail(self, text: str) -> None:
-        """Something worth keeping, though not worth interrupting anybody."""
-        ...
+        """Something worth keeping, though not worth interrupting an operator."""
 
     def warn(self, warning: ExpiryWarning) -> None:
-        """Somebody must renew a credential; told once in a run."""
-        ...
+        """Warn once in a run: a credential must be renewed."""
 
 
 class Storage(NamedTuple):

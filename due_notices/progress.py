@@ -1,37 +1,16 @@
-"""Watchers of a run: nobody, and the log."""
+"""The log as the watcher of a run."""
 
 from __future__ import annotations
 
 import logging
 
 from due_notices.credentials import ExpiryWarning
+from due_notices.ports import Progress
 
 _logger = logging.getLogger("due_notices")
 
 
-class Silent:
-    """Nobody watches."""
-
-    def read(self, users: int) -> None:
-        """Ignore."""
-
-    def owed(self, notices: int) -> None:
-        """Ignore."""
-
-    def sent(self) -> None:
-        """Ignore."""
-
-    def say(self, text: str) -> None:
-        """Ignore."""
-
-    def detail(self, text: str) -> None:
-        """Ignore."""
-
-    def warn(self, warning: ExpiryWarning) -> None:
-        """Ignore."""
-
-
-class LogProgress(Silent):
+class LogProgress(Progress):
     """Writes to the log what is worth knowing; the figures are the report's business."""
 
     def say(self, text: str) -> None:

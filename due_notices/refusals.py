@@ -287,10 +287,3 @@ def refusal_of(service: str, *codes: str) -> Refusal:
     `codes` are as the table writes them, the most telling first.
     """
     return next(_BY_CODE[service, code] for code in (*codes, OTHERWISE) if (service, code) in _BY_CODE)
-
-
-def table() -> str:
-    """Return all refusals as a Markdown table, for the runbook."""
-    rows = ["| service | code | likely cause | what mends it |", "|---|---|---|---|"]
-    rows += [f"| {each.service} | {each.code} | {each.cause} | {each.remedy} |" for each in REFUSALS]
-    return "\n".join(rows)

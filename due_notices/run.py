@@ -26,7 +26,6 @@ from due_notices.errors import DueNoticesError, StorageError
 from due_notices.planning import Day
 from due_notices.policy import Policy
 from due_notices.ports import Clock, Ledger, Progress, Storage, UserDirectory
-from due_notices.progress import Silent
 from due_notices.reading import LOOK_BACK, day_of, read_and_plan, skipped_sentences
 from due_notices.report import Outcome, RunReport
 from due_notices.services import Services, opened
@@ -41,7 +40,7 @@ UNUSUAL_LEAST = 100  # below this many notices nothing is unusual
 
 def send_due_notices(policy: Policy, services: Services, progress: Progress | None = None) -> RunReport:
     """Send every notice that is owed now, and return what happened. Whatever fails ends in the report."""
-    clock, progress = services.clock, progress or Silent()
+    clock, progress = services.clock, progress or Progress()
     started, now = clock.monotonic(), clock.now()
     report = RunReport(uuid.uuid4().hex, policy.business_date(now), version=VERSION)
     if (closed := policy.why_closed(now)) is not None:

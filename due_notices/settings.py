@@ -36,17 +36,24 @@ from due_notices.stages import (
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `default` None means that it must be set, empty means that it may be left out."""
+    """One setting. `default` None means that it must be set, empty means that it may be left out.
+
+    `example` is what local.settings.json.example shows instead of the default.
+    """
 
     name: str
     default: str | None
     meaning: str
+    example: str | None = None
     laptop: bool = False  # of no use on Azure
 
 
+_NO_GUID = "00000000-0000-0000-0000-000000000000"
 SETTINGS = (
-    Setting("GRAPH_TENANT_ID", None, "tenant of the app registration (a GUID)"),
-    Setting("GRAPH_CLIENT_ID", None, "client id of the app registration that reads the users (a GUID)"),
+    Setting("GRAPH_TENANT_ID", None, "tenant of the app registration (a GUID)", example=_NO_GUID),
+    Setting(
+        "GRAPH_CLIENT_ID", None, "client id of the app registration that reads the users (a GUID)", example=_NO_GUID
+    ),
     Setting(
         "GRAPH_CREDENTIAL",
         "secret",
@@ -57,6 +64,7 @@ SETTINGS = (
         "KEY_VAULT_URL",
         None,
         "the vault, for example `https://my-vault.vault.azure.net`; of no use with `GRAPH_CREDENTIAL=federated`",
+        example="https://my-vault.vault.azure.net",
     ),
     Setting("KEY_VAULT_SECRET_NAME", "graph-client-secret", "the vault's secret, or certificate, of the app"),
     Setting(
@@ -64,6 +72,7 @@ SETTINGS = (
         None,
         "where a user's obligations are: `extension_<app id without dashes>_<name>`, or "
         "`onPremisesExtensionAttributes/extensionAttribute1` to `15`",
+        example=f"extension_{'0' * 32}_dueDate",
     ),
     Setting("DAYS_BEFORE_DUE", "7,3,1,0", "stages before and on the due date, in days"),
     Setting("DAYS_AFTER_DUE", "", "stages after the due date, in days"),
@@ -81,6 +90,7 @@ SETTINGS = (
         "NOTICE_STORAGE",
         "",
         "connection string of the account with queue and table; or leave it out and set the next three",
+        example="UseDevelopmentStorage=true",
     ),
     Setting("NOTICE_STORAGE__queueServiceUri", "", "queue endpoint, used with a managed identity"),
     Setting("NOTICE_STORAGE__tableServiceUri", "", "table endpoint, used with a managed identity"),
@@ -103,7 +113,8 @@ SETTINGS = (
     Setting(
         "AZURE_TOKEN_CREDENTIALS",
         "",
-        "`dev`: log in as yourself (`az login`) in place of the managed identity",
+        "`dev`: log in as yourself (`az login`) instead of as the managed identity",
+        example="dev",
         laptop=True,
     ),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import signal
 import socket
 import uuid
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from due_notices.settings import Settings
+from due_notices.settings import SETTINGS, Settings
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 from tests.command_line import ROOT, CommandLine
@@ -35,31 +36,17 @@ settings.register_profile(
 settings.load_profile("default")
 
 SCRUBBED_PREFIXES = ("AZURE_", "GRAPH_", "IDENTITY_", "MSI_", "NOTICE_", "KEY_VAULT_", "MSAL_", "AzureWebJobs")
-SCRUBBED = frozenset(
-    {
-        "ALL_PROXY",
-        "BUSINESS_CALENDAR",
-        "BUSINESS_TIME_ZONE",
-        "CATCH_UP_DAYS",
-        "CLAIM_LAPSE_MINUTES",
-        "CURL_CA_BUNDLE",
-        "DAYS_AFTER_DUE",
-        "DAYS_BEFORE_DUE",
-        "DUE_DATE_ATTRIBUTE",
-        "HTTPS_PROXY",
-        "HTTP_PROXY",
-        "INSTANCE_DISCOVERY",
-        "LEDGER_TABLE",
-        "NETRC",
-        "NO_PROXY",
-        "RECIPIENT_ALLOW_LIST",
-        "REQUESTS_CA_BUNDLE",
-        "SEND_WINDOW",
-        "SSL_CERT_DIR",
-        "SSL_CERT_FILE",
-        "USER_FILTER",
-    }
-)
+SCRUBBED = {setting.name.upper() for setting in SETTINGS} | {
+    "ALL_PROXY",
+    "CURL_CA_BUNDLE",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NETRC",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+}
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "::1"})
 
 
@@ -72,6 +59,10 @@ def scrub(patch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if is_foreign(name):
             patch.delenv(name)
+
+
+# A shell that puts a job into the background lets it ignore Ctrl-C, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -14,9 +14,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import due_notices
 from due_notices.adapters.graph import GraphPage, value_of
 from due_notices.model import FoundUser, Notice, Obligation, User, notice_id
 from due_notices.planning import Day, Plan, Rules, plan_notices
@@ -81,6 +83,11 @@ def graph_user(*values: object, who: str = ALICE, **overrides: object) -> dict[s
     if values:
         user[ATTRIBUTE] = values[0] if len(values) == 1 else list(values)
     return user | overrides
+
+
+def notice_schema() -> str:
+    """Return the JSON Schema that every message fulfils."""
+    return (Path(due_notices.__file__).parent / "notice.schema.json").read_text("utf-8")
 
 
 def page_of(users: Sequence[GraphUser], attribute: tuple[str, ...] = (ATTRIBUTE,)) -> GraphPage:

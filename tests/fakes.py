@@ -22,6 +22,7 @@ from due_notices.ports import (
     ClaimRow,
     LedgerEntry,
     PastNotice,
+    Progress,
     QueueLook,
     QueueLooks,
     Storage,
@@ -357,7 +358,7 @@ class FakeStorage:
             self.closed += 1
 
 
-class Watcher:
+class Watcher(Progress):
     """Writes down what a run tells its watcher."""
 
     def __init__(self) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import rich.progress
 from rich.console import Console, JustifyMethod, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 
 from due_notices.credentials import ExpiryWarning
+from due_notices.ports import Progress
 
 # NO_COLOR and the width of the terminal are rich's business; in a pipe no line is ever broken.
 _PIPE_WIDTH = 10_000
@@ -85,36 +87,33 @@ def table(title: str, *columns: str, right: frozenset[str] = frozenset(), whole:
     return made
 
 
-class _Bars:
+class _Bars(Progress):
     """Shows the reading and the sending as they go."""
 
-    def __init__(self, progress: Progress, console: Console, users: int | None) -> None:
+    def __init__(self, bars: rich.progress.Progress, console: Console, users: int | None) -> None:
         self._users = users
-        self._progress = progress
+        self._bars = bars
         self._console = console
         self._reading: TaskID | None = None
         self._sending: TaskID | None = None
 
     def read(self, users: int) -> None:
         if self._reading is None:
-            self._reading = self._progress.add_task("reading users", total=self._users)
-        self._progress.advance(self._reading, users)
+            self._reading = self._bars.add_task("reading users", total=self._users)
+        self._bars.advance(self._reading, users)
 
     def owed(self, notices: int) -> None:
         if self._reading is not None:
-            done = self._progress.tasks[self._reading].completed
-            self._progress.update(self._reading, total=done)
-        self._sending = self._progress.add_task("sending notices", total=notices)
+            done = self._bars.tasks[self._reading].completed
+            self._bars.update(self._reading, total=done)
+        self._sending = self._bars.add_task("sending notices", total=notices)
 
     def sent(self) -> None:
         if self._sending is not None:
-            self._progress.advance(self._sending)
+            self._bars.advance(self._sending)
 
     def say(self, text: str) -> None:
         self._console.print(plain(text))
-
-    def detail(self, text: str) -> None:
-        """Keep quiet: the result shows it."""
 
     def warn(self, warning: ExpiryWarning) -> None:
         self._console.print(plain(warning.sentence, style="bold red" if warning.urgent else "yellow"))
@@ -127,7 +126,7 @@ def progress(users: int | None = None) -> Iterator[_Bars]:
     `users` is about how many there will be to read, where somebody knows.
     """
     console = err()
-    with Progress(
+    with rich.progress.Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from local.clock import now
+from local.customers import sample_customers
+from local.stack import LocalStack
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -84,3 +89,33 @@ def test_the_function_app_is_short_and_has_one_function() -> None:
 
     assert len(text.splitlines()) < 45
     assert text.count("_trigger(") == 1
+
+
+TICK = """
+import json, sys
+import function_app
+
+policy, services = function_app._parts()
+from due_notices.progress import LogProgress
+from due_notices.run import send_due_notices
+
+report = send_due_notices(policy, services, LogProgress())
+print(json.dumps({"sent": report.sent, "modules": sorted(sys.modules)}))
+"""
+
+
+def test_a_whole_tick_loads_nothing_of_what_people_run(stack: LocalStack) -> None:
+    stack.graph.users = sample_customers(now().date(), 50)
+    environ = {**os.environ, **stack.environ, "SEND_WINDOW": "00:00-24:00"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", TICK], cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 0, done.stderr
+    tick = json.loads(done.stdout)
+    assert tick["sent"] > 0
+    loaded = set(tick["modules"])
+    assert "due_notices.adapters.table_ledger" in loaded
+    foreign = {"click", "rich", "due_notices.commands", "due_notices.__main__", "local"}
+    assert {name for name in loaded if any(name == each or name.startswith(f"{each}.") for each in foreign)} == set()

@@ -10,13 +10,13 @@ import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from due_notices.message import schema
 from local.clock import now
 from local.customers import sample_customers
 from local.expected import expected_notices
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 from tests.app.conftest import StartWorker, report_of
+from tests.factories import notice_schema
 
 # What a tick that has nothing to do must not load.
 HEAVY = ("requests", "msal", "aiohttp", "azure.storage", "azure.data.tables", "azure.identity", "azure.keyvault")
@@ -86,7 +86,7 @@ def test_a_tick_sends_what_is_owed_and_the_next_one_nothing(
     events = [queued.event for queued in storage_access.events()]
     assert sorted(event["id"] for event in events) == sorted(expected)
     validator = jsonschema.Draft202012Validator(
-        json.loads(schema()), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+        json.loads(notice_schema()), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )
     for event in events:
         validator.validate(event)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from due_notices.message import schema, to_message
+from due_notices.message import to_message
 from tests.consumer.conftest import EXAMPLE, NOW, Seen
-from tests.factories import notice, on
+from tests.factories import notice, notice_schema, on
 
 from notices import Busy, Claim, Event, Unreadable, handle, read  # isort: skip (from the example's folder)
 from seen_sqlite import LAPSE, SeenSqlite  # isort: skip
@@ -44,7 +44,7 @@ class Mailbox:
 
 
 def test_the_example_has_the_schema_of_the_package() -> None:
-    assert (EXAMPLE / "notice.schema.json").read_text("utf-8") == schema()
+    assert (EXAMPLE / "notice.schema.json").read_text("utf-8") == notice_schema()
 
 
 def test_a_notice_is_delivered_once_however_often_it_comes(seen: Seen) -> None:

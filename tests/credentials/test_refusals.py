@@ -12,7 +12,7 @@ import pytest
 
 from due_notices import bootstrap
 from due_notices.errors import DirectoryError, DueNoticesError
-from due_notices.refusals import ENTRA, GRAPH, IDENTITY, OTHERWISE, REFUSALS, VAULT, Refusal, refusal_of, table
+from due_notices.refusals import ENTRA, GRAPH, IDENTITY, OTHERWISE, REFUSALS, VAULT, Refusal, refusal_of
 from due_notices.settings import Settings
 from local.clock import now
 from local.faults import Fault
@@ -251,7 +251,3 @@ def test_commands_of_the_program_exist() -> None:
 
     assert named
     assert named <= set(commands.commands)
-
-
-def test_the_runbook_prints_the_table_as_the_code_has_it() -> None:
-    assert table() in RUNBOOK.read_text("utf-8"), f"docs/runbook.md should hold:\n{table()}"

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -14,29 +15,14 @@ from types import ModuleType
 import jsonschema
 import pytest
 
-from due_notices import message
 from due_notices.policy import Policy
 from due_notices.report import LOG_PREFIX, RunReport
-from due_notices.settings import SETTINGS, Setting
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 DOCUMENTS = sorted(
     path for path in ROOT.glob("**/*.md") if not {".venv", ".venv-bench", "node_modules"} & set(path.parts)
 )
-NOT_SETTINGS = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"}
-
-
-def settings_table() -> str:
-    rows = ["| name | default | meaning |", "|---|---|---|"]
-    rows += [f"| `{setting.name}` | {_default(setting)} | {setting.meaning} |" for setting in SETTINGS]
-    return "\n".join(rows)
-
-
-def _default(setting: Setting) -> str:
-    if setting.default is None:
-        return "required"
-    return f"`{setting.default}`" if setting.default else "empty"
 
 
 def json_block(beginning: str) -> dict[str, object]:
@@ -54,24 +40,24 @@ def script(name: str) -> ModuleType:
     return module
 
 
-def test_the_readme_has_the_settings_table_as_the_code_has_it() -> None:
-    assert settings_table() in README, f"the table should be:\n{settings_table()}"
+WRITTEN: Mapping[Path, str] = script("write_docs").texts()
 
 
-def test_the_example_settings_name_every_setting_with_its_default() -> None:
-    values = json.loads((ROOT / "local.settings.json.example").read_text("utf-8"))["Values"]
-    examples = {"NOTICE_STORAGE", "AZURE_TOKEN_CREDENTIALS"}
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
+def test_a_document_says_what_the_code_says(path: Path) -> None:
+    assert path.read_text("utf-8") == WRITTEN[path], "call `make docs`"
 
-    assert values.keys() - NOT_SETTINGS == {setting.name for setting in SETTINGS}
-    for setting in SETTINGS:
-        if setting.default is not None and setting.name not in examples:
-            assert values[setting.name] == setting.default
+
+def test_the_example_fulfils_the_schema_of_the_settings() -> None:
+    schema = json.loads((ROOT / "docs" / "local.settings.schema.json").read_text("utf-8"))
+
+    jsonschema.validate(json.loads((ROOT / "local.settings.json.example").read_text("utf-8")), schema)
 
 
 def test_the_readmes_message_fulfils_the_schema() -> None:
     text = json.dumps(json_block('{\n  "specversion"')).replace("<tenant id>", "t").replace("<user id>", "u")
 
-    jsonschema.validate(json.loads(text), json.loads(message.schema()))
+    jsonschema.validate(json.loads(text), json.loads((ROOT / "due_notices" / "notice.schema.json").read_text("utf-8")))
 
 
 def test_the_readmes_report_has_the_fields_of_a_report() -> None:

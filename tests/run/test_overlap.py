@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 
 from due_notices.delivery import Delivery, standing
 from due_notices.planning import Day, Plan, plan_notices
-from due_notices.ports import Claim, ClaimRow, LedgerEntry, Storage
-from due_notices.progress import Silent
+from due_notices.ports import Claim, ClaimRow, LedgerEntry, Progress, Storage
 from tests.factories import page_of
 from tests.fakes import FakeLedger, FakeNoticeQueue, FakeStorage
 from tests.run.virtual_time import LoopClock, VirtualLoop
@@ -102,7 +101,7 @@ class Host:
         delivery = Delivery(
             Storage(mortal, mortal),
             clock,
-            Silent(),
+            Progress(),
             self.name,
             POLICY.source,
             POLICY.lapse,

@@ -14,8 +14,8 @@ import pytest
 
 from due_notices.delivery import CHUNK, CHUNKS_AT_A_TIME, FAILURES_IN_A_ROW, SENDS_AT_A_TIME
 from due_notices.errors import SendError, StorageError
-from due_notices.message import schema
 from due_notices.report import Outcome, RunReport
+from tests.factories import notice_schema
 from tests.run.world import TODAY, World, customer, customers, in_days
 
 PERHAPS = SendError("no answer whether the queue took a message", accepted_perhaps=True)
@@ -40,7 +40,7 @@ def test_every_owed_notice_is_on_the_queue_and_remembered() -> None:
     assert len(set(world.ids)) == 27
     assert world.watcher.to_send == 27
     assert report.waiting.queue == 27
-    validator = jsonschema.Draft202012Validator(json.loads(schema()))
+    validator = jsonschema.Draft202012Validator(json.loads(notice_schema()))
     for event in world.events:
         validator.validate(event)
 

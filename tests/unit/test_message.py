@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from due_notices.errors import MessageTooLarge
-from due_notices.message import EVENT_TYPE, MAX_BYTES, fits, schema, source_of, to_message
+from due_notices.message import EVENT_TYPE, MAX_BYTES, fits, source_of, to_message
 from due_notices.model import Notice
-from tests.factories import ALICE, TENANT, at, notice, on
+from tests.factories import ALICE, TENANT, at, notice, notice_schema, on
 
 SOURCE = source_of(TENANT)
 NOW = at("2026-11-24T08:00:03")
-SCHEMA = json.loads(schema())
+SCHEMA = json.loads(notice_schema())
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
 
 

@@ -9,7 +9,6 @@ from datetime import date
 from due_notices.commands.explain.views import ObligationView, UserView, Verdict, sentence, view, without
 from due_notices.policy import Policy
 from due_notices.ports import LedgerEntry, Progress
-from due_notices.progress import Silent
 from due_notices.reading import LOOK_BACK, day_of, read_and_plan
 from due_notices.services import Services, opened
 
@@ -63,7 +62,7 @@ def explain_user(
         listed = directory.lists(seen.user.id)
         candidates = [view.notice for view in seen.obligations if view.notice is not None]
         if listed and any(notice.user.email and notice.obligation.reference for notice in candidates):
-            plan = read_and_plan(policy, directory, services.clock, progress or Silent(), day)
+            plan = read_and_plan(policy, directory, services.clock, progress or Progress(), day)
             seen = without(seen, {notice.id for notice in plan.notices})
         entries = {}
         for stage in (stage for obligation in seen.obligations for stage in obligation.stages):

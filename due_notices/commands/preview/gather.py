@@ -9,7 +9,6 @@ from due_notices.delivery import Standing, standing
 from due_notices.planning import Plan
 from due_notices.policy import Policy
 from due_notices.ports import Progress
-from due_notices.progress import Silent
 from due_notices.reading import LOOK_BACK, SKIPS_NAMED, day_of, read_and_plan
 from due_notices.services import Services, opened
 
@@ -38,7 +37,7 @@ def preview_day(
             policy,
             services.open_directory(),
             services.clock,
-            progress or Silent(),
+            progress or Progress(),
             day_of(today, records),
             list_skips=list_skips,
         )

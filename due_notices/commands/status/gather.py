@@ -13,7 +13,6 @@ from due_notices.delivery import standing
 from due_notices.model import UserPage
 from due_notices.policy import Policy
 from due_notices.ports import Progress, UserListing
-from due_notices.progress import Silent
 from due_notices.reading import LOOK_BACK, day_of, read_and_plan
 from due_notices.services import Services, opened
 
@@ -57,7 +56,7 @@ def look_ahead(
         forecast = Forecast(policy.rules, sending)
         listing = _Watched(services.open_directory(), forecast)
         plan = read_and_plan(
-            policy, listing, services.clock, progress or Silent(), day_of(sending[0], records), list_skips=0
+            policy, listing, services.clock, progress or Progress(), day_of(sending[0], records), list_skips=0
         )
         owed = runner.run(standing(plan, storage.ledger)).owed
     counts = {**forecast.counts, sending[0]: Counter(item.notice.stage for item in owed)}
