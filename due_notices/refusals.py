@@ -1,4 +1,4 @@
-"""What Entra, Key Vault, the managed identity and Graph say when they refuse, what it likely means, and what mends it.
+"""What Entra, Key Vault, the managed identity and Graph say when they refuse, what it likely means, and what fixes it.
 
 `REFUSALS` is the one table: the adapters make their sentences from it and `docs/runbook.md` prints it. Codes of
 Entra: https://learn.microsoft.com/entra/identity-platform/reference-error-codes. A name in angle brackets stands
@@ -236,7 +236,7 @@ REFUSALS = (
         "with GRAPH_CREDENTIAL=certificate KEY_VAULT_SECRET_NAME names a certificate of the vault, exportable, RSA: "
         "`az keyvault certificate show --vault-name <vault> -n <KEY_VAULT_SECRET_NAME>`",
     ),
-    Refusal(VAULT, OTHERWISE, "the vault is unwell", "try again, or ask https://azure.status.microsoft"),
+    Refusal(VAULT, OTHERWISE, "Key Vault returned a server error", "try again, or ask https://azure.status.microsoft"),
     Refusal(
         IDENTITY,
         "CredentialUnavailable",

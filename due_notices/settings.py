@@ -378,7 +378,7 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 def _guid(text: str) -> str:
     if not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", text):
-        raise ValueError("is no GUID; copy it from the app registration's overview in Entra")
+        raise ValueError("is not a GUID; copy it from the app registration's overview in Entra")
     return text.lower()
 
 

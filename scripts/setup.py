@@ -94,6 +94,7 @@ def install() -> None:
     venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
     say("installing the pinned Python packages (a minute on a first run)")
     run(venv_python(), "-m", "pip", "install", "--quiet", "--no-input", "-r", "requirements-dev.txt")
+    run(venv_python(), "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--editable", ".")
     say("installing Azurite, the Storage emulator")
     azurite = VENV / "azurite"
     azurite.mkdir()

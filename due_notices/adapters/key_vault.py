@@ -88,7 +88,7 @@ class KeyVault:
         return stored.properties.version or ""
 
     def _error(self, error: Exception, action: str, name: str) -> CredentialError:
-        """Return the error to raise: who refused what, why, and what mends it."""
+        """Return the error to raise: who refused what, why, and what fixes it."""
         if isinstance(error, HttpResponseError) and error.status_code is not None:
             return self._refused(error, action, name)
         if isinstance(error, ClientAuthenticationError):

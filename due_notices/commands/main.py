@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from due_notices import bootstrap
+from due_notices import VERSION, bootstrap
 from due_notices.commands import console
 from due_notices.commands.audit.command import audit
 from due_notices.commands.doctor.command import doctor
@@ -52,8 +52,9 @@ class _InOrder(click.Group):
 @click.option(
     "--settings",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A local.settings.json to read in place of the one in this folder.",
+    help="A local.settings.json to read instead of the one in this folder.",
 )
+@click.version_option(VERSION, prog_name="due-notices", message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context, *, debug: bool, settings: Path | None) -> None:
     """Due Notices: one notice per obligation and stage, never lost, never doubled."""
@@ -72,9 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. `--debug` counts wherever it stands."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    words = (["--debug"] if debug else []) + [word for word in given if word != "--debug"]
+    rest = (["--debug"] if debug else []) + [each for each in given if each != "--debug"]
     try:
-        result = commands.main(words, prog_name="python -m due_notices", standalone_mode=False)
+        result = commands.main(rest, prog_name="python -m due_notices", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -84,16 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        console.err().print(console.plain(_told(error)), soft_wrap=True)
+        console.err().print(console.plain(_sentence(error)), soft_wrap=True)
         return WRONG_SETTINGS if isinstance(error, SettingsError) else FAILED
     return result if isinstance(result, int) else DONE
 
 
-def _told(error: Exception) -> str:
-    """Return what to print for an error: its own sentence, or that it is one that nobody foresaw."""
+def _sentence(error: Exception) -> str:
+    """Return what to print for an error: its own sentence, or the type of an unexpected one."""
     if isinstance(error, DueNoticesError):
         return str(error)
-    return (
-        f"an error that nobody foresaw ({type(error).__name__}); call the command again with --debug, and report "
-        "what it shows"
-    )
+    return f"unexpected error ({type(error).__name__}): call the command again with --debug, and report what it shows"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from due_notices import VERSION
 from due_notices.commands import console
 from due_notices.commands.main import main
 from local.customers import sample_customers
@@ -348,3 +349,12 @@ def test_ctrl_c_ends_a_reading_cleanly_within_moments(program: CommandLine, stac
     assert running.returncode == 130
     assert "interrupted" in errors
     assert "Traceback" not in errors
+
+
+def test_the_version_is_that_of_the_package_and_the_changelog() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "due_notices", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == f"due-notices {VERSION}\n"
+    assert f"## {VERSION} - " in (ROOT / "CHANGELOG.md").read_text("utf-8")

@@ -93,7 +93,7 @@ def test_without_debug_an_error_is_one_sentence(program: CommandLine, storage_ac
     assert "az storage table create" in done.stderr
 
 
-def test_an_error_that_nobody_foresaw_says_what_to_do(
+def test_an_unexpected_error_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken() -> None:

@@ -1,4 +1,4 @@
-"""Every refusal of the table, provoked on the local stack: who, which code, which id, why, and what mends it."""
+"""Every refusal of the table, provoked on the local stack: who, which code, which id, why, and what fixes it."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_graphs_refusals_are_errors_of_the_directory(stack: LocalStack) -> None:
 @pytest.mark.parametrize("refusal", REFUSALS, ids=identified)
 def test_every_remedy_names_a_command_a_setting_or_a_place(refusal: Refusal) -> None:
     assert re.search(r"`[^`]+`|https://|[A-Z]+_[A-Z_]+|Entra under|private endpoint", refusal.remedy)
-    assert refusal.cause[0].islower() or re.match(r"GRAPH_|Graph", refusal.cause)
+    assert refusal.cause[0].islower() or re.match(r"GRAPH_|Graph|Key Vault", refusal.cause)
     assert not refusal.remedy.endswith(".")
 
 

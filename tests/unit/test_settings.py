@@ -239,12 +239,12 @@ def test_everything_else_in_the_environment_is_left_alone() -> None:
 
 
 WRONG: list[tuple[str, str, str]] = [
-    ("GRAPH_TENANT_ID", "contoso.onmicrosoft.com", "is no GUID; copy it from the app registration's overview"),
-    ("GRAPH_TENANT_ID", TENANT[:-1], "is no GUID"),
-    ("GRAPH_TENANT_ID", "{" + TENANT + "}", "is no GUID"),
-    ("GRAPH_CLIENT_ID", CLIENT.replace("-", ""), "is no GUID"),
-    ("AZURE_CLIENT_ID", "my-identity", "is no GUID"),
-    ("NOTICE_STORAGE__clientId", "my-identity", "is no GUID"),
+    ("GRAPH_TENANT_ID", "contoso.onmicrosoft.com", "is not a GUID; copy it from the app registration's overview"),
+    ("GRAPH_TENANT_ID", TENANT[:-1], "is not a GUID"),
+    ("GRAPH_TENANT_ID", "{" + TENANT + "}", "is not a GUID"),
+    ("GRAPH_CLIENT_ID", CLIENT.replace("-", ""), "is not a GUID"),
+    ("AZURE_CLIENT_ID", "my-identity", "is not a GUID"),
+    ("NOTICE_STORAGE__clientId", "my-identity", "is not a GUID"),
     ("GRAPH_CREDENTIAL", "password", "write one of secret, certificate, federated"),
     ("KEY_VAULT_URL", "notices", "form https://host"),
     ("KEY_VAULT_URL", "notices.vault.azure.net", "form https://host"),

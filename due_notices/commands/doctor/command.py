@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import click
 from rich.table import Table
 
-from due_notices import bootstrap
+from due_notices import VERSION, bootstrap
 from due_notices.commands import console
 from due_notices.commands.doctor.build import doctor_links
 from due_notices.commands.doctor.links import Diagnosis, State, examine, exit_code, unforeseen
@@ -16,12 +16,12 @@ from due_notices.errors import SettingsError
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.NOT_TRIED: "dim"}
 
 
-@click.command(short_help="What is wrong with which link, and what mends it.")
+@click.command(short_help="What is wrong with which link, and what fixes it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, for programs.")
 def doctor(*, as_json: bool) -> int:
     """Try each link of the chain as a run would: settings, managed identity, vault, Entra, Graph, queue, table.
 
-    Then the clock, and the schedule against the send window. What hangs on a broken link is not tried. Nothing is
+    Then the clock, and the schedule against the send window. What depends on a broken link is not tried. Nothing is
     changed, and nothing is left behind. Runs as the function's identity, or as yourself with
     AZURE_TOKEN_CREDENTIALS=dev and `az login`.
 
@@ -49,7 +49,7 @@ def _findings() -> Iterable[Diagnosis]:
         yield Diagnosis("settings", State.FAILED, str(error))
         yield from _rest_not_tried()
         return
-    yield Diagnosis("settings", State.OK, "complete")
+    yield Diagnosis("settings", State.OK, f"complete (due-notices {VERSION})")
     try:
         links = doctor_links(settings)
     except Exception as error:  # noqa: BLE001 (a finding as well, so that programs get their JSON)
@@ -59,7 +59,7 @@ def _findings() -> Iterable[Diagnosis]:
 
 
 def _rest_not_tried() -> Sequence[Diagnosis]:
-    return [Diagnosis("all other links", State.NOT_TRIED, "hangs on: settings")]
+    return [Diagnosis("all other links", State.NOT_TRIED, "depends on: settings")]
 
 
 def _print(finding: Diagnosis) -> None:

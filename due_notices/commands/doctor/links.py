@@ -99,7 +99,7 @@ def examine(links: Sequence[Link]) -> Iterator[Diagnosis]:
         cause = next((broken[name] for name in link.hangs_on if name in broken), None)
         if cause is not None:
             broken[link.name] = cause
-            yield Diagnosis(link.name, State.NOT_TRIED, f"hangs on: {cause}")
+            yield Diagnosis(link.name, State.NOT_TRIED, f"depends on: {cause}")
             continue
         try:
             level, text = link.look()
@@ -114,10 +114,9 @@ def examine(links: Sequence[Link]) -> Iterator[Diagnosis]:
 
 def unforeseen(error: Exception) -> tuple[State, str]:
     """Judge an error that is a defect of the program, not of the link."""
-    _log.info("an error that nobody foresaw", exc_info=error)  # `--debug` shows it
+    _log.info("unexpected error", exc_info=error)  # `--debug` shows it
     return State.FAILED, (
-        f"an error that nobody foresaw ({type(error).__name__}); call doctor again with --debug, and report what it "
-        "shows"
+        f"unexpected error ({type(error).__name__}): call doctor again with --debug, and report what it shows"
     )
 
 
@@ -128,7 +127,7 @@ def exit_code(findings: Sequence[Diagnosis]) -> int:
 
 
 def links(chain: Chain, probes: Probes) -> list[Link]:
-    """Return the links, each after those on which it hangs."""
+    """Return the links, each after those on which it depends."""
     login = ["managed identity"]
     found = [Link("managed identity", lambda: _identity(probes))]
     if chain.credential is not CredentialKind.FEDERATED:

@@ -160,7 +160,7 @@ def test_each_link_fails_alone_with_its_remedy(healthy: LocalStack, storage_acce
     assert {name for name, level in found.items() if level is State.NOT_TRIED} == set(hanging)
     assert {name for name, level in found.items() if level is State.FAILED} == {link}
     for name in hanging:
-        assert findings[name].text == f"hangs on: {link}"
+        assert findings[name].text == f"depends on: {link}"
     assert exit_code(list(findings.values())) == 2
 
 
@@ -322,7 +322,7 @@ def test_an_error_of_a_link_is_its_finding() -> None:
     assert list(examine([Link("a", fails)])) == [Diagnosis("a", State.FAILED, "refused: do this")]
 
 
-def test_an_error_that_nobody_foresaw_fails_its_link_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_fails_its_link_alone(caplog: pytest.LogCaptureFixture) -> None:
     def stumbles() -> tuple[State, str]:
         raise ValueError("AccountKey=hunter2")
 
@@ -345,7 +345,7 @@ def test_what_hangs_on_what_was_not_tried_names_the_first_cause() -> None:
 
     found = list(examine(links))
 
-    assert [finding.text for finding in found] == ["refused: do this", "hangs on: a", "hangs on: a", "well"]
+    assert [finding.text for finding in found] == ["refused: do this", "depends on: a", "depends on: a", "well"]
 
 
 def test_a_warning_breaks_nothing() -> None:
