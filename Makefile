@@ -38,7 +38,7 @@ check: setup ## lint, types, import contracts, known vulnerabilities and secrets
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(RUN) scripts/check_secrets.py
+	@$(RUN) scripts/check_supply_chain.py
 
 bench: setup ## measure, side by side with what a user would write instead (a quarter of an hour; LONG=1: a million users, too)
 	@test -x .venv-bench/bin/python || $(BIN)/uv venv --quiet --python $(RUN) .venv-bench

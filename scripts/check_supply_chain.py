@@ -1,6 +1,6 @@
 """What `make check` asks of supply chain and repository: known vulnerabilities, and secrets that got in.
 
-    .venv/bin/python scripts/check_secrets.py
+    .venv/bin/python scripts/check_supply_chain.py
 
 Vulnerabilities are looked up in PyPI's advisory database. Where the network, or a mirror in its place, does not
 answer for it, this says so and passes: a laptop on a train must be able to run `make check`. Secrets are looked for
