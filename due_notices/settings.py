@@ -14,24 +14,26 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
+from due_notices.calendars import (
+    BusinessCalendar,
+    BusinessDays,
+    EveryDay,
+    parse_calendars,
+    parse_dates,
+    parse_weekend,
+)
 from due_notices.credentials import CredentialKind, name_of_vault
 from due_notices.errors import SettingsError
 from due_notices.message import source_of
 from due_notices.planning import Rules
 from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
 from due_notices.secret import Secret
-from due_notices.stages import (
-    BusinessCalendar,
-    EveryDay,
-    HolidayCalendar,
-    SendWindow,
-    Stages,
-    parse_days,
-)
+from due_notices.stages import SendWindow, Stages, parse_days
+from due_notices.time_zones import known_names, zone_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,14 @@ SETTINGS = (
     Setting(
         "BUSINESS_CALENDAR",
         "",
-        "country or country-subdivision whose weekends and holidays count: `DE`, `US-NY`; empty: every day is a "
-        "business day",
+        "one or several, separated by commas, whose weekends and holidays count: a country, a part of one, a market, "
+        "more days of theirs after `+`: `DE`, `US-NY,XFED`, `SE+de_facto`; empty: every day is a business day",
     ),
+    Setting(
+        "CLOSED_DAYS", "", "your own closed days, besides the calendar's: `2026-12-24,2027-08-02/2027-08-13` (a span)"
+    ),
+    Setting("OPEN_DAYS", "", "your own open days, against calendar and weekend, written in the same way"),
+    Setting("WEEKEND", "", "weekend days in place of the calendar's, such as `FRI,SAT`; empty: the calendar's"),
     Setting("NOTICE_SCHEDULE", "0 0 * * * *", "NCRONTAB of the tick, in UTC"),
     Setting(
         "NOTICE_STORAGE",
@@ -207,7 +214,7 @@ class Settings:
             read.problem("DAYS_BEFORE_DUE", "no stage is left; write at least one day here or in DAYS_AFTER_DUE")
         attribute = read.parse("DUE_DATE_ATTRIBUTE", _attribute)
         catch_up_days = read.parse("CATCH_UP_DAYS", _whole_number(0, MOST_CATCH_UP_DAYS))
-        calendar = read.parse("BUSINESS_CALENDAR", _calendar)
+        calendar = _calendar(read)
         allow_list = read.parse("RECIPIENT_ALLOW_LIST", _allow_list)
         limit = read.parse("NOTICE_LIMIT", _whole_number(1, 10_000_000))
         lapse = read.parse("CLAIM_LAPSE_MINUTES", _whole_number(5, 1440))
@@ -438,14 +445,20 @@ def _attribute(text: str) -> tuple[str, ...]:
 
 def _time_zone(text: str) -> ZoneInfo:
     try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        known = available_timezones()
-    raise ValueError(f"no such IANA time zone{_near(text, known) or '; one is Europe/Berlin'}")
+        return zone_named(text)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"no such IANA time zone{_near(text, known_names()) or '; one is Europe/Berlin'}") from None
 
 
-def _calendar(text: str) -> BusinessCalendar:
-    return HolidayCalendar(text) if text else EveryDay()
+def _calendar(read: _Reader) -> BusinessCalendar:
+    calendars = read.parse("BUSINESS_CALENDAR", parse_calendars) or ()
+    closed = read.parse("CLOSED_DAYS", parse_dates) or frozenset()
+    opened = read.parse("OPEN_DAYS", parse_dates) or frozenset()
+    both = sorted(closed & opened)
+    if both:
+        read.problem("OPEN_DAYS", f"{both[0]} is in CLOSED_DAYS too; take it out of one of them")
+    days = BusinessDays(calendars, closed, opened, read.parse("WEEKEND", parse_weekend))
+    return EveryDay() if days == BusinessDays() else days
 
 
 def _schedule(text: str) -> str:

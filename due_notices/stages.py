@@ -5,69 +5,16 @@ Dates are calendar days in the business time zone; only the send window knows th
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Protocol
 
-ONE_DAY = timedelta(days=1)
+from due_notices.calendars import ONE_DAY, BusinessCalendar, EveryDay, HolidayCalendar, UnknownCalendar
+
+__all__ = ["ONE_DAY", "BusinessCalendar", "EveryDay", "HolidayCalendar", "UnknownCalendar"]
+
 LONGEST_MOVE_DAYS = 31  # beyond any calendar's run of closed days
-
-
-class BusinessCalendar(Protocol):
-    """Knows on which days notices may be sent."""
-
-    def why_closed(self, day: date) -> str | None:
-        """Return None for a business day, else the reason it is none ("weekend", a holiday's name)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class EveryDay:
-    """The calendar of those who set none: every day is a business day."""
-
-    def why_closed(self, day: date) -> str | None:  # noqa: ARG002 (a Protocol's method)
-        """Return None."""
-        return None
-
-
-class UnknownCalendar(ValueError):
-    """No such country or subdivision; the text lists near names."""
-
-
-class HolidayCalendar:
-    """Weekends and public holidays of a country or one of its subdivisions, as the package `holidays` has them."""
-
-    def __init__(self, name: str) -> None:
-        """Take `DE` or `US-NY`; raises UnknownCalendar."""
-        import holidays
-
-        country, dash, subdivision = name.partition("-")
-        known = holidays.list_supported_countries(include_aliases=True)
-        if country not in known:
-            raise UnknownCalendar(_no_such("country", country, tuple(known)))
-        if dash and subdivision not in known[country]:
-            raise UnknownCalendar(_no_such(f"subdivision of {country}", subdivision, tuple(known[country])))
-        self.name = name
-        self._holidays = holidays.country_holidays(country, subdiv=subdivision or None, language="en_US")
-
-    def why_closed(self, day: date) -> str | None:
-        """Return None for a business day, else the holiday's name or "weekend"."""
-        holiday: str | None = self._holidays.get(day)
-        if holiday is not None:
-            return holiday
-        return None if self._holidays.is_working_day(day) else "weekend"
-
-    def __repr__(self) -> str:
-        """Return the calendar's name."""
-        return f"HolidayCalendar({self.name!r})"
-
-
-def _no_such(kind: str, name: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(name.upper(), known, n=5, cutoff=0.3) or sorted(known)[:8]
-    return f"no {kind} is called {name!r}" + (f"; near names: {', '.join(near)}" if near else "; it has none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,17 @@ param businessTimeZone string = 'UTC'
 @description('Optional. Local hours in which notices may be sent.')
 param sendWindow string = '08:00-18:00'
 
-@description('Optional. Country, or country and subdivision, whose weekends and holidays are respected, such as DE or US-NY. Empty: every day is a business day.')
+@description('Optional. One or several calendars, separated by commas, whose weekends and holidays are respected, such as DE, US-NY or DE,XECB. Empty: every day is a business day.')
 param businessCalendar string = ''
+
+@description('Optional. Own closed days besides the calendar\'s, such as 2026-12-24,2027-08-02/2027-08-13.')
+param closedDays string = ''
+
+@description('Optional. Own open days, against calendar and weekend, such as 2026-12-12.')
+param openDays string = ''
+
+@description('Optional. Weekend days in place of the calendar\'s, such as FRI,SAT.')
+param weekend string = ''
 
 @description('Optional. NCRONTAB expression of the tick, six fields, UTC. Hourly: the program itself decides whether it is time.')
 param noticeSchedule string = '0 0 * * * *'
@@ -330,6 +339,7 @@ module functionApp 'modules/function-app.bicep' = {
       BUSINESS_TIME_ZONE: businessTimeZone
       CATCH_UP_DAYS: string(catchUpDays)
       CLAIM_LAPSE_MINUTES: string(claimLapseMinutes)
+      CLOSED_DAYS: closedDays
       DAYS_AFTER_DUE: daysAfterDue
       DAYS_BEFORE_DUE: daysBeforeDue
       DUE_DATE_ATTRIBUTE: dueDateProperty
@@ -348,9 +358,11 @@ module functionApp 'modules/function-app.bicep' = {
       NOTICE_STORAGE__clientId: identity.outputs.clientId
       NOTICE_STORAGE__queueServiceUri: storage.outputs.queueEndpoint
       NOTICE_STORAGE__tableServiceUri: storage.outputs.tableEndpoint
+      OPEN_DAYS: openDays
       RECIPIENT_ALLOW_LIST: recipientAllowList
       SEND_WINDOW: sendWindow
       USER_FILTER: userFilter
+      WEEKEND: weekend
     }
   }
   // The roles come first: an app that starts without them fails until they arrive.

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from due_notices.settings import SETTINGS, Settings
+from due_notices.time_zones import use_pinned_rules
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 from tests.command_line import ROOT, CommandLine
@@ -34,6 +35,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("default")
+
+use_pinned_rules()  # before any test has a zone of the system's
 
 SCRUBBED_PREFIXES = ("AZURE_", "GRAPH_", "IDENTITY_", "MSI_", "NOTICE_", "KEY_VAULT_", "MSAL_", "AzureWebJobs")
 SCRUBBED = {setting.name.upper() for setting in SETTINGS} | {

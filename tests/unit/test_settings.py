@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from due_notices import bootstrap
+from due_notices.calendars import BusinessDays, EveryDay
 from due_notices.errors import DueNoticesError, SettingsError
 from due_notices.settings import SETTINGS, Settings, meets
-from due_notices.stages import EveryDay, HolidayCalendar, SendWindow
+from due_notices.stages import SendWindow
 from tests.factories import ATTRIBUTE, CLIENT, TENANT, at, environ, on
 from tests.fakes import MovableClock
 
@@ -48,6 +49,9 @@ def test_defaults_are_those_that_the_documentation_promises() -> None:
         "BUSINESS_TIME_ZONE": "UTC",
         "SEND_WINDOW": "08:00-18:00",
         "BUSINESS_CALENDAR": "",
+        "CLOSED_DAYS": "",
+        "OPEN_DAYS": "",
+        "WEEKEND": "",
         "NOTICE_SCHEDULE": "0 0 * * * *",
         "NOTICE_STORAGE": "",
         "NOTICE_STORAGE__queueServiceUri": "",
@@ -121,7 +125,10 @@ def test_every_setting_is_read() -> None:
         CATCH_UP_DAYS="0",
         BUSINESS_TIME_ZONE="Europe/Berlin",
         SEND_WINDOW="09:30-24:00",
-        BUSINESS_CALENDAR="DE-BY",
+        BUSINESS_CALENDAR="DE-BY, xecb",
+        CLOSED_DAYS="2026-12-24",
+        OPEN_DAYS="2026-12-12,2026-12-19/2026-12-20",
+        WEEKEND="sat,sun",
         NOTICE_SCHEDULE="0 */15 * * * *",
         NOTICE_QUEUE="q-1",
         LEDGER_TABLE="Ledger1",
@@ -142,8 +149,12 @@ def test_every_setting_is_read() -> None:
     assert (found.vault_url, found.secret_name) == ("https://other.vault.azure.net", "my-secret")
     assert policy.rules.attribute == ("onPremisesExtensionAttributes", "extensionAttribute15")
     assert (policy.rules.stages.days, policy.rules.stages.catch_up_days) == ((-14, 0, 30), 0)
-    assert isinstance(policy.rules.stages.calendar, HolidayCalendar)
-    assert policy.rules.stages.calendar.name == "DE-BY"
+    calendar = policy.rules.stages.calendar
+    assert isinstance(calendar, BusinessDays)
+    assert [each.name for each in calendar.calendars] == ["DE-BY", "XECB"]
+    assert calendar.closed_days == {on("2026-12-24")}
+    assert calendar.weekend == frozenset({5, 6})
+    assert calendar.open_days == {on("2026-12-12"), on("2026-12-19"), on("2026-12-20")}
     assert policy.rules.time_zone == ZoneInfo("Europe/Berlin")
     assert policy.window == SendWindow(time(9, 30), None)
     assert (found.schedule, found.queue, found.table) == ("0 */15 * * * *", "q-1", "Ledger1")
@@ -280,8 +291,14 @@ WRONG: list[tuple[str, str, str]] = [
     ("BUSINESS_TIME_ZONE", "zzzzzzzzz", "no such IANA time zone; one is Europe/Berlin"),
     ("SEND_WINDOW", "8-18", "write it as HH:MM-HH:MM"),
     ("SEND_WINDOW", "22:00-06:00", "a window across midnight would belong to two business dates"),
-    ("BUSINESS_CALENDAR", "DEE", "no country is called 'DEE'; near names: "),
-    ("BUSINESS_CALENDAR", "US-NX", "no subdivision of US is called 'NX'; near names: "),
+    ("BUSINESS_CALENDAR", "DEE", "no country or market is called 'DEE'; near names: "),
+    ("BUSINESS_CALENDAR", "DE,US-NX", "no part of US is called 'NX'; near names: "),
+    ("BUSINESS_CALENDAR", "LK+workday", "+workday would close working days; leave it out"),
+    ("BUSINESS_CALENDAR", ",", "names no calendar; write for example DE, US-NY or DE,XECB"),
+    ("CLOSED_DAYS", "24.12.2026", "entry 1 is no date written YYYY-MM-DD"),
+    ("OPEN_DAYS", "2026-12-12,2026-12-32", "entry 2 is a date that does not exist"),
+    ("WEEKEND", "FRI-SAT", "separated by commas, for example FRI,SAT"),
+    ("WEEKEND", "mon,tue,wed,thu,fri,sat,sun", "so nothing would ever be sent"),
     ("NOTICE_SCHEDULE", "hourly", "write NCRONTAB: {second} {minute} {hour} {day} {month} {day of week}"),
     ("NOTICE_SCHEDULE", "01:00:00", "write NCRONTAB"),
     ("NOTICE_SCHEDULE", "0 0 25 * * *", "bad hour; NCRONTAB is such as 0 0 * * * *"),
@@ -546,3 +563,19 @@ def test_the_first_tick_of_a_day_within_the_window(schedule: str, day: str, tick
 def test_what_only_other_crons_know_is_refused(schedule: str) -> None:
     with pytest.raises(SettingsError, match="NCRONTAB knows no"):
         Settings.from_mapping(environ(NOTICE_SCHEDULE=schedule))
+
+
+def test_a_date_that_is_open_and_closed_is_a_problem() -> None:
+    (problem,) = problems(CLOSED_DAYS="2026-12-01/2026-12-31", OPEN_DAYS="2026-12-12,2027-01-02")
+
+    assert problem.startswith("OPEN_DAYS: 2026-12-12 is in CLOSED_DAYS too")
+
+
+@pytest.mark.parametrize("setting", [{"CLOSED_DAYS": "2026-12-24"}, {"WEEKEND": "SUN"}])
+def test_own_days_close_without_a_calendar(setting: dict[str, str]) -> None:
+    calendar = read(**setting).policy.rules.stages.calendar
+
+    assert isinstance(calendar, BusinessDays)
+    assert {on("2026-12-24"), on("2026-12-27")} & {
+        day for day in (on("2026-12-24"), on("2026-12-27")) if calendar.why_closed(day)
+    }

@@ -1,27 +1,16 @@
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
-import holidays
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from due_notices.stages import (
-    LONGEST_MOVE_DAYS,
-    BusinessCalendar,
-    EveryDay,
-    HolidayCalendar,
-    SendWindow,
-    UnknownCalendar,
-    local_midnight,
-    near_due_dates,
-    parse_days,
-)
+from due_notices.calendars import BusinessCalendar, EveryDay, HolidayCalendar
+from due_notices.stages import SendWindow, local_midnight, near_due_dates, parse_days
 from tests.factories import at, on, stages
 
 GERMANY = HolidayCalendar("DE")
@@ -166,88 +155,6 @@ def test_due_dates_near_some_days_are_all_that_have_a_stage_there(
     every = [first + timedelta(days=offset) for offset in range(-80, 87)]
     assert set(found) == {due for due in every if any(first <= stage.day <= last for stage in chosen.dates(due))}
     assert all(found[due] == chosen.dates(due) for due in found)
-
-
-@pytest.mark.parametrize(
-    ("calendar", "day", "why"),
-    [
-        (EveryDay(), "2026-12-25", None),
-        (GERMANY, "2026-12-25", "Christmas Day"),
-        (GERMANY, "2026-12-24", None),
-        (GERMANY, "2026-12-12", "weekend"),
-        (GERMANY, "2026-12-13", "weekend"),
-        (GERMANY, "2026-10-03", "German Unity Day"),
-        (NEW_YORK, "2026-07-03", "Independence Day (observed)"),
-        (NEW_YORK, "2026-11-26", "Thanksgiving Day"),
-        (SAUDI_ARABIA, "2026-04-10", "weekend"),
-        (SAUDI_ARABIA, "2026-04-12", None),
-        (SAUDI_ARABIA, "2026-03-22", "Eid al-Fitr Holiday"),
-    ],
-)
-def test_a_calendar_tells_why_a_day_is_closed(calendar: BusinessCalendar, day: str, why: str | None) -> None:
-    assert calendar.why_closed(on(day)) == why
-
-
-COUNTRIES = sorted(holidays.list_supported_countries(include_aliases=False))
-
-
-@pytest.mark.filterwarnings("ignore:Requested Holidays are available only")
-def test_every_country_has_an_answer_for_every_year_that_a_due_date_may_have() -> None:
-    years = (1968, 1970, 1999, 2035, 2077, 2101, 2500, 3001)
-
-    for name in COUNTRIES:
-        calendar = HolidayCalendar(name)
-        for year in years:
-            why = calendar.why_closed(date(year, 1, 1))
-            assert why is None or isinstance(why, str)
-
-
-@pytest.mark.filterwarnings("ignore:Requested Holidays are available only")
-def test_no_country_is_closed_for_longer_than_a_stage_can_move() -> None:
-    longest = {}
-    for name in COUNTRIES:
-        closed = HolidayCalendar(name).why_closed
-        days = (date(2026, 1, 1) + timedelta(days=offset) for offset in range(2 * 365))
-        runs = itertools.groupby(days, key=lambda day: closed(day) is not None)
-        longest[name] = max(sum(1 for _ in run) for is_closed, run in runs if is_closed)
-
-    assert len(longest) > 200
-    assert max(longest.values()) < LONGEST_MOVE_DAYS
-
-
-@pytest.mark.parametrize(
-    ("name", "message", "near"),
-    [
-        ("DEE", "no country is called 'DEE'", ["DE", "DEU"]),
-        ("de", "no country is called 'de'", ["DE"]),
-        ("GERMANY", "no country is called 'GERMANY'", ["GR"]),
-        ("US_NY", "no country is called 'US_NY'", ["US"]),
-        ("", "no country is called ''", ["AD"]),
-        ("-", "no country is called ''", ["AD"]),
-        ("US-NX", "no subdivision of US is called 'NX'", ["NY", "TX"]),
-        ("US-ny", "no subdivision of US is called 'ny'", ["NY"]),
-        ("US-", "no subdivision of US is called ''", ["AK"]),
-        ("DE-BX", "no subdivision of DE is called 'BX'", ["BY", "BW"]),
-        ("DE-BY-X", "no subdivision of DE is called 'BY-X'", ["BY"]),
-    ],
-)
-def test_an_unknown_calendar_lists_near_names(name: str, message: str, near: list[str]) -> None:
-    with pytest.raises(UnknownCalendar) as refused:
-        HolidayCalendar(name)
-
-    said, _, names = str(refused.value).partition("; near names: ")
-    assert said == message
-    assert set(near) <= set(names.split(", "))
-    assert len(names.split(", ")) <= 8
-
-
-def test_a_country_without_subdivisions_says_so() -> None:
-    with pytest.raises(UnknownCalendar, match=r"^no subdivision of AW is called 'XX'; it has none$"):
-        HolidayCalendar("AW-XX")
-
-
-def test_a_calendar_shows_its_name() -> None:
-    assert repr(HolidayCalendar("US-NY")) == "HolidayCalendar('US-NY')"
 
 
 @pytest.mark.parametrize(
