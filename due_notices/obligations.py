@@ -1,8 +1,8 @@
 """What a value of the due-date attribute means. Pure, strict, and total: never any other exception.
 
-Accepted are an ISO 8601 date, a date-time with an offset, and a JSON object of at most 256 characters
-(the directory's limit for a string extension). Whatever is looser than that is malformed: a reminder
-with a wrong date does more harm than a skip that somebody sees in the report.
+Accepted are an ISO 8601 date, a date-time, and a JSON object of at most 256 characters (the directory's limit for a
+string extension). Whatever is looser than that is malformed: a reminder with a wrong date or amount does more harm
+than a skip that a person sees in the report.
 """
 
 from __future__ import annotations
@@ -10,143 +10,276 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, tzinfo
-from typing import NoReturn, get_args
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
+from enum import StrEnum
+from typing import NoReturn, TypeVar, get_args
 
+from due_notices.currencies import decimals_of
 from due_notices.model import Obligation, Status
 
 MAX_CHARACTERS = 256
-YEARS = range(1970, 3000)
+FIRST_YEAR = 1970
+YEARS_AHEAD = 50
+NEVER = date.max.year
+"""A due date in this year never comes, and a pause that ends in it has no end."""
+NO_END = date.max
+"""The last day of a pause that has no end."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
-    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
 )
-_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
+_AMOUNT = re.compile(r"(?P<sign>-?)(?P<whole>[0-9]{1,15})(\.(?P<decimals>[0-9]+))?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_KEYS = frozenset({"due", "ref", "amount", "currency", "status", "pausedUntil"})
+_FIELDS = ("due", "ref", "amount", "currency", "status", "pausedUntil")
+_MEANT = {name.lower(): name for name in _FIELDS}
+_OF_OPEN_ONES_ALONE = frozenset({"amount", "currency", "pausedUntil"})  # of no weight where nothing is sent anyway
 _STATUSES: tuple[Status, ...] = get_args(Status)
+_THOUSANDS = 3  # decimals that may be thousands, written with the other country's sign
+_T = TypeVar("_T")
+
+
+class Fault(StrEnum):
+    """What is wrong with a malformed value."""
+
+    NOT_TEXT = "not-text"
+    TOO_LONG = "too-long"
+    NOT_JSON = "not-json"
+    FIELD_TWICE = "field-twice"
+    FIELD_NAME = "field-name"
+    FIELD_TYPE = "field-type"
+    NO_DUE = "no-due"
+    DATE_FORM = "date-form"
+    NO_SUCH_DATE = "no-such-date"
+    YEAR = "year"
+    REFERENCE = "reference"
+    STATUS = "status"
+    AMOUNT_FORM = "amount-form"
+    AMOUNT_DECIMALS = "amount-decimals"
+    CURRENCY = "currency"
 
 
 class Malformed(ValueError):
-    """A value that is no obligation. Its text names the fault and never quotes the value."""
+    """A value that is no obligation. Its text names the fault and what would be right, and never quotes the value."""
+
+    def __init__(self, fault: Fault, text: str) -> None:
+        """Take the fault's code and its sentence."""
+        super().__init__(text)
+        self.fault = fault
 
 
 def values_of(value: object) -> list[object]:
-    """Return the values that an attribute holds: none, one, or each of a multi-valued one."""
-    if isinstance(value, list):
-        return [item for item in value if item is not None and item != ""]
-    return [] if value is None or value == "" else [value]
+    """Return the values that an attribute holds: none, one, or each of a multi-valued one. Null and blank are none."""
+    values = value if isinstance(value, list) else [value]
+    return [item for item in values if item is not None and not (isinstance(item, str) and not item.strip())]
 
 
-def parse_obligation(value: object, time_zone: tzinfo) -> Obligation:
+def parse_obligation(value: object, time_zone: tzinfo, business_date: date) -> Obligation:
     """Return the obligation that one attribute value describes.
 
-    An instant that is not exactly midnight UTC falls on its date in `time_zone`.
-    Raises Malformed.
+    Midnight and the last minute of a day with an offset of zero mean that date; a date-time without an offset is
+    local; any other falls on its date in `time_zone`. Years are judged as of `business_date`. Raises Malformed.
     """
     if not isinstance(value, str):
-        _malformed("the value is not text")
+        _malformed(Fault.NOT_TEXT, "the value is not text")
     if len(value) > MAX_CHARACTERS:
-        _malformed(f"the value is longer than {MAX_CHARACTERS} characters")
-    if value.startswith("{"):
-        return _from_json(value, time_zone)
-    return Obligation(_due_date(value, time_zone))
+        _malformed(Fault.TOO_LONG, f"the value is longer than {MAX_CHARACTERS} characters")
+    reader = _Reader(time_zone, business_date)
+    return reader.from_json(value) if value.lstrip().startswith("{") else Obligation(reader.due(value))
 
 
-def _from_json(text: str, time_zone: tzinfo) -> Obligation:
-    try:
-        fields = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_number)
-    except Malformed:
-        raise
-    except ValueError:
-        _malformed("the value begins like JSON and is none")
-    if fields.keys() - _KEYS:
-        _malformed(f"the JSON has a field that is none of {', '.join(sorted(_KEYS))}")
-    due = _text_field(fields, "due")
-    if due is None:
-        _malformed("the JSON has no due date")
-    paused_until = _text_field(fields, "pausedUntil")
-    status = _text_field(fields, "status")
-    if status is None:
-        status = "open"
-    if status not in _STATUSES:
-        _malformed(f"status is none of {', '.join(_STATUSES)}")
-    return Obligation(
-        due=_due_date(due, time_zone),
-        reference=_reference(fields),
-        amount=_matching(fields, "amount", _AMOUNT),
-        currency=_matching(fields, "currency", _CURRENCY),
-        status=status,
-        paused_until=None if paused_until is None else _plain_date(paused_until),
-    )
+class _Reader:
+    def __init__(self, time_zone: tzinfo, business_date: date) -> None:
+        self._time_zone = time_zone
+        self._business_date = business_date
+
+    def from_json(self, text: str) -> Obligation:
+        try:
+            fields = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_number)
+        except Malformed:
+            raise
+        except (ValueError, RecursionError):
+            _malformed(Fault.NOT_JSON, 'the value begins like JSON and is none; write {"due":"2027-01-31"}')
+        status = _text_field(fields, "status")
+        if status is None:
+            status = "open"
+        if status not in _STATUSES:
+            _malformed(Fault.STATUS, f"status is none of {', '.join(_STATUSES)}")
+        _check_names(fields, is_open=status == "open")
+        due = _text_field(fields, "due")
+        if due is None:
+            _malformed(Fault.NO_DUE, 'the JSON has no due date; write {"due":"2027-01-31"}')
+        weigh = _as_it_is if status == "open" else _or_none
+        currency = weigh(lambda: _currency(fields))
+        return Obligation(
+            due=self.due(due),
+            reference=_reference(fields),
+            amount=weigh(lambda: _amount(fields, currency)),
+            currency=currency,
+            status=status,
+            paused_until=weigh(lambda: self._pause(fields)),
+        )
+
+    def due(self, text: str) -> date:
+        day = self._date(text)
+        if day.year == NEVER:
+            return day
+        if day.year < FIRST_YEAR or day > self._last():
+            known = f"a due date's year is before {FIRST_YEAR} or more than {YEARS_AHEAD} years ahead"
+            _malformed(Fault.YEAR, f"{known}{_guess(day.year, self._business_date.year)}")
+        return day
+
+    def _pause(self, fields: Mapping[str, object]) -> date | None:
+        text = _text_field(fields, "pausedUntil")
+        if text is None:
+            return None
+        day = self._date(text)
+        return NO_END if day.year == NEVER or day > self._last() else day
+
+    def _last(self) -> date:
+        today = self._business_date
+        return today.replace(year=today.year + YEARS_AHEAD, day=min(today.day, 28) if today.month == 2 else today.day)  # noqa: PLR2004 (February)
+
+    def _date(self, text: str) -> date:
+        with_time = _DATE_TIME.fullmatch(text) is not None
+        if not with_time and not _DATE.fullmatch(text):
+            _malformed(Fault.DATE_FORM, "a date is not written YYYY-MM-DD, as 2027-01-31")
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            _malformed(Fault.NO_SUCH_DATE, "a date or a time of day does not exist")
+        if not with_time or moment.tzinfo is None or moment.year == NEVER or _means_a_date(moment):
+            return moment.date()
+        try:
+            return moment.astimezone(self._time_zone).date()
+        except OverflowError:
+            return moment.date()  # in the first year that there is, which is judged as such
 
 
-def _due_date(text: str, time_zone: tzinfo) -> date:
-    if not _DATE_TIME.fullmatch(text):
-        return _plain_date(text)
-    try:
-        instant = datetime.fromisoformat(text).astimezone(UTC)
-        midnight = instant.timetz().replace(tzinfo=None) == datetime.min.time()
-        return _in_range((instant if midnight else instant.astimezone(time_zone)).date())
-    except Malformed:
-        raise
-    except (ValueError, OverflowError):
-        _malformed("a date-time does not exist")
+def _means_a_date(moment: datetime) -> bool:
+    """Whether a system without a type for dates has written one: midnight, or the last minute of the day, in UTC."""
+    return moment.utcoffset() == timedelta() and (moment.time() == time() or (moment.hour, moment.minute) == (23, 59))
 
 
-def _plain_date(text: str) -> date:
-    if not _DATE.fullmatch(text):
-        _malformed("a date is not written YYYY-MM-DD")
-    try:
-        return _in_range(date.fromisoformat(text))
-    except Malformed:
-        raise
-    except ValueError:
-        _malformed("a date does not exist")
+def _guess(year: int, now: int) -> str:
+    """Return what the writer of a year that cannot be meant may have had in mind, or nothing.
+
+    An era is guessed where it puts the year near the business date's.
+    """
+    for offset, era in _ERAS.items():
+        if abs(year - offset - now) <= _NEAR_YEARS:
+            return f" (a year of {era}?): write the year of the common era"
+    near = range(now - _NEAR_YEARS, now + _NEAR_YEARS + 1)
+    written = f"{year:04}"
+    if any(sorted(written) == sorted(str(meant)) for meant in near):
+        return " (two digits changed places?)"
+    if any(sum(one != other for one, other in zip(written, str(meant), strict=True)) == 1 for meant in near):
+        return " (a slip in one digit?)"
+    return ""
 
 
-def _in_range(day: date) -> date:
-    if day.year not in YEARS:
-        _malformed(f"a year is outside {YEARS.start} to {YEARS.stop - 1}")
-    return day
+_NEAR_YEARS = 12
+# Year in the era minus year of the common era, about.
+_ERAS = {
+    543: "the Buddhist era",
+    57: "Bikram Sambat",
+    3760: "the Hebrew calendar",
+    -78: "the Indian national calendar",
+    -579: "the Islamic calendar",
+    -621: "the Persian calendar",
+    -1911: "the Republic of China",
+    -2018: "the Reiwa era",
+}
 
 
 def _text_field(fields: Mapping[str, object], name: str) -> str | None:
     """Return a text field, or None where it is absent or null."""
     value = fields.get(name)
     if value is not None and not isinstance(value, str):
-        _malformed(f"{name} is not a string")
+        _malformed(Fault.FIELD_TYPE, f'{name} is not a string; write it in quotes, as "{_EXAMPLES[name]}"')
     return value
 
 
-def _matching(fields: Mapping[str, object], name: str, pattern: re.Pattern[str]) -> str | None:
-    value = _text_field(fields, name)
-    if value is not None and not pattern.fullmatch(value):
-        _malformed(f"{name} is not written as it should be")
-    return value
+_EXAMPLES = {
+    "due": "2027-01-31",
+    "ref": "INV-1001",
+    "amount": "120.50",
+    "currency": "EUR",
+    "status": "open",
+    "pausedUntil": "2027-01-31",
+}
+
+
+def _check_names(fields: Mapping[str, object], *, is_open: bool) -> None:
+    """Refuse a name that is one of ours but for case, `_` and `-`: a pause that nobody reads sends a notice."""
+    for name in fields:
+        meant = _MEANT.get(re.sub("[_-]", "", name).lower())
+        if meant is not None and meant != name and (is_open or meant not in _OF_OPEN_ONES_ALONE):
+            _malformed(Fault.FIELD_NAME, f"a field's name is nearly {meant}; write {meant}")
+
+
+def _currency(fields: Mapping[str, object]) -> str | None:
+    currency = _text_field(fields, "currency")
+    if currency is not None and not _CURRENCY.fullmatch(currency):
+        _malformed(Fault.CURRENCY, "currency is not three capital letters of ISO 4217, as EUR")
+    return currency
+
+
+def _amount(fields: Mapping[str, object], currency: str | None) -> str | None:
+    """Return the amount with no more decimals than its currency has."""
+    text = _text_field(fields, "amount")
+    if text is None:
+        return None
+    found = _AMOUNT.fullmatch(text)
+    if not found:
+        _malformed(Fault.AMOUNT_FORM, "amount is no plain decimal number; write it as 120.50")
+    most = decimals_of(currency or "")
+    most = 2 if most is None else most
+    decimals = found["decimals"] or ""
+    right = f"write {most} decimals at most" + (", as ISO 4217 has them" if currency else " where no currency is given")
+    if Decimal(text):
+        if len(decimals) == _THOUSANDS > most:
+            _malformed(Fault.AMOUNT_DECIMALS, f"amount has three decimals, which may be thousands; {right}")
+        if decimals[most:].strip("0"):
+            _malformed(Fault.AMOUNT_DECIMALS, f"amount has more decimals than its currency; {right}")
+    sign = found["sign"] if Decimal(text) else ""
+    kept = decimals[:most]
+    return f"{sign}{found['whole'].lstrip('0') or '0'}{'.' if kept else ''}{kept}"
 
 
 def _reference(fields: Mapping[str, object]) -> str:
-    """Return the reference; control characters and lone surrogates would break ids and messages."""
+    """Return the reference, empty where it is blank; control characters and lone surrogates would break ids."""
     reference = _text_field(fields, "ref") or ""
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in reference):
-        _malformed("ref holds a control character")
-    return reference
+        _malformed(Fault.REFERENCE, "ref holds a control character or half of a character; take it out")
+    return reference if reference.strip() else ""
+
+
+def _as_it_is(read: Callable[[], _T]) -> _T | None:
+    return read()
+
+
+def _or_none(read: Callable[[], _T]) -> _T | None:
+    """Read what is of no weight, because nothing is sent anyway: what is bad counts as absent."""
+    try:
+        return read()
+    except Malformed:
+        return None
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        _malformed("the JSON has a field twice")
+        _malformed(Fault.FIELD_TWICE, "the JSON has a field twice; take one out")
     return fields
 
 
 def _no_number(_constant: str) -> NoReturn:
-    _malformed("the JSON holds a number that JSON does not know")
+    _malformed(Fault.NOT_JSON, "the JSON holds a number that JSON does not know (NaN or Infinity)")
 
 
-def _malformed(why: str) -> NoReturn:
-    raise Malformed(why)
+def _malformed(fault: Fault, text: str) -> NoReturn:
+    raise Malformed(fault, text)

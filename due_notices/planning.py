@@ -24,7 +24,7 @@ from due_notices.model import (
     notice_id,
     partition_of,
 )
-from due_notices.obligations import Malformed, parse_obligation, values_of
+from due_notices.obligations import NEVER, Malformed, parse_obligation, values_of
 from due_notices.stages import ONE_DAY, StageDate, Stages, local_midnight, near_due_dates
 
 # Values repeat (a directory has few distinct dates), so what one means is worked out once. The bound keeps
@@ -87,6 +87,8 @@ class Timing:
 
 def timing(due: date, rules: Rules, day: Day) -> Timing:
     """Work out how the stages of an obligation due on `due` stand on `day`."""
+    if due.year == NEVER:
+        return Timing((), "early")
     dates = rules.stages.dates(due)
     today, catch_up = day.business_date, rules.stages.catch_up_days
     reached = [stage for stage in dates if stage.day <= today]
@@ -271,7 +273,7 @@ class Reader:
 
     def _read(self, value: object) -> Reading:
         try:
-            obligation = parse_obligation(value, self._rules.time_zone)
+            obligation = parse_obligation(value, self._rules.time_zone, self._day.business_date)
         except Malformed as problem:
             return Reading(None, None, str(problem))
         when = self._timings.get(obligation.due)

@@ -118,7 +118,7 @@ def all_stages(users: Users, by: Policy) -> list[Stage]:
     found = {}
     for user in users:
         for value in values_of(value_of(user, (ATTRIBUTE,))):
-            owed = parse_obligation(value, by.rules.time_zone)
+            owed = parse_obligation(value, by.rules.time_zone, FIRST)
             dates = by.rules.stages.dates(owed.due)
             for number, stage in enumerate(dates):
                 later = tuple(following.day for following in dates[number + 1 :])

@@ -136,6 +136,8 @@ def sentence(obligation: ObligationView, entry: LedgerEntry | None, day: Day, ca
     if verdict == "skipped" and obligation.reason is not None:
         why = obligation.reading.malformed or REASONS[obligation.reason]
         return f"Not notified {on} ({obligation.reason}): {why}."
+    if not obligation.stages:
+        return f"Nothing {on}, or ever: its due date is in the year that means never."
     if current is None:
         return f"Nothing {on}: the first stage comes on {obligation.stages[0].date.day}."
     stage = f"stage {_signed(current.date.stage)} of {current.date.day}"

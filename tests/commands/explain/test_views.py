@@ -61,7 +61,7 @@ def seen(*values: object, today: str | Day, by: Rules | None = None, **overrides
         ),
         (
             *("soon", day("2026-11-24"), None, "skipped"),
-            "Not notified on 2026-11-24 (malformed): a date is not written YYYY-MM-DD.",
+            "Not notified on 2026-11-24 (malformed): a date is not written YYYY-MM-DD, as 2027-01-31.",
         ),
         (
             *(obligation_json(DUE, status="paid"), day("2026-11-24"), None, "skipped"),
@@ -111,6 +111,13 @@ def test_the_first_of_equal_values_counts_and_the_others_are_duplicates() -> Non
     assert [one.reason for one in found] == [
         *(Reason.DUPLICATE, Reason.MALFORMED, Reason.DUPLICATE, Reason.PAID, Reason.MALFORMED),
     ]
+
+
+def test_a_due_date_in_the_year_that_means_never_is_not_yet() -> None:
+    (one,) = seen("9999-12-31", today="2026-11-24")
+
+    assert (one.reason, one.notice, one.verdict(None)) == (None, None, "early")
+    assert "never" in sentence(one, None, day("2026-11-24"), 3)
 
 
 def test_a_notice_too_large_for_a_message_is_skipped() -> None:
