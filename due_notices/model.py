@@ -54,6 +54,7 @@ class User:
     email: str | None = None
     mobile_phone: str | None = None
     preferred_language: str | None = None
+    other_emails: tuple[str, ...] = ()
 
 
 class UserPage(Protocol):

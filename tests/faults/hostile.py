@@ -70,7 +70,7 @@ PAGES: list[bytes] = [_spelt_out(page).encode("utf-8", "surrogatepass") for page
 def check_value(value: object) -> None:
     """Either an obligation whose parts can stand in keys and messages, or Malformed with a clean sentence."""
     try:
-        obligation = parse_obligation(value, RULES.time_zone)
+        obligation = parse_obligation(value, RULES.time_zone, TODAY)
     except Malformed as problem:
         _clean(str(problem))
         return
@@ -123,7 +123,7 @@ def _check_notice(notice: Notice) -> None:
 def _values(user: GraphUser) -> list[object]:
     value = user.get("due")
     values = value if isinstance(value, list) else [value]
-    return [item for item in values if item is not None and item != ""]
+    return [item for item in values if item is not None and not (isinstance(item, str) and not item.strip())]
 
 
 def _clean(text: str) -> None:

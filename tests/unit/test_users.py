@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from due_notices.adapters.graph import value_of
 from due_notices.obligations import values_of
-from due_notices.users import SELECTED, to_user, user_id
+from due_notices.users import SELECTED, contact_notes, to_user, user_id
 from tests.factories import ALICE, ATTRIBUTE, BOB, CARLA, DMITRI, ERIN, graph_user
 
 PLAIN = (ATTRIBUTE,)
@@ -81,6 +81,17 @@ EVERYWHERE: dict[str, object] = {
         ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": "a_b.c#ext#@d.example"}, None),
         ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": "a@contoso.onmicrosoft.com"}, None),
         ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": "a@contoso.OnMicrosoft.com"}, None),
+        *(
+            ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": f"a@contoso{domain}"}, None)
+            for domain in (
+                *(".onmicrosoft.us", ".partner.onmschina.cn", ".onsovcloud.fr", ".onsovcloud.de"),
+                *(".mail.onmicrosoft.com", ".OnMicrosoft.US", ".onmicrosoft.com\u200b", ".onmicrosoft.com "),
+            )
+        ),
+        (
+            {"mail": None, "identities": [], "otherMails": [], "userPrincipalName": "a@onmicrosoft.us.example"},
+            "a@onmicrosoft.us.example",
+        ),
         (
             {"mail": None, "identities": [], "otherMails": [], "userPrincipalName": "a@onmicrosoft.com"},
             "a@onmicrosoft.com",
@@ -126,27 +137,114 @@ def test_an_address_is_taken_as_it_is(address: str) -> None:
             "x" * 65 + "@example.com",
         ),
         "a@" + "b" * 250 + ".de",
-        # blanks around it: a sender that trims them and one that does not would differ
-        *(" alice@example.com", "alice@example.com ", "alice@example.com\n", "\talice@example.com"),
+        # of a blank, or a long dash, in it nothing says what is meant
+        *("alice abel@example.com", "alice\u00a0abel@example.com", "alice@example\u3000.com", "alice@exam\nple.com"),
+        *("alice\u2014abel@example.com", "alice\u2015abel@example.com"),
+        # a joiner changes a word where there are letters that join
+        "نامه\u200cها@example.com",
         # several recipients, or a name with it
         *("a@b.co,c@d.co", "a@b.co;c@d.co", "a@b.co c@d.co", "Alice <alice@example.com>", "<alice@example.com>"),
         *("mailto:alice@example.com", "a@b.co(comment)", '"alice b"@example.com', "alice@[192.0.2.1]"),
         # breaking out of the header
         *("alice@example.com\r\nBcc: eve@example.com", "alice@example.com\nBcc:eve@example.com", "a\r\n@b.co"),
-        *("alice@example.com%0d%0a\r", "alice@example.com\x0bBcc", "alice@example.com\x85Bcc", "alice@b.co\u2028Bcc"),
+        *(
+            "alice@example.com%0d%0a\rBcc",
+            "alice@example.com\x0bBcc",
+            "alice@example.com\x85Bcc",
+            "alice@b.co\u2028Bcc",
+        ),
         # characters that no address has, at each place of it
         *(f"a{bad}@b.co" for bad in '\x00\x01\x1f\x7f\x9f\\"()[]<>,;:'),
         *(f"a@{bad}b.co" for bad in '\x00\x01\x1f\x7f\x9f\\"()[]<>,;:'),
-        *(f"a@b.co{bad}" for bad in '\x00\x01\x1f\x7f\x9f\\"()[]<>,;:'),
+        *(f"a@b.co{bad}" for bad in '\x00\x01\x7f\x9f\\"()[]<>,;:'),
         # what UTF-8 cannot write
         *("\ud800@example.com", "alice@example.\udfff"),
     ],
 )
-def test_a_malformed_address_counts_as_absent(address: str) -> None:
+def test_an_address_that_cannot_be_meant_counts_as_absent(address: str) -> None:
     assert email_of({"mail": address}) is None
     assert email_of({"otherMails": [address]}) is None
     assert email_of({"identities": [{"signInType": "emailAddress", "issuerAssignedId": address}]}) is None
     assert email_of({"userPrincipalName": address}) is None
+
+
+ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u202a\u202c\u2066\u2069\u200e\u061c\ufe0f\u034f\u3164\u2800"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(" alice-a@example.com", "alice-a@example.com ", "alice-a@example.com\n", "\talice-a@example.com\r\n"),
+        *("\u00a0alice-a@example.com", "alice-a@example.com\u202f", "\u3000alice-a@example.com\u2007"),
+        *(f"{sign}alice-a@example.com" for sign in ZERO_WIDTH),
+        *(f"alice{sign}-a@exam{sign}ple.com{sign}" for sign in ZERO_WIDTH),
+        *(f"alice{dash}a@example.com" for dash in "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"),
+        "\u202aalice\u2011a@example.com\u202c\u00a0",
+    ],
+)
+def test_an_address_is_cleaned_of_what_cannot_be_seen(address: str) -> None:
+    assert email_of({"mail": address}) == "alice-a@example.com"
+    assert [(note.field, note.kind) for note in contact_notes({"mail": address})] == [("mail", "cleaned")]
+
+
+@pytest.mark.parametrize(
+    ("number", "cleaned"),
+    [
+        ("+49\u00a030\u00a0123456", "+49 30 123456"),
+        ("\u202a+49 30 123456\u202c", "+49 30 123456"),
+        ("+49\u201130\u2011123456", "+49-30-123456"),
+        ("030 \u2013 12 34 56", "030 - 12 34 56"),
+        ("030\u2014123456", "030-123456"),
+        (" +49 30 123456\n", "+49 30 123456"),
+        ("+49\u200b30123456", "+4930123456"),
+    ],
+)
+def test_a_phone_number_is_cleaned_of_what_cannot_be_seen(number: str, cleaned: str) -> None:
+    assert phone_of(number) == cleaned
+    assert [(note.field, note.kind) for note in contact_notes({"mobilePhone": number})] == [("mobilePhone", "cleaned")]
+
+
+def test_several_addresses_in_one_field_are_named_and_the_phone_stands_in() -> None:
+    graph: dict[str, object] = {"mail": "a@example.com; b@example.com", "mobilePhone": "+1 555 0100"}
+
+    assert (email_of(graph), phone_of("+1 555 0100")) == (None, "+1 555 0100")
+    (note,) = contact_notes(graph)
+    assert (note.field, note.kind) == ("mail", "unusable")
+    assert "several" in note.text
+    assert "example.com" not in note.text
+
+
+@pytest.mark.parametrize(
+    ("graph", "fields"),
+    [
+        ({}, []),
+        ({"mail": "", "mobilePhone": " ", "otherMails": [None, ""]}, []),
+        (EVERYWHERE, []),
+        (graph_user(who=ERIN), []),  # a principal name without a mailbox is nothing to be put right
+        ({"mail": 7, "otherMails": ["nobody", "other@example.com"]}, ["mail", "otherMails"]),
+        ({"identities": [{"signInType": "emailAddress", "issuerAssignedId": "a b@example.com"}]}, ["identities"]),
+        ({"mobilePhone": "call me"}, ["mobilePhone"]),
+    ],
+)
+def test_unusable_contacts_are_named_by_their_fields(graph: dict[str, object], fields: list[str]) -> None:
+    notes = contact_notes(graph)
+
+    assert [note.field for note in notes] == fields
+    assert all(note.kind == "unusable" for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("graph", "others"),
+    [
+        (EVERYWHERE, ("other1@example.com", "other2@example.com")),
+        (EVERYWHERE | {"mail": None, "identities": []}, ("other2@example.com",)),
+        ({"mail": "a@b.co", "otherMails": ["a@b.co", "c@d.co\u200b", "c@d.co", "nobody", 7, None]}, ("c@d.co",)),
+        ({"mail": "a@b.co", "otherMails": "c@d.co"}, ()),
+        ({}, ()),
+    ],
+)
+def test_the_other_addresses_are_those_of_other_mails(graph: dict[str, object], others: tuple[str, ...]) -> None:
+    assert to_user(graph, ALICE).other_emails == others
 
 
 @pytest.mark.parametrize("wrong", WRONG_TYPES)
@@ -239,7 +337,8 @@ def test_a_user_without_an_id_has_none() -> None:
         (["2026-12-01", "2026-12-24"], ["2026-12-01", "2026-12-24"]),
         (["2026-12-01", "2026-12-01"], ["2026-12-01", "2026-12-01"]),
         ([None, "", "2026-12-01"], ["2026-12-01"]),
-        ([" "], [" "]),
+        (" \n", []),
+        ([" ", "\u3000", "2026-12-01 "], ["2026-12-01 "]),
         (False, [False]),
         (0, [0]),
         ({}, [{}]),
@@ -289,6 +388,8 @@ def test_any_user_gives_contacts_that_are_safe_to_use(graph: dict[str, object]) 
     if someone.mobile_phone is not None:
         assert set(someone.mobile_phone) <= set("+0123456789 ()./-")
         assert sum(character.isdigit() for character in someone.mobile_phone) >= 5
+    assert someone.email not in someone.other_emails
+    assert {note.kind for note in contact_notes(graph)} <= {"unusable", "cleaned"}
     for text in (someone.display_name, someone.given_name, someone.preferred_language):
         assert text is None or text.encode().strip()
     assert isinstance(values_of(value_of(graph, PLAIN)), list)
