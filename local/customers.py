@@ -262,7 +262,7 @@ def malformed_values(due: dt.date) -> Sequence[str]:
         f"{due.year}-{due.month}-{due.day} ",
         f"{day} 00:00",
         f"{day}T25:00:00Z",
-        f"{day}T10:00:00",
+        f"{day}T10:00:00+0100",
         day.translate({ord("0") + digit: 0xFF10 + digit for digit in range(10)}),
         "tomorrow",
         "0",
@@ -272,10 +272,10 @@ def malformed_values(due: dt.date) -> Sequence[str]:
         f'["{day}"]',
         '{"ref":"INV-7001"}',
         f'{{"due":"{day}","amount":120.5,"currency":"EUR"}}',
-        f'{{"due":"{day}","amount":"12,50","currency":"EUR"}}',
+        f'{{"due":"{day}","amount":"1.250","currency":"EUR"}}',
         f'{{"due":"{day}","amount":"12.50","currency":"Euro"}}',
         f'{{"due":"{day}","status":"overdue"}}',
-        f'{{"due":"{day}","pausedUntil":"soon"}}',
+        f'{{"due":"{day}","paused_until":"{day}"}}',
         _compact({"due": day, "ref": "INV-" + "7" * 260}),
     )
 

@@ -134,7 +134,7 @@ LOCALES = (
         "bg-BG",
         _pairs("Цветелина=tsvetelina, Георги=georgi, Румяна=rumyana, Мария=mariya"),
         _pairs("Димитров=dimitrov, Желязкова=zhelyazkova, Стоянов=stoyanov, Щерев=shterev"),
-        "BGN",
+        "EUR",  # since 2026
     ),
     Locale(
         "el-GR",

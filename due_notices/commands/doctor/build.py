@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 from due_notices import bootstrap
 from due_notices.adapters.clock import SystemClock
 from due_notices.adapters.graph_http import GraphHttp
 from due_notices.adapters.identity import IdentityToken
 from due_notices.adapters.retries import ONCE
+from due_notices.commands.days_without_tick import DAYS_LOOKED_AT
 from due_notices.commands.doctor.graph_probe import GraphProbe
 from due_notices.commands.doctor.links import Chain, Link, Probes, links
 from due_notices.commands.doctor.service_clock import service_time
@@ -17,6 +19,7 @@ from due_notices.commands.doctor.storage_probe import try_queue, try_table
 from due_notices.credentials import CredentialKind, exchange_audience, vault_resource
 from due_notices.ports import Clock
 from due_notices.settings import Settings
+from due_notices.time_zones import system_difference
 
 
 def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Link]:
@@ -48,6 +51,7 @@ def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Lin
             settings.credential,
             settings.client_id,
             storage_by_identity=settings.storage.connection_string is None,
+            first_tick=settings.first_tick,
         ),
         Probes(
             now=clock.now,
@@ -59,5 +63,8 @@ def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Lin
             queue=lambda: asyncio.run(queue()),
             table=lambda: asyncio.run(table()),
             service_time=lambda: service_time(discovery),
+            system_zone=lambda: system_difference(
+                str(settings.policy.rules.time_zone), clock.now(), clock.now() + timedelta(days=DAYS_LOOKED_AT)
+            ),
         ),
     )

@@ -21,7 +21,8 @@ _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red",
 def doctor(*, as_json: bool) -> int:
     """Try each link of the chain as a run would: settings, managed identity, vault, Entra, Graph, queue, table.
 
-    Then the clock, and the schedule against the send window. What depends on a broken link is not tried. Nothing is
+    Then clock, time zone and calendar, and the schedule against the send window.
+    What depends on a broken link is not tried. Nothing is
     changed, and nothing is left behind. Runs as the function's identity, or as yourself with
     AZURE_TOKEN_CREDENTIALS=dev and `az login`.
 

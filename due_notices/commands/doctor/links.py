@@ -11,16 +11,20 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from cronsim import CronSim
 
+from due_notices import time_zones
+from due_notices.commands.calendar_notes import calendar_notes, package_version
+from due_notices.commands.days_without_tick import DAYS_LOOKED_AT, days_without_tick
 from due_notices.credentials import AppCredential, CredentialKind
 from due_notices.errors import DueNoticesError
 from due_notices.policy import Policy
 from due_notices.refusals import GRAPH, refusal_of
+from due_notices.time_zones import Difference
 
 NEEDED = "User.Read.All"
 _MORE_THAN_NEEDED = frozenset({"User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
@@ -70,6 +74,7 @@ class Chain:
     credential: CredentialKind
     client_id: str
     storage_by_identity: bool
+    first_tick: Callable[[date], datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class Probes:
 
     `identity` and `graph_token` return tokens; `attribute` whether the directory knows it; `users` how many there
     are, None where it cannot be told; `queue` whether messages may be counted; `service_time` what a service's
-    clock shows.
+    clock shows; `system_zone` where the machine's own copy of the business time zone differs from the program's.
     """
 
     now: Callable[[], datetime]
@@ -90,6 +95,7 @@ class Probes:
     queue: Callable[[], bool]
     table: Callable[[], None]
     service_time: Callable[[], datetime]
+    system_zone: Callable[[], Difference | None]
 
 
 def examine(links: Sequence[Link]) -> Iterator[Diagnosis]:
@@ -141,7 +147,10 @@ def links(chain: Chain, probes: Probes) -> list[Link]:
         Link("queue", lambda: _queue(probes), storage),
         Link("table", lambda: _table(probes), storage),
         Link("clock", lambda: skew(probes.now() - probes.service_time())),
+        Link("time zone", lambda: time_zone(chain.policy, probes.system_zone(), probes.now())),
+        Link("calendar", lambda: calendar(chain.policy, probes.now())),
         Link("schedule", lambda: schedule(chain.schedule, chain.policy, probes.now())),
+        Link("coming days", lambda: _coming_days(chain, probes)),
     ]
 
 
@@ -212,6 +221,42 @@ def skew(ahead: timedelta) -> tuple[State, str]:
     where = "ahead of" if seconds > 0 else "behind"
     text = f"this machine's clock is {abs(seconds):,} s {where} Entra's: set it, or turn on its time service"
     return (State.FAILED if abs(ahead) >= SKEW_REFUSED else State.WARNING), text
+
+
+def time_zone(policy: Policy, difference: Difference | None, now: datetime) -> tuple[State, str]:
+    """Say by whose rules days begin, where this machine's own copy differs from them, and whether they are old."""
+    text = f"{policy.rules.time_zone} by the package tzdata {time_zones.package_version()}"
+    if difference is not None:
+        text += (
+            f"; this machine's own copy is another one: on {difference.pinned:%a %Y-%m-%d} it shows "
+            f"{difference.system:%H:%M} where the package shows {difference.pinned:%H:%M}, and the program goes by the "
+            "package"
+        )
+    return rules_age(text, time_zones.made_after(), policy.business_date(now))
+
+
+def rules_age(text: str, made: date | None, today: date) -> tuple[State, str]:
+    """Judge the age of the time zones' rules, which were made on the day `made` or within half a year after it."""
+    if made is None or today <= made + timedelta(days=365):
+        return State.OK, text
+    return State.WARNING, f"{text}; its rules are about a year old or more: update tzdata, and deploy again"
+
+
+def calendar(policy: Policy, now: datetime) -> tuple[State, str]:
+    """Show what a person must see of the business calendar, and warn where it is very likely wrong."""
+    notes = calendar_notes(policy.rules.stages.calendar, policy.business_date(now))
+    if not notes:
+        return State.OK, "none: every day is a business day"
+    level = State.WARNING if any(note.warning for note in notes) else State.OK
+    return level, "\n".join([note.text for note in notes] + [f"by the package holidays {package_version()}"])
+
+
+def _coming_days(chain: Chain, probes: Probes) -> tuple[State, str]:
+    today = chain.policy.business_date(probes.now())
+    without = days_without_tick(chain.policy, chain.first_tick, today)
+    if without is not None:
+        return State.WARNING, without.sentence
+    return State.OK, f"the timer ticks inside SEND_WINDOW on each open day of the next {DAYS_LOOKED_AT}"
 
 
 def schedule(ncrontab: str, policy: Policy, now: datetime) -> tuple[State, str]:

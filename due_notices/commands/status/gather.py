@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from due_notices.commands.days_without_tick import days_without_tick
 from due_notices.commands.status.forecast import Forecast
 from due_notices.commands.status.verdict import Situation
 from due_notices.delivery import standing
@@ -23,7 +24,8 @@ def look_around(policy: Policy, services: Services, tick_of: Callable[[date], da
     today = policy.business_date(now)
     with opened(services.open_storage) as (storage, runner):
         records = runner.run(storage.ledger.runs(today - LOOK_BACK))
-        return Situation(now, policy, records, runner.run(storage.queue.look()), tick_of(today))
+        without_tick = days_without_tick(policy, tick_of, today)
+        return Situation(now, policy, records, runner.run(storage.queue.look()), tick_of(today), without_tick)
 
 
 @dataclass(frozen=True, slots=True)

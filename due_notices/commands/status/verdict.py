@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 from functools import cached_property
 
+from due_notices.commands.days_without_tick import DaysWithoutTick
 from due_notices.credentials import CredentialEnd
 from due_notices.policy import Policy
 from due_notices.ports import QueueLook, QueueLooks
@@ -55,6 +56,7 @@ FINDINGS: Mapping[str, Level] = {
     "day-missed": Level.LOOK,
     "no-run-today": Level.LOOK,
     "no-run-yet": Level.LOOK,
+    "days-without-tick": Level.LOOK,
     "not-allowed": Level.LOOK,
     "slow-run": Level.LOOK,
     "queue-unseen": Level.LOOK,
@@ -80,6 +82,7 @@ class Situation:
     """What is known at a moment: the recorded runs of the last weeks, oldest first, and a look at the queues.
 
     `first_tick` is when the timer first ticks today within the send window (UTC); None where it does not.
+    `without_tick` are the coming open days on which it does not.
     """
 
     now: datetime
@@ -87,6 +90,7 @@ class Situation:
     records: Sequence[RunReport]
     looks: QueueLooks
     first_tick: datetime | None = None
+    without_tick: DaysWithoutTick | None = None
 
     @cached_property
     def today(self) -> date:
@@ -143,6 +147,7 @@ def judge(situation: Situation, *more_findings: Finding) -> Verdict:
     found = [
         *more_findings,
         *_silence(situation),
+        *_coming_days(situation),
         *_newest_run(situation),
         *_secret(situation),
         *_queues(situation),
@@ -177,6 +182,11 @@ def _silence(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "no-run-today", f"no run is recorded today, although the timer should have ticked at {local:%H:%M}"
         )
+
+
+def _coming_days(situation: Situation) -> Iterator[Finding]:
+    if situation.without_tick is not None:
+        yield Finding("days-without-tick", situation.without_tick.sentence)
 
 
 def _newest_run(situation: Situation) -> Iterator[Finding]:

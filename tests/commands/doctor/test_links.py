@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -19,16 +20,20 @@ from due_notices.commands.doctor.links import (
     Diagnosis,
     Link,
     State,
+    calendar,
     claims_of,
     examine,
     exit_code,
     roles,
+    rules_age,
     schedule,
     skew,
+    time_zone,
 )
 from due_notices.errors import CredentialError
 from due_notices.ports import Clock
 from due_notices.settings import Settings
+from due_notices.time_zones import Difference
 from local.clock import now
 from local.faults import Fault
 from local.stack import LocalStack
@@ -37,7 +42,19 @@ from tests.adapters.storage_access import StorageAccess
 from tests.credentials.conftest import RunCli
 from tests.fakes import MovableClock
 
-LINKS = ["managed identity", "vault", "entra", "graph", "queue", "table", "clock", "schedule"]
+LINKS = [
+    "managed identity",
+    "vault",
+    "entra",
+    "graph",
+    "queue",
+    "table",
+    "clock",
+    "time zone",
+    "calendar",
+    "schedule",
+    "coming days",
+]
 
 
 def examined(stack: LocalStack, access: StorageAccess, **changes: str) -> dict[str, Diagnosis]:
@@ -405,6 +422,69 @@ def test_the_schedule_against_the_window(stack: LocalStack, ncrontab: str, level
     assert hint in text
 
 
+@pytest.mark.parametrize(
+    ("written", "level", "hints"),
+    [
+        ("", State.OK, ("every day is a business day",)),
+        ("DE-BE", State.OK, ("weekend SAT and SUN", "2026-12-25 Christmas Day", f"holidays {version('holidays')}")),
+        ("GB", State.WARNING, ("GB-ENG, GB-NIR, GB-SCT, GB-WLS",)),
+        ("LK", State.WARNING, ("end on 2026-12-31", "CLOSED_DAYS")),
+        ("UA", State.WARNING, ("closes no weekday",)),
+    ],
+)
+def test_the_calendar_shows_what_a_person_must_see(
+    stack: LocalStack, written: str, level: State, hints: Sequence[str]
+) -> None:
+    policy = Settings.from_mapping({**stack.environ, "BUSINESS_CALENDAR": written}).policy
+
+    found, text = calendar(policy, datetime(2026, 11, 30, 9, tzinfo=UTC))
+
+    assert found is level
+    assert all(hint in text for hint in hints)
+
+
+def test_a_system_with_other_rules_is_shown_and_a_package_that_is_old_warned_of() -> None:
+    made = date(2026, 7, 6)
+
+    assert rules_age("by the package", made, date(2027, 7, 6)) == (State.OK, "by the package")
+    assert rules_age("by the package", None, date(2036, 7, 6)) == (State.OK, "by the package")
+    level, text = rules_age("by the package", made, date(2027, 7, 7))
+    assert level is State.WARNING
+    assert "update tzdata" in text
+
+
+def test_where_the_systems_copy_differs_is_said(healthy: LocalStack, storage_access: StorageAccess) -> None:
+    settings = Settings.from_mapping(
+        {**healthy.environ, **storage_access.environ, "BUSINESS_TIME_ZONE": "America/Winnipeg"}
+    )
+    difference = Difference(
+        datetime(2026, 11, 30, 9, tzinfo=UTC),
+        datetime.fromisoformat("2026-11-30T04:00"),
+        datetime.fromisoformat("2026-11-30T03:00"),
+    )
+
+    level, text = time_zone(settings.policy, difference, datetime(2026, 11, 30, 9, tzinfo=UTC))
+
+    assert level is State.OK
+    assert all(part in text for part in ("America/Winnipeg", "tzdata", "it shows 03:00", "shows 04:00"))
+
+
+def test_open_days_without_a_tick_are_a_warning(healthy: LocalStack, storage_access: StorageAccess) -> None:
+    clock = MovableClock(datetime(2026, 11, 30, 9, tzinfo=UTC))
+
+    found = examined_at(
+        clock,
+        healthy,
+        storage_access,
+        NOTICE_SCHEDULE="0 0,30 7 * * *",
+        SEND_WINDOW="08:00-09:00",
+        BUSINESS_TIME_ZONE="Europe/Berlin",
+    )["coming days"]
+
+    assert found.level is State.WARNING
+    assert "on 217 open days, from Sun 2027-03-28 to Sat 2027-10-30" in found.text
+
+
 @given(st.text())
 def test_what_is_no_token_says_nothing(text: str) -> None:
     assert isinstance(claims_of(text), dict)
@@ -425,7 +505,7 @@ def test_the_command_prints_a_line_for_each_link_and_ends_with_the_worst(run_cli
 
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert [line[:9].strip() for line in lines] == ["ok"] * 9
+    assert [line[:9].strip() for line in lines] == ["ok"] * (1 + len(LINKS))
     assert [line[10:26].strip() for line in lines] == ["settings", *LINKS]
     assert done.stderr == ""
 

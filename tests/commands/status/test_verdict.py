@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from due_notices.commands.days_without_tick import DaysWithoutTick
 from due_notices.commands.status.verdict import (
     FINDINGS,
     Finding,
@@ -147,6 +149,15 @@ def test_a_window_until_midnight_is_over_with_the_day() -> None:
     all_day = policy(window=SendWindow.parse("00:00-24:00"))
 
     assert all_day.last_day_over(datetime(2026, 11, 24, 23, 59, tzinfo=UTC)) == on("2026-11-23")
+
+
+def test_coming_days_without_a_tick_are_a_reason_to_look() -> None:
+    without = DaysWithoutTick(217, on("2027-03-28"), on("2027-10-30"))
+
+    verdict = judge(replace(situation(), without_tick=without))
+
+    assert (verdict.level, [finding.name for finding in verdict.findings]) == (Level.LOOK, ["days-without-tick"])
+    assert "2027-03-28" in verdict.findings[0].sentence
 
 
 @pytest.mark.parametrize(("minutes", "found"), [(59, []), (60, ["no-run-today"])])
