@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
@@ -44,6 +44,18 @@ class Obligation:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactNote:
+    """One contact field that is not taken as it is: `unusable`, so that it counts as absent, or `cleaned`.
+
+    `text` says why and what would be right, and never quotes the value.
+    """
+
+    field: str
+    kind: Literal["unusable", "cleaned"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A customer as far as a notice needs one. `None` is "not there, or of no use"."""
 
@@ -55,6 +67,7 @@ class User:
     mobile_phone: str | None = None
     preferred_language: str | None = None
     other_emails: tuple[str, ...] = ()
+    contact_notes: tuple[ContactNote, ...] = field(default=(), compare=False)
 
 
 class UserPage(Protocol):

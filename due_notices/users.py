@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-from due_notices.model import User
+from due_notices.model import ContactNote, User
 
 # https://learn.microsoft.com/graph/api/user-list: only these are asked for; the due-date attribute joins them.
 SELECTED = (
@@ -52,15 +50,6 @@ _DASHES = str.maketrans(dict.fromkeys("\u2014\u2015", "-"))  # in a number any d
 _JOINERS = re.compile(r"[^\x00-\x7f][\u200c\u200d][^\x00-\x7f]")  # they change a word of Persian or Hindi
 
 
-@dataclass(frozen=True, slots=True)
-class ContactNote:
-    """One contact field that a run does not take as it is: `unusable`, so that it counts as absent, or `cleaned`."""
-
-    field: str
-    kind: Literal["unusable", "cleaned"]
-    text: str
-
-
 def user_id(graph_user: Mapping[str, object]) -> str | None:
     """Return the user's object id, or None where it is nothing that a log or a key could hold."""
     value = graph_user.get("id")
@@ -80,6 +69,7 @@ def to_user(graph_user: Mapping[str, object], identifier: str) -> User:
         mobile_phone=_phone(graph_user.get("mobilePhone")),
         preferred_language=_text(graph_user.get("preferredLanguage")),
         other_emails=tuple(dict.fromkeys(others)),
+        contact_notes=contact_notes(graph_user),
     )
 
 

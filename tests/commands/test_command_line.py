@@ -168,6 +168,43 @@ def test_explain_tells_the_stages_and_the_verdict_before_and_after_a_run(
     assert storage_access.ids()[0] in after.stdout
 
 
+def test_explain_names_the_contacts_that_cannot_be_used(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    owe_today(stack, storage_access, program, mail="a@example.com; b@example.com", mobilePhone="\u202a+1 555 0100")
+
+    shown, found = program("explain", USER).stdout, json.loads(program("explain", USER, "--json").stdout)
+
+    assert "mail is unusable: it holds several addresses" in shown
+    assert "example.com" not in shown
+    assert [(note["field"], note["kind"]) for note in found["contacts"]] == [
+        ("mail", "unusable"),
+        ("mobilePhone", "cleaned"),
+    ]
+
+
+def test_preview_shows_what_calendar_and_schedule_bring(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    owe_today(stack, storage_access, program)
+    program.environ.update(
+        BUSINESS_CALENDAR="GB",
+        NOTICE_SCHEDULE="0 0,30 7 * * *",
+        SEND_WINDOW="08:00-09:00",
+        BUSINESS_TIME_ZONE="Europe/Berlin",
+    )
+
+    shown = " ".join(program("preview").stdout.split())
+    found = json.loads(program("preview", "--json").stdout)
+
+    assert "weekend SAT and SUN; closed next: " in shown
+    assert "GB-ENG, GB-NIR, GB-SCT, GB-WLS" in shown
+    assert "no tick of NOTICE_SCHEDULE lies inside SEND_WINDOW on" in shown
+    assert [note["code"] for note in found["calendar"]["notes"]] == ["next", "parts"]
+    assert found["calendar"]["package"].startswith("holidays ")
+    assert found["daysWithoutTick"]["count"] > 100
+
+
 def test_explain_of_nobody_fails_with_what_to_give(program: CommandLine) -> None:
     done = program("explain", "nobody@example.com")
 

@@ -51,6 +51,8 @@ def explain(*, user: str, day: date | None, reference: str | None, as_json: bool
     screen.print(console.plain(f"user {found.view.user.id} on {found.view.day.business_date}", style="bold"))
     if not found.listed:
         screen.print(console.plain("USER_FILTER leaves this user out: a run does not read them at all", style="yellow"))
+    for note in found.view.user.contact_notes:
+        screen.print(console.plain(f"{note.field} is {note.kind}: {note.text}", style="yellow"))
     if not obligations:
         screen.print(console.plain("no obligations" + ("" if reference is None else " with this reference")))
     for number, view in enumerate(obligations, 1):
@@ -106,6 +108,9 @@ def _to_dict(found: Explanation, obligations: list[ObligationView]) -> dict[str,
         "userId": found.view.user.id,
         "businessDate": found.view.day.business_date.isoformat(),
         "listed": found.listed,
+        "contacts": [
+            {"field": note.field, "kind": note.kind, "text": note.text} for note in found.view.user.contact_notes
+        ],
         "obligations": [_obligation_dict(found, view) for view in obligations],
     }
 

@@ -12,6 +12,8 @@ from rich.text import Text
 from due_notices import bootstrap
 from due_notices.commands import console
 from due_notices.commands.arguments import DAY
+from due_notices.commands.calendar_notes import package_version
+from due_notices.commands.preview.ahead import Ahead, look_ahead
 from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.commands.reasons import REASONS
 from due_notices.delivery import Owed
@@ -41,14 +43,16 @@ def preview(*, day: date | None, skipped: bool, with_contacts: bool, show_all: b
     services = bootstrap.build_services(settings)
     with console.progress() as progress:
         found = preview_day(settings.policy, services, progress, business_date=day, list_skips=None)
+    ahead = look_ahead(settings, found.plan.day.business_date)
     if as_json:
-        console.print_json(_to_dict(found, with_contacts=with_contacts))
+        console.print_json(_to_dict(found, with_contacts=with_contacts) | ahead.to_dict())
     else:
         now = services.clock.now()
         closed = settings.policy.why_closed(now)
         if found.plan.day.business_date != settings.policy.business_date(now):
             closed = settings.policy.why_day_closed(found.plan.day.business_date)
         _print(found, settings.policy, closed, skipped=skipped, with_contacts=with_contacts, show_all=show_all)
+        _print_ahead(ahead)
     return 0
 
 
@@ -103,6 +107,19 @@ def _print(
         for skip in sorted(plan.skips, key=lambda skip: (skip.reason, skip.user_id)):
             each.add_row(skip.user_id, skip.reason, skip.reference)
         screen.print(each)
+
+
+def _print_ahead(ahead: Ahead) -> None:
+    """Show what a person must see of calendar and schedule before trusting them."""
+    screen = console.out()
+    if ahead.notes or ahead.without_tick:
+        screen.print()
+    for note in ahead.notes:
+        screen.print(console.plain(f"calendar: {note.text}", style="yellow" if note.warning else "dim"))
+    if ahead.notes:
+        screen.print(console.plain(f"calendar: by the package holidays {package_version()}", style="dim"))
+    if ahead.without_tick:
+        screen.print(console.plain(ahead.without_tick.sentence, style="yellow"))
 
 
 def _stages(owed: list[Owed]) -> Any:
