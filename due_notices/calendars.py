@@ -57,7 +57,8 @@ class HolidayCalendar:
     """One calendar of the package `holidays`: a country, a part of one, or a market, with its weekends.
 
     `name` is as `holidays` has it (`GB-ENG` for `UK-England`), `end_year` the last year of which it has data,
-    `parts` the parts that the country has, if this calendar is for none of them.
+    `parts` the parts that the country has, if this calendar is for none of them, `more_categories` those that this
+    calendar does not close.
     """
 
     def __init__(self, name: str) -> None:
@@ -70,6 +71,9 @@ class HolidayCalendar:
         self.name = self.code + (f"-{self.part}" if self.part else "") + "".join(f"+{each}" for each in self.categories)
         self.end_year: int = self._entity.end_year
         self.parts: tuple[str, ...] = () if self.part else tuple(self._entity.subdivisions)
+        self.more_categories = tuple(
+            name for name in _categories(self._entity) if name not in {self._entity.default_category, *self.categories}
+        )
         self._years: dict[int, _Year] = {}
         self._filling = threading.Lock()
         with warnings.catch_warnings():
@@ -253,12 +257,17 @@ def _part(entity: Any, code: str, text: str) -> str:
 
 
 def _category(entity: Any, code: str, text: str) -> str:
-    known: Sequence[str] = [name for name in entity.supported_categories if name != "workday"]
+    known = _categories(entity)
     if text.casefold() in known:
         return text.casefold()
     if text.casefold() == "workday":
         raise UnknownCalendar("+workday would close working days; leave it out")
-    raise UnknownCalendar(f"{code} has no category {text!r}; it has {', '.join(sorted(known))}")
+    raise UnknownCalendar(f"{code} has no category {text!r}; it has {', '.join(known)}")
+
+
+def _categories(entity: Any) -> Sequence[str]:
+    """Return the categories of closed days; `workday` has the days that are none."""
+    return sorted(name for name in entity.supported_categories if name != "workday")
 
 
 def _near(text: str, known: Iterable[str]) -> str:

@@ -22,18 +22,19 @@ class CalendarNote:
     """One thing about one calendar, or about all together (`calendar` is empty then).
 
     `warning` is true where notices would very likely leave on days on which they should not. Codes: `next` the next
-    closed days; `parts` a country whose parts close days of their own; `ends` its data end within a year; `nothing`
-    it closes no weekday in the next twelve months; `fewer` it closes less than half of the last twelve months'.
+    closed days; `more` categories that are not chosen; `parts` a country whose parts close days of their own; `ends`
+    its data end within a year; `nothing` it closes no weekday in the next twelve months; `fewer` it closes less than
+    half of the last twelve months'.
     """
 
-    code: Literal["next", "parts", "ends", "nothing", "fewer"]
+    code: Literal["next", "more", "parts", "ends", "nothing", "fewer"]
     calendar: str
     text: str
     warning: bool
 
 
 def package_version() -> str:
-    """Return the version of the package `holidays`."""
+    """Return the version of `holidays`."""
     return version("holidays")
 
 
@@ -52,16 +53,26 @@ def calendar_notes(calendar: BusinessCalendar, today: date) -> tuple[CalendarNot
         return ()
     notes = [_next(calendar, today)]
     for each in calendar.calendars:
-        notes.extend(note for note in (_parts(each, today), _end(each, today) or _emptiness(each, today)) if note)
+        found = (_more(each), _parts(each, today), _end(each, today) or _emptiness(each, today))
+        notes.extend(note for note in found if note)
     return tuple(sorted(notes, key=lambda note: note.warning))
 
 
 def _next(calendar: BusinessDays, today: date) -> CalendarNote:
     days = list(closed_weekdays(calendar, today, today + YEAR))[:_CLOSED_DAYS_SHOWN]
-    named = ", ".join(f"{day:%a} {day} {why}" for day, why in days)
-    weekend = " and ".join(WEEKDAYS[day] for day in weekend_of(calendar, today)) or "none"
-    text = f"weekend {weekend}; closed next: {named or 'nothing in the next twelve months'}"
+    names = ", ".join(each.name for each in calendar.calendars)
+    whose = f"{names} by the package holidays {package_version()}" if names else "own days"
+    weekend = " and ".join(WEEKDAYS[day] for day in weekend_of(calendar, today))
+    lines = [f"  {day:%a} {day} {why}" for day, why in days] or ["  nothing in the next twelve months"]
+    text = "\n".join([f"{whose}; weekend {weekend or 'none'}; closed next:", *lines])
     return CalendarNote("next", "", text, warning=False)
+
+
+def _more(calendar: HolidayCalendar) -> CalendarNote | None:
+    if not calendar.more_categories:
+        return None
+    more = ", ".join(f"+{category}" for category in calendar.more_categories)
+    return CalendarNote("more", calendar.name, f"{calendar.name} knows more days: {more}", warning=False)
 
 
 def _parts(calendar: HolidayCalendar, today: date) -> CalendarNote | None:

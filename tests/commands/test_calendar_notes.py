@@ -72,15 +72,15 @@ def test_data_that_end_and_a_calendar_that_closes_nothing_are_warnings(
 ) -> None:
     found = notes(calendar, on(today))
 
-    assert found.keys() == codes
-    assert all(note.warning is (code != "next") for code, note in found.items())
+    assert found.keys() - {"more"} == codes
+    assert all(note.warning is (code not in {"next", "more"}) for code, note in found.items())
 
 
 @pytest.mark.parametrize(
     ("calendar", "seen"),
     [
         ("DE-BE", ["weekend SAT and SUN", "2026-12-25 Christmas Day", "2027-01-01", "2027-03-08"]),
-        ("HK", ["weekend SUN;", "2026-12-25", "Sat 2026-12-26"]),
+        ("HK", ["HK by the package holidays", "weekend SUN;", "2026-12-25", "Sat 2026-12-26"]),
         ("SA", ["weekend FRI and SAT"]),
         ("SE+de_facto,XECB", ["Thu 2026-12-24 Christmas Eve"]),
         ("UA", ["nothing in the next twelve months"]),
@@ -97,7 +97,7 @@ def test_own_days_are_among_the_next_closed_ones() -> None:
 
     (note,) = calendar_notes(days, TODAY)
 
-    assert "weekend SUN; closed next: Thu 2026-12-24 CLOSED_DAYS" in note.text
+    assert note.text.startswith("own days; weekend SUN; closed next:\n  Thu 2026-12-24 CLOSED_DAYS")
 
 
 def test_where_every_day_is_a_business_day_there_is_nothing_to_see() -> None:
@@ -123,3 +123,10 @@ def test_closed_weekdays_leave_out_the_weekend() -> None:
 
     assert days == [(on("2026-12-25"), "Christmas Day")]
     assert list(closed_weekdays(EveryDay(), TODAY, TODAY + timedelta(days=400))) == []
+
+
+def test_categories_that_are_not_chosen_are_shown() -> None:
+    assert notes("HK")["more"].text.endswith("+optional")
+    assert "+bank, +optional" in notes("SE+de_facto")["more"].text
+    assert "workday" not in notes("LK")["more"].text
+    assert "more" not in notes("XECB")

@@ -18,7 +18,7 @@ from typing import Any
 from cronsim import CronSim
 
 from due_notices import time_zones
-from due_notices.commands.calendar_notes import calendar_notes, package_version
+from due_notices.commands.calendar_notes import calendar_notes
 from due_notices.commands.days_without_tick import DAYS_LOOKED_AT, days_without_tick
 from due_notices.credentials import AppCredential, CredentialKind
 from due_notices.errors import DueNoticesError
@@ -228,9 +228,9 @@ def time_zone(policy: Policy, difference: Difference | None, now: datetime) -> t
     text = f"{policy.rules.time_zone} by the package tzdata {time_zones.package_version()}"
     if difference is not None:
         text += (
-            f"; this machine's own copy is another one: on {difference.pinned:%a %Y-%m-%d} it shows "
-            f"{difference.system:%H:%M} where the package shows {difference.pinned:%H:%M}, and the program goes by the "
-            "package"
+            f"; this machine's own rules are others, and show {difference.system:%H:%M} on "
+            f"{difference.system:%a %Y-%m-%d} where the package shows {difference.pinned:%H:%M}: the program goes by "
+            "the package, other programs here do not"
         )
     return rules_age(text, time_zones.made_after(), policy.business_date(now))
 
@@ -248,7 +248,7 @@ def calendar(policy: Policy, now: datetime) -> tuple[State, str]:
     if not notes:
         return State.OK, "none: every day is a business day"
     level = State.WARNING if any(note.warning for note in notes) else State.OK
-    return level, "\n".join([note.text for note in notes] + [f"by the package holidays {package_version()}"])
+    return level, "\n".join(note.text for note in notes)
 
 
 def _coming_days(chain: Chain, probes: Probes) -> tuple[State, str]:

@@ -12,7 +12,6 @@ from rich.text import Text
 from due_notices import bootstrap
 from due_notices.commands import console
 from due_notices.commands.arguments import DAY
-from due_notices.commands.calendar_notes import package_version
 from due_notices.commands.preview.ahead import Ahead, look_ahead
 from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.commands.reasons import REASONS
@@ -116,8 +115,6 @@ def _print_ahead(ahead: Ahead) -> None:
         screen.print()
     for note in ahead.notes:
         screen.print(console.plain(f"calendar: {note.text}", style="yellow" if note.warning else "dim"))
-    if ahead.notes:
-        screen.print(console.plain(f"calendar: by the package holidays {package_version()}", style="dim"))
     if ahead.without_tick:
         screen.print(console.plain(ahead.without_tick.sentence, style="yellow"))
 
