@@ -60,6 +60,7 @@ def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Lin
             graph_token=token,
             attribute=graph.attribute,
             users=graph.users,
+            values=graph.values,
             queue=lambda: asyncio.run(queue()),
             table=lambda: asyncio.run(table()),
             service_time=lambda: service_time(discovery),

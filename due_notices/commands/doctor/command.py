@@ -19,7 +19,7 @@ _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red",
 @click.command(short_help="What is wrong with which link, and what fixes it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, for programs.")
 def doctor(*, as_json: bool) -> int:
-    """Try each link of the chain as a run would: settings, managed identity, vault, Entra, Graph, queue, table.
+    """Try each link of the chain as a run would: settings, managed identity, vault, Entra, Graph, values, queue, table.
 
     Then clock, time zone and calendar, and the schedule against the send window.
     What depends on a broken link is not tried. Nothing is

@@ -1,10 +1,11 @@
-"""Asks Graph two small questions for the doctor: whether the attribute is there, and how many users are."""
+"""Asks Graph for the doctor whether the attribute is there, how many users are, and what the first of them hold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from due_notices.adapters.graph import PAGE_SIZE, value_of
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused
 
 _BAD_REQUEST = 400
@@ -62,6 +63,16 @@ class GraphProbe:
                 raise
             return None
         return count if isinstance(count, int) else None
+
+    def values(self) -> Sequence[object]:
+        """Return what the attribute holds at each of the first users that USER_FILTER lists."""
+        query = {"$select": f"id,{self._attribute[0]}", "$top": str(PAGE_SIZE)}
+        if self._filter:
+            query["$filter"] = self._filter
+        rows = self._get(query).get("value")
+        return (
+            [value_of(row, self._attribute) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        )
 
     def _get(self, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         return self._graph.get(self._graph.url("users", query), headers=headers) or {}

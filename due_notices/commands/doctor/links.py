@@ -20,6 +20,7 @@ from cronsim import CronSim
 from due_notices import time_zones
 from due_notices.commands.calendar_notes import calendar_notes
 from due_notices.commands.days_without_tick import DAYS_LOOKED_AT, days_without_tick
+from due_notices.commands.doctor.values import judge_values
 from due_notices.credentials import AppCredential, CredentialKind
 from due_notices.errors import DueNoticesError
 from due_notices.policy import Policy
@@ -82,8 +83,9 @@ class Probes:
     """How to touch the outside world; each raises DueNoticesError.
 
     `identity` and `graph_token` return tokens; `attribute` whether the directory knows it; `users` how many there
-    are, None where it cannot be told; `queue` whether messages may be counted; `service_time` what a service's
-    clock shows; `system_zone` where the machine's own copy of the business time zone differs from the program's.
+    are, None where it cannot be told; `values` what the attribute holds at each of the first users; `queue` whether
+    messages may be counted; `service_time` what a service's clock shows; `system_zone` where the machine's own copy of
+    the business time zone differs from the program's.
     """
 
     now: Callable[[], datetime]
@@ -92,6 +94,7 @@ class Probes:
     graph_token: Callable[[], str]
     attribute: Callable[[], bool]
     users: Callable[[], int | None]
+    values: Callable[[], Sequence[object]]
     queue: Callable[[], bool]
     table: Callable[[], None]
     service_time: Callable[[], datetime]
@@ -144,6 +147,7 @@ def links(chain: Chain, probes: Probes) -> list[Link]:
         *found,
         Link("entra", lambda: roles(probes.graph_token(), chain.client_id), tuple(login)),
         Link("graph", lambda: _graph(chain, probes), ("entra",)),
+        Link("values", lambda: _values(chain, probes), ("graph",)),
         Link("queue", lambda: _queue(probes), storage),
         Link("table", lambda: _table(probes), storage),
         Link("clock", lambda: skew(probes.now() - probes.service_time())),
@@ -197,6 +201,11 @@ def _graph(chain: Chain, probes: Probes) -> tuple[State, str]:
         return State.WARNING, "USER_FILTER leaves no user at all: correct it, or find out where the users went"
     counted = "users can be read; this tenant does not count them" if users is None else f"{users:,} users"
     return State.OK, f"{counted}; the directory knows {attribute}"
+
+
+def _values(chain: Chain, probes: Probes) -> tuple[State, str]:
+    well, text = judge_values(probes.values(), chain.policy.rules, chain.policy.business_date(probes.now()))
+    return (State.OK if well else State.WARNING), text
 
 
 def _queue(probes: Probes) -> tuple[State, str]:

@@ -47,6 +47,7 @@ LINKS = [
     "vault",
     "entra",
     "graph",
+    "values",
     "queue",
     "table",
     "clock",
@@ -73,7 +74,7 @@ def levels(findings: Mapping[str, Diagnosis]) -> dict[str, State]:
 @pytest.fixture
 def healthy(stack: LocalStack) -> LocalStack:
     """Give the stack a user, and its secret an end that is far away."""
-    stack.graph.users = [{"id": "1", "accountEnabled": True}]
+    stack.graph.users = [{"id": "1", "accountEnabled": True, stack.attribute: "2026-12-01"}]
     stack.vault.update_secret("graph-client-secret", expires_on=now() + timedelta(days=100))
     return stack
 
@@ -172,7 +173,7 @@ def test_each_link_fails_alone_with_its_remedy(healthy: LocalStack, storage_acce
     for hint in hints:
         assert hint in findings[link].text
     found = levels(findings)
-    chain = LINKS[:4]
+    chain = LINKS[:5]
     hanging = chain[chain.index(link) + 1 :] if link in chain else []
     assert {name for name, level in found.items() if level is State.NOT_TRIED} == set(hanging)
     assert {name for name, level in found.items() if level is State.FAILED} == {link}
