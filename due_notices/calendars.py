@@ -107,10 +107,7 @@ class HolidayCalendar:
         with warnings.catch_warnings():
             # It warns of years for which it knows only a part of the holidays.
             warnings.simplefilter("ignore")
-            # A year's working days at weekends may stand in the data of the years beside it.
-            for near in (year - 1, year, year + 1):
-                if date.min.year <= near <= date.max.year:
-                    self._package.get(date(near, 1, 1))
+            self._package.get(date(year, 1, 1))
         days = (date.fromordinal(n) for n in range(date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal() + 1))
         holidays, closed = {}, {}
         for day in days:
