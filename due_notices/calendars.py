@@ -127,7 +127,7 @@ class HolidayCalendar:
 class BusinessDays:
     """Several calendars, each of which is asked, and one's own days. A day is closed if anything closes it.
 
-    `open_days` win over all else. `weekend` (0 is Monday) stands in place of the calendars' weekends and of their
+    `open_days` win over all else. `weekend` (0 is Monday) stands instead of the calendars' weekends and of their
     working days at weekends; it is kept here, because the package ignores a weekend that is set from outside for
     a dozen countries, and its own sum of calendars forgets weekends and working days.
     """

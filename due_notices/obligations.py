@@ -214,7 +214,7 @@ _EXAMPLES = {
 
 
 def _check_names(fields: Mapping[str, object], *, is_open: bool) -> None:
-    """Refuse a name that is one of ours but for case, `_` and `-`: a pause that nobody reads sends a notice."""
+    """Refuse a name that is one of ours but for case, `_` and `-`: a pause that is not read sends a notice."""
     for name in fields:
         meant = _MEANT.get(re.sub("[_-]", "", name).lower())
         if meant is not None and meant != name and (is_open or meant not in _OF_OPEN_ONES_ALONE):

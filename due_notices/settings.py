@@ -91,7 +91,7 @@ SETTINGS = (
         "CLOSED_DAYS", "", "your own closed days, besides the calendar's: `2026-12-24,2027-08-02/2027-08-13` (a span)"
     ),
     Setting("OPEN_DAYS", "", "your own open days, against calendar and weekend, written in the same way"),
-    Setting("WEEKEND", "", "weekend days in place of the calendar's, such as `FRI,SAT`; empty: the calendar's"),
+    Setting("WEEKEND", "", "weekend days instead of the calendar's, such as `FRI,SAT`; empty: the calendar's"),
     Setting("NOTICE_SCHEDULE", "0 0 * * * *", "NCRONTAB of the tick, in UTC"),
     Setting(
         "NOTICE_STORAGE",

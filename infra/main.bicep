@@ -109,7 +109,7 @@ param closedDays string = ''
 @description('Optional. Own open days, against calendar and weekend, such as 2026-12-12.')
 param openDays string = ''
 
-@description('Optional. Weekend days in place of the calendar\'s, such as FRI,SAT.')
+@description('Optional. Weekend days instead of the calendar\'s, such as FRI,SAT.')
 param weekend string = ''
 
 @description('Optional. NCRONTAB expression of the tick, six fields, UTC. Hourly: the program itself decides whether it is time.')

@@ -248,7 +248,7 @@ def test_together_they_close_what_any_of_them_closes(names: list[str], day: date
         (business_days(weekend="SUN"), "2026-12-13", "weekend"),
         (business_days(weekend="SUN"), "2026-12-12", None),
         (business_days(weekend="SUN", opened="2026-12-13"), "2026-12-13", None),
-        # in place of the calendars' weekends and working days at weekends
+        # instead of the calendars' weekends and working days at weekends
         (business_days("DE", weekend="FRI,SAT"), "2026-12-13", None),
         (business_days("DE", weekend="FRI,SAT"), "2026-12-11", "weekend"),
         (business_days("DE", weekend="FRI,SAT"), "2026-12-25", "Christmas Day"),
@@ -335,7 +335,7 @@ def test_dates_written_otherwise_are_refused_by_their_number(text: str, why: str
         parse_dates(text)
 
 
-def test_nobody_sees_a_year_that_is_not_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_year_is_seen_only_when_it_is_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The package marks a year as known before it knows it."""
     calendar, begun, go_on = HolidayCalendar("US-NY"), Event(), Event()
     populate = calendar._package._populate
