@@ -272,7 +272,7 @@ def malformed_values(due: dt.date) -> Sequence[str]:
         f'["{day}"]',
         '{"ref":"INV-7001"}',
         f'{{"due":"{day}","amount":120.5,"currency":"EUR"}}',
-        f'{{"due":"{day}","amount":"1.250","currency":"EUR"}}',
+        f'{{"due":"{day}","amount":"12,50","currency":"EUR"}}',
         f'{{"due":"{day}","amount":"12.50","currency":"Euro"}}',
         f'{{"due":"{day}","status":"overdue"}}',
         f'{{"due":"{day}","paused_until":"{day}"}}',
