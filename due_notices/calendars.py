@@ -157,6 +157,8 @@ def parse_calendars(text: str) -> tuple[HolidayCalendar, ...]:
     calendars, pieces = [], [piece for piece in text.split(",") if piece.strip()]
     if text.strip() and not pieces:
         raise UnknownCalendar("names no calendar; write for example DE, US-NY or DE,XECB")
+    if ";" in text:
+        raise UnknownCalendar("holds a semicolon; separate calendars by commas, for example DE,XECB")
     while pieces:
         # The name of a part may hold a comma: the longest name that is known is the one that is meant.
         length = next((n for n in range(min(3, len(pieces)), 1, -1) if _is_known(",".join(pieces[:n]))), 1)

@@ -140,8 +140,11 @@ class _Reader:
         return NO_END if day.year == NEVER or day > self._last() else day
 
     def _last(self) -> date:
-        today = self._business_date
-        return today.replace(year=today.year + YEARS_AHEAD, day=min(today.day, 28) if today.month == 2 else today.day)  # noqa: PLR2004 (February)
+        year = self._business_date.year + YEARS_AHEAD
+        try:
+            return self._business_date.replace(year=year)
+        except ValueError:  # 29 February
+            return date(year, 2, 28)
 
     def _date(self, text: str) -> date:
         with_time = _DATE_TIME.fullmatch(text) is not None

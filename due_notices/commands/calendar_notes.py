@@ -111,7 +111,7 @@ def _emptiness(calendar: HolidayCalendar, today: date) -> CalendarNote | None:
     past, coming = (_count(calendar, first) for first in (today - YEAR, today))
     if coming == 0:
         text = (
-            f"{calendar.name} closes no weekday in the next twelve months but its weekend: if that is wrong, name the "
+            f"{calendar.name} closes nothing but its weekend in the next twelve months: if that is wrong, name the "
             "days in CLOSED_DAYS"
         )
         return CalendarNote("nothing", calendar.name, text, warning=True)

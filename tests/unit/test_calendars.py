@@ -180,6 +180,7 @@ def test_an_unknown_calendar_lists_near_names(name: str, message: str, near: lis
         ("SE+", "it has bank, de_facto, optional, public"),
         (",", "write for example DE"),
         ("DE,Germania", "near names"),
+        ("DE;XECB", "separate calendars by commas"),
     ],
 )
 def test_a_refusal_says_what_to_write(name: str, remedy: str) -> None:
