@@ -24,6 +24,7 @@ this process, each on a port of its own, under certificates and with signed toke
     faults          what can be planned to go wrong
     customers       sample users of every kind; names: what they are called
     read_back       the notices on the queue, read by other code than the program's
-    expected        which notices the samples are owed, worked out by other code than the program's
+    expected        who is owed what, worked out by other code than the program's
+    expected_decision, expected_values    its halves: one obligation on one day, and what a value says
     serve, start, demo, __main__      the command line
 """

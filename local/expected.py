@@ -1,123 +1,214 @@
-"""Which notices the sample customers are owed: a second opinion, worked out without the program's own code.
+"""Who is owed what: a second opinion, worked out without the program's own code.
 
-Written from the rules as the README states them, for the default settings (stages 7, 3, 1 and 0 days before the
-due date, three days of catch-up, every day a business day, UTC). Slow and plain on purpose.
+Written from the rules alone, so that a mistake of the program is not made twice; slow and plain on purpose.
+`expected` is everybody; `decide`, in `expected_decision`, is one obligation; `expected_values` reads one value.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
-import json
-import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-STAGES = (-7, -3, -1, 0)
-CATCH_UP_DAYS = 3
+from local.expected_decision import (
+    ONE_DAY,
+    Decision,
+    Past,
+    Rules,
+    Sending,
+    asked_by_its_own_rules,
+    decide,
+    due_dates_asked,
+    is_asked,
+    open_days_before,
+)
+from local.expected_values import Malformed, Value, raw_values, read_value, reason_to_skip
+from local.former import CATCH_UP_DAYS, STAGES, expected_notices
+
+__all__ = [
+    "CATCH_UP_DAYS",
+    "STAGES",
+    "CompletedRun",
+    "Decision",
+    "Expected",
+    "ExpectedNotice",
+    "Past",
+    "Rules",
+    "Sending",
+    "SentRow",
+    "asked_by_its_own_rules",
+    "decide",
+    "due_dates_asked",
+    "expected",
+    "expected_notices",
+    "obligation_key",
+    "past_of",
+    "user_key",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedRun:
+    """What the ledger keeps of a completed run."""
+
+    day: dt.date
+    rules: str = ""
+    filter: str = ""
+    asked_from: dt.date | None = None
+
+
+class SentRow(NamedTuple):
+    """A sent notice in the ledger: partition, the two halves of the row's key, the stage, the day of its run."""
+
+    due: dt.date
+    user_key: str
+    obligation_key: str
+    stage: int
+    day: dt.date
+    has_reference: bool
 
 
 class ExpectedNotice(NamedTuple):
-    """What identifies a notice, and its id."""
+    """What identifies a notice, and how it is sent."""
 
     user_id: str
-    reference: str
     due: dt.date
-    stage: int
+    reference: str
+    amount: str
+    currency: str
+    sending: Sending
 
     @property
     def id(self) -> str:
-        """Return the idempotency key, by its definition."""
-        parts = (self.user_id, self.reference, str(self.due), str(self.stage))
-        return hashlib.sha256("\u001f".join(parts).encode()).hexdigest()[:32]
+        """The idempotency key, by its definition."""
+        facts = (self.user_id, self.due, self.reference, self.amount, self.currency, self.sending.stage)
+        return _digest(*facts)[:32]
 
 
-def expected_notices(
-    users: Iterable[Mapping[str, Any]], attribute: str, business_date: dt.date
-) -> dict[str, ExpectedNotice]:
-    """Return the notices owed on `business_date` to customers never notified before, by id."""
-    found: dict[str, ExpectedNotice] = {}
-    told: set[tuple[str, str, dt.date, int]] = set()
-    for user in sorted(users, key=lambda user: str(user["id"])):
-        email, reachable = _contact(user)
-        if user.get("accountEnabled") is False or not reachable:
-            continue
-        for (due, reference), is_open in _obligations(user.get(attribute), business_date).items():
-            passed = [stage for stage in STAGES if due + dt.timedelta(days=stage) <= business_date]
-            if not is_open or not passed:
+@dataclass(slots=True)
+class Expected:
+    """What a run comes to. `obligations` counts values; `by_hand` are the notices of `run --missed`, by id."""
+
+    obligations: int = 0
+    figures: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    notices: dict[str, ExpectedNotice] = field(default_factory=dict)
+    by_hand: dict[str, ExpectedNotice] = field(default_factory=dict)
+
+    @property
+    def superseded(self) -> int:
+        """How many stages the notices leave behind."""
+        return sum(len(notice.sending.superseded) for notice in self.notices.values())
+
+    @property
+    def late(self) -> int:
+        """How many of the notices are late."""
+        return sum(notice.sending.late for notice in self.notices.values())
+
+
+def user_key(user_id: str) -> str:
+    """Return the first half of a row's key."""
+    return _digest(user_id)[:16]
+
+
+def obligation_key(due: dt.date, reference: str, amount: str, currency: str) -> str:
+    """Return the second half of a row's key."""
+    return _digest(due, reference, amount, currency)[:16]
+
+
+def _digest(*facts: object) -> str:
+    return hashlib.sha256("\u001f".join(map(str, facts)).encode()).hexdigest()
+
+
+def past_of(
+    today: dt.date, rules: Rules, runs: Iterable[CompletedRun], rules_digest: str = "", filter_digest: str = ""
+) -> Past:
+    """Return what the completed runs, in the order in which they ended, mean for a run of `today`."""
+    earlier = [run for run in runs if run.day < today]
+    same = [run for run in earlier if run.filter == filter_digest] or earlier
+    if not same:
+        return Past()
+    newest = max(run.day for run in same)
+    last = [run for run in same if run.day == newest][-1]
+    resumes = last.day + ONE_DAY
+    since = open_days_before(rules, resumes, rules.last_step + rules.catch_up)
+    kept = [run.asked_from for run in earlier if run.asked_from is not None and since <= run.day < resumes]
+    return Past(resumes, rules_differ=last.rules != rules_digest, asked_from=min(kept, default=None))
+
+
+def expected(
+    users: Iterable[Mapping[str, Any]],
+    attribute: str,
+    today: dt.date,
+    rules: Rules,
+    past: Past,
+    rows: Collection[SentRow] = (),
+    *,
+    zone: dt.tzinfo = dt.UTC,
+    opt_out_attribute: str = "",
+    allowed: Collection[str] = (),
+) -> Expected:
+    """Return what a run of `today` counts and sends, by the directory's users and the ledger's rows before it."""
+    result = Expected()
+    for user in users:
+        user_id, reason = str(user["id"]), reason_to_skip(user, opt_out_attribute, allowed)
+        its_key = user_key(user_id)
+        mine = [row for row in rows if row.user_key == its_key]
+        values, malformed = [], 0
+        for raw in raw_values(user, attribute):
+            try:
+                values.append(read_value(raw, today, zone))
+            except Malformed:
+                malformed += 1
+        obligations = list(_obligations(values))
+        result.obligations += len(values) + malformed
+        result.skipped.update(malformed=malformed, duplicate=len(values) - len(obligations))
+        listed = {obligation_key(*value.key) for value, _ in obligations}
+        for value, paused_until in obligations:
+            alone = malformed == 0 and sum(other.due == value.due for other, _ in obligations) == 1
+            own, sent = _history(value, mine, listed, alone=alone)
+            if reason is not None and is_asked(today, value.due, paused_until, rules, past):
+                result.skipped[reason] += 1
                 continue
-            stage = max(passed)
-            if (business_date - due).days - stage > CATCH_UP_DAYS:
+            if value.standing != "open":
+                result.skipped[value.standing] += 1
                 continue
-            same_message = (email.lower(), reference, due, stage)
-            if email and reference:
-                if same_message in told:
-                    continue
-                told.add(same_message)
-            notice = ExpectedNotice(str(user["id"]), reference, due, stage)
-            found[notice.id] = notice
-    return found
-
-
-def _obligations(value: Any, business_date: dt.date) -> dict[tuple[dt.date, str], bool]:
-    """Return due date and reference of every readable value, and whether all that say so are open."""
-    values = value if isinstance(value, list) else [value]
-    result: dict[tuple[dt.date, str], bool] = {}
-    for each in values:
-        read = _read(each, business_date)
-        if read is not None:
-            key, is_open = read
-            result[key] = result.get(key, True) and is_open
+            decision = decide(today, value.due, paused_until, rules, past, sent, sent_itself=own)
+            if decision.figure == "paused":
+                result.skipped["paused"] += 1
+                continue
+            result.figures[decision.figure] += 1
+            for sending, where in ((decision.sending, result.notices), (decision.if_missed, result.by_hand)):
+                if sending is not None:
+                    due, reference, amount, currency = value.key
+                    notice = ExpectedNotice(user_id, due, reference, amount, currency, sending)
+                    where[notice.id] = notice
+    result.skipped = +result.skipped
     return result
 
 
-def _read(value: Any, business_date: dt.date) -> tuple[tuple[dt.date, str], bool] | None:
-    if not isinstance(value, str) or len(value) > 256:  # noqa: PLR2004 (the directory's limit)
-        return None
-    try:
-        fields = json.loads(value) if value.startswith("{") else {"due": value}
-    except ValueError:
-        return None
-    known = {"due", "ref", "amount", "currency", "status", "pausedUntil"}
-    if set(fields) - known or not all(isinstance(field, str | None) for field in fields.values()):
-        return None
-    due, paused = _date(fields.get("due") or ""), fields.get("pausedUntil")
-    until = None if paused is None else _date(paused)
-    status = fields.get("status") or "open"
-    wrong = (
-        due is None
-        or (paused is not None and until is None)
-        or status not in {"open", "paid", "void", "disputed"}
-        or not re.fullmatch(r"\d+(\.\d+)?", fields.get("amount") or "0")
-        or not re.fullmatch(r"[A-Z]{3}", fields.get("currency") or "EUR")
-    )
-    if wrong or due is None:
-        return None
-    silent = until is not None and until >= business_date
-    return (due, fields.get("ref") or ""), status == "open" and not silent
+def _obligations(values: Sequence[Value]) -> Iterator[tuple[Value, dt.date | None]]:
+    """Yield the value that speaks for each key, and the latest pause of the open ones."""
+    for key in dict.fromkeys(value.key for value in values):
+        same = [value for value in values if value.key == key]
+        speaker = min(same, key=lambda value: value.rank)
+        pauses = [value.paused_until for value in same if value.standing == "open" and value.paused_until is not None]
+        yield speaker, max(pauses, default=None) if speaker.standing == "open" else None
 
 
-def _date(text: str) -> dt.date | None:
-    with contextlib.suppress(ValueError):
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            return dt.date.fromisoformat(text)
-        if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)", text):
-            return dt.datetime.fromisoformat(text).astimezone(dt.UTC).date()
-    return None
-
-
-def _contact(user: Mapping[str, Any]) -> tuple[str, bool]:
-    """Return the e-mail address, empty where there is none, and whether the user can be reached at all."""
-    name = str(user.get("userPrincipalName") or "")
-    addresses = [user.get("mail")]
-    addresses += [
-        identity.get("issuerAssignedId")
-        for identity in user.get("identities") or []
-        if str(identity.get("signInType")).startswith("emailAddress")
-    ]
-    addresses += user.get("otherMails") or []
-    if "#EXT#" not in name and not name.endswith(".onmicrosoft.com"):
-        addresses.append(name)
-    good = [each for each in addresses if isinstance(each, str) and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", each)]
-    return (good[0] if good else ""), bool(good or user.get("mobilePhone"))
+def _history(
+    value: Value, rows: Iterable[SentRow], listed: Collection[str], *, alone: bool
+) -> tuple[bool, dict[int, dt.date]]:
+    """Return whether something was sent under the obligation's own key, and all that was sent of it."""
+    key, own, sent = obligation_key(*value.key), False, dict[int, dt.date]()
+    for row in rows:
+        if row.due != value.due:
+            continue
+        inherited = alone and row.obligation_key not in listed and not (value.reference and row.has_reference)
+        if row.obligation_key == key or inherited:
+            own = own or row.obligation_key == key
+            sent[row.stage] = max(row.day, sent.get(row.stage, row.day))
+    return own, sent
