@@ -146,6 +146,15 @@ def test_a_stage_before_the_due_date_falls_on_the_open_day_before_it() -> None:
     }
 
 
+def test_each_step_counts_from_the_date_of_the_step_before_it() -> None:
+    """Maundy Thursday: step 1 cannot fall before Tuesday the 7th, and the others keep their distance from it."""
+    assert stage_dates(day("04-02"), None, Rules((1, 3, 5), closed=DE), {}) == {
+        1: day("04-07"),
+        3: day("04-09"),
+        5: day("04-13"),
+    }
+
+
 def test_a_pause_defers_stages_to_the_first_open_day_after_it() -> None:
     """The pause ends on Friday 27 November; -7 came before it began to matter, and moves all the same."""
     assert stage_dates(day("12-01"), day("11-27"), Rules((-7, -3, -1, 2), closed=DE), {}) == {
@@ -285,6 +294,13 @@ def test_what_appears_after_its_last_chance_is_missed_and_by_hand_its_last_stage
     assert (decision.if_missed.late, decision.if_missed.expires) == (True, day("12-10"))
     assert on("12-07", "12-01", sent={0: "12-06"}).figure == "already sent"
     assert on("12-10", "12-01", sent={0: "12-06"}).figure == "over"
+
+
+def test_by_hand_the_last_stage_has_the_date_that_it_has_without_a_pause() -> None:
+    decision = on("12-10", "12-01", -7, 0, paused="12-02")
+
+    assert decision.if_missed is not None
+    assert (decision.if_missed.stage, decision.if_missed.stage_date) == (0, day("12-01"))
 
 
 def test_a_dispute_that_ends_too_late_is_expired_and_by_hand_the_ladder_goes_on() -> None:
