@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.expected import Past, Rules, decide
+from tests.random_questions import draw
 
 DUE = date(2026, 12, 1)
 ONE_DAY = timedelta(days=1)
@@ -37,7 +40,7 @@ def worlds(draw: st.DrawFn) -> World:
 @given(worlds())
 @settings(max_examples=300, deadline=None)
 def test_a_life_climbs_keeps_its_distances_and_never_ends_in_silence(
-    world: tuple[Rules, date | None, set[date]],
+    world: World,
 ) -> None:
     rules, pause, down = world
     sent: dict[int, date] = {}
@@ -63,3 +66,23 @@ def test_a_life_climbs_keeps_its_distances_and_never_ends_in_silence(
         today += ONE_DAY
     assert len(set(sent.values())) == len(sent)
     assert sent or "missed" in figures
+
+
+def test_every_random_question_has_one_answer_and_nothing_owed_is_expired_at_birth() -> None:
+    rng, figures = random.Random(15), Counter[str]()  # noqa: S311 (seeded)
+
+    for _ in range(3_000):
+        question = draw(rng)
+        decision = question.answer()
+
+        figures[decision.figure] += 1
+        assert (decision.sending is not None) == (decision.figure == "owed")
+        assert decision.if_missed is None or decision.figure in {"missed", "expired"}
+        for sending in filter(None, (decision.sending, decision.if_missed)):
+            assert sending.stage in question.stages
+            assert sending.expires > question.today
+            assert sending.stage not in question.sent
+            assert all(stage < sending.stage for stage in sending.superseded)
+
+    assert figures.keys() == {"not yet", "over", "owed", "already sent", "expired", "missed", "paused"}
+    assert min(figures.values()) > 30
