@@ -230,7 +230,7 @@ def _by_hand(
     dates = stage_dates(due, paused_until, rules, sent)
     steps = [stage for stage in dates if stage > 0]
     stage = min(steps) if steps else max(rules.stages)
-    if stage in sent:
+    if sent and stage <= max(sent):
         return None
     stage_date = dates[stage] if steps else _plain_date(stage, due, rules)
     return _sending(stage, stage_date, today, due, paused_until, rules, sent)

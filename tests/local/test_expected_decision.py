@@ -368,6 +368,12 @@ def test_a_pause_that_outlasts_the_ledger_gives_up_and_nothing_goes_by_itself() 
     assert forgotten.figure == "expired"
 
 
+def test_by_hand_nothing_goes_that_is_not_above_what_was_sent() -> None:
+    decision = on("2028-03-02", "12-01", 0, 3, sent={10: "2027-01-05"}, paused="2028-03-01", retention=400)
+
+    assert decision == Decision("expired")
+
+
 def test_a_pause_within_what_the_ledger_remembers_goes_on() -> None:
     decision = on(
         "2027-03-02", "12-01", 3, 14, 30, 60, sent={30: "2027-01-05"}, paused="2027-03-01", look_back=134, retention=500
