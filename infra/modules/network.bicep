@@ -32,22 +32,18 @@ param vaultResourceId string
 var endpoints = [
   {
     name: 'blob'
-    target: storageAccountResourceId
     zone: 'privatelink.blob.${environment().suffixes.storage}'
   }
   {
     name: 'queue'
-    target: storageAccountResourceId
     zone: 'privatelink.queue.${environment().suffixes.storage}'
   }
   {
     name: 'table'
-    target: storageAccountResourceId
     zone: 'privatelink.table.${environment().suffixes.storage}'
   }
   {
     name: 'vault'
-    target: vaultResourceId
     zone: 'privatelink${replace(environment().suffixes.keyvaultDns, '.vault.', '.vaultcore.')}'
   }
 ]
@@ -131,7 +127,7 @@ resource privateEndpoints 'Microsoft.Network/privateEndpoints@2024-07-01' = [
         {
           name: endpoint.name
           properties: {
-            privateLinkServiceId: endpoint.target
+            privateLinkServiceId: endpoint.name == 'vault' ? vaultResourceId : storageAccountResourceId
             groupIds: [
               endpoint.name
             ]
