@@ -26,12 +26,12 @@ Answer = dict[str, Any]
 class WorkerProcess:
     """The function app in the Functions worker, in a process of its own."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], root: Path) -> None:
         inherited = {name: value for name, value in os.environ.items() if not is_foreign(name)}
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error::ResourceWarning", str(HOST)],
-            cwd=ROOT,
-            env={**inherited, "PYTHONPATH": str(ROOT), **environ},
+            [sys.executable, "-W", "error::ResourceWarning", str(HOST), str(root)],
+            cwd=root,
+            env={**inherited, "PYTHONPATH": str(root), **environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,12 +93,14 @@ StartWorker = Callable[..., WorkerProcess]
 
 @pytest.fixture
 def start_worker(stack: LocalStack, storage_access: StorageAccess) -> Iterator[StartWorker]:
-    """Return a function that starts a worker on the stack, its environment changed as wished."""
+    """Return a function that starts a worker on the stack, its environment changed as wished, of the app in a root."""
     if importlib.util.find_spec("azure_functions_runtime") is None:
         pytest.skip("azure-functions-runtime, the worker as a package, is for Python 3.13 and later")
     with ExitStack() as opened:
 
-        def start(changes: Mapping[str, str] | None = None, *, without: tuple[str, ...] = ()) -> WorkerProcess:
+        def start(
+            changes: Mapping[str, str] | None = None, *, without: tuple[str, ...] = (), root: Path = ROOT
+        ) -> WorkerProcess:
             environ = {
                 **stack.environ,
                 **storage_access.environ,
@@ -108,6 +110,6 @@ def start_worker(stack: LocalStack, storage_access: StorageAccess) -> Iterator[S
             }
             for name in without:
                 del environ[name]
-            return opened.enter_context(WorkerProcess(environ))
+            return opened.enter_context(WorkerProcess(environ, root))
 
         yield start

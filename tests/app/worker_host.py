@@ -18,7 +18,7 @@ from typing import Any
 
 import azure_functions_runtime as runtime
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(sys.argv[1])  # where the app is
 WATCHED = ("azure", "msal", "requests", "aiohttp", "due_notices", "holidays", "socket")
 
 
