@@ -46,12 +46,21 @@ SCHEMAS = {
         "ResourceGUID: string, IKey: string, SDKVersion: string, ItemCount: int, ReferencedItemId: string, "
         "ReferencedType: string, SourceSystem: string, Type: string, _ResourceId: string)"
     ),
+    "Operation": (
+        "(TenantId: string, SourceSystem: string, TimeGenerated: datetime, ManagementGroupName: string, "
+        "Computer: string, OperationStatus: string, Detail: string, OperationCategory: string, Solution: string, "
+        "HelpLink: string, OperationKey: string, Type: string, _ResourceId: string)"
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A query and, where it is to be run, the rows of its tables (date-times in milliseconds)."""
+    """A query and, where it is to be run, the rows of the tables that are there (date-times in milliseconds).
+
+    It is bound against every table of a workspace, and run with those alone: a query that needs a table which is
+    not there is refused.
+    """
 
     text: str
     tables: Mapping[str, Sequence[Mapping[str, Any]]] | None = None

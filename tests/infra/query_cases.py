@@ -1,37 +1,54 @@
 """What each query means: log lines as the program writes them, and the answer that an operator must get.
 
-The lines come from the program's own `RunReport`, so that a renamed field breaks a query here and not on duty.
+The lines have the fields of the program's own report, so that a renamed field breaks a query here and not on duty.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from itertools import count
 from typing import Any
 
-from due_notices.credentials import CredentialEnd, CredentialKind
-from due_notices.report import Outcome, RunReport, Waiting
+from due_notices.report import LOG_PREFIX, RunReport
 
 Row = Mapping[str, Any]
 
 HOUR = 3_600_000
-DAY = 24 * HOUR
 NOW = int(datetime(2026, 3, 5, 12, tzinfo=UTC).timestamp()) * 1000
-MIDNIGHT = NOW - 12 * HOUR
+TODAY, YESTERDAY = "2026-03-05", "2026-03-04"
 
-NO_BUSINESS_DAY = "2026-03-05 is no business day: weekend"
-CLOSED = "07:00 is outside the send window 08:00-18:00 (UTC)"
+CLOSED_DAY = "2026-03-05 is no business day: weekend"
+CLOSED_HOUR = "07:00 is outside the send window 08:00-18:00 (UTC)"
+
+NUMBERS = count(1)
+
+# The fields of a report that have fields of their own, and what those are.
+NESTED = {
+    "waiting": ("queue", "poison"),
+    "seconds": ("read", "send", "total"),
+    "credential": ("kind", "daysLeft"),
+}
 
 
-def tick(hours_ago: float, outcome: Outcome = Outcome.COMPLETED, **fields: Any) -> Row:
-    """Return the log row of one run."""
-    report = RunReport("run", date(2026, 3, 5), outcome, **fields)
-    return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": report.log_line()}
+def fields() -> dict[str, Any]:
+    """Return a report of the program in which nothing happened."""
+    figures = dict.fromkeys(("notYet", "over", "missed", "usersCounted"), 0)
+    return figures | {"credential": None} | RunReport("run", date(2026, 3, 5)).to_dict()
 
 
-def secret(left: int) -> CredentialEnd:
-    return CredentialEnd(CredentialKind.SECRET, left)
+def report_fields() -> set[str]:
+    """Return every path that a query may read of a report."""
+    return set(fields()) | {f"{name}.{inner}" for name, inners in NESTED.items() for inner in inners}
+
+
+def tick(hours_ago: float, outcome: str = "completed", **changes: Any) -> Row:
+    """Return the log row of one run; without a run id of its own it is another run than all others."""
+    assert changes.keys() <= fields().keys()
+    report = fields() | {"runId": f"run {next(NUMBERS)}", "outcome": outcome} | changes
+    return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": LOG_PREFIX + json.dumps(report)}
 
 
 def chatter(hours_ago: float) -> Row:
@@ -39,159 +56,257 @@ def chatter(hours_ago: float) -> Row:
     return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": "Executing 'Functions.due_notices' {}"}
 
 
-def request(name: str = "due_notices", *, success: bool) -> Row:
-    return {"TimeGenerated": NOW, "Name": name, "Success": success}
+def cut(row: Row) -> Row:
+    """Return a report whose end is lost, as a log does that cuts long lines."""
+    return {**row, "Message": row["Message"][:-20]}
+
+
+def twice(*rows: Row) -> list[Row]:
+    """Return rows that arrive by two ways, the second a moment later."""
+    return [*rows, *({**row, "TimeGenerated": row["TimeGenerated"] + 5} for row in rows)]
+
+
+def request(operation: str, name: str = "due_notices", *, success: bool) -> Row:
+    """Return the host's record of an invocation."""
+    return {"TimeGenerated": NOW, "Name": name, "Success": success, "OperationId": operation}
+
+
+def waiting(queue: int | None, poison: int | None) -> dict[str, int | None]:
+    return {"queue": queue, "poison": poison}
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A query, the rows it sees, the rows it must answer with, and what that shows."""
+    """A query, the rows it sees, the rows it must answer with, and what that shows.
+
+    Tables without rows are not there at all, as in a workspace before their first row.
+    """
 
     query: str
     shows: str
     rows: Sequence[Row]
     expected: Sequence[Row]
-    table: str = "AppTraces"
+    others: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
     @property
     def tables(self) -> Mapping[str, Sequence[Row]]:
-        return {"AppTraces": (), "AppRequests": (), self.table: self.rows}
+        return {**({"AppTraces": self.rows} if self.rows else {}), **self.others}
 
 
 def value(number: int) -> list[Row]:
     return [{"Value": number}]
 
 
-CASES = (
-    # ---- Alarms ----
+def secret(days: int | None) -> dict[str, Any]:
+    return {"kind": "secret", "daysLeft": days}
+
+
+ALARM_CASES = (
     Case(
         "queries/run-failed",
-        "counts failed runs of this function only",
-        [request(success=False), request(success=True), request("other", success=False)],
+        "counts failed invocations of this function only",
+        [],
         value(1),
-        "AppRequests",
+        {"AppRequests": [request("a", success=False), request("b", success=True), request("c", "x", success=False)]},
     ),
-    Case("queries/run-failed", "is silent when all is well", [request(success=True)], value(0), "AppRequests"),
-    Case("queries/no-completed-run", "is 0, not empty, in silence", [], value(0)),
+    Case(
+        "queries/run-failed",
+        "counts an invocation once that its request and its report call failed",
+        twice({**tick(1, "failed"), "OperationId": "a"}),
+        value(1),
+        {"AppRequests": [request("a", success=False)]},
+    ),
+    Case(
+        "queries/run-failed",
+        "sees a failed run whose request succeeded",
+        [{**tick(1, "failed"), "OperationId": "a"}, {**tick(2), "OperationId": "b"}],
+        value(1),
+        {"AppRequests": [request("a", success=True), request("b", success=True)]},
+    ),
+    Case("queries/run-failed", "is silent in an empty workspace", [], value(0)),
+    Case(
+        "queries/run-unfinished",
+        "sees a run that began and never ended, once",
+        twice(tick(1, "began", runId="killed"), tick(1, "began", runId="ended"), tick(0.9, runId="ended")),
+        value(1),
+    ),
+    Case("queries/run-unfinished", "gives a run its time", [tick(0.5, "began"), chatter(1)], value(0)),
+    Case("queries/no-completed-run", "is 0, not empty, where the table is not even there", [], value(0)),
     Case("queries/no-completed-run", "sees a run of 25 hours ago", [tick(25)], value(1)),
     Case("queries/no-completed-run", "forgets a run of 27 hours ago", [tick(27)], value(0)),
+    Case("queries/no-completed-run", "counts a day once", twice(tick(1), tick(2)), value(1)),
     Case(
         "queries/no-completed-run",
-        "does not count failures, ticks at night, or ticks after the day's run",
+        "takes a day for completed whose own report was lost",
+        [tick(3, "began"), tick(2, "already-completed")],
+        value(1),
+    ),
+    Case(
+        "queries/no-completed-run",
+        "is not put off by the ticks after the day's run",
+        [tick(27), *(tick(hours, "already-completed") for hours in range(18, 27))],
+        value(0),
+    ),
+    Case(
+        "queries/no-completed-run",
+        "does not count failures, falls, ticks at night, or a report that was cut",
         [
-            tick(1, Outcome.FAILED),
-            tick(2, Outcome.LIMIT),
-            tick(3, Outcome.OUTSIDE_WINDOW, note=CLOSED),
-            tick(4, Outcome.ALREADY_COMPLETED),
+            tick(1, "failed"),
+            tick(2, "limit"),
+            tick(3, "outside-window", note=CLOSED_HOUR),
+            tick(4, "fallen"),
+            tick(5, "began"),
+            cut(tick(6)),
             chatter(1),
         ],
         value(0),
     ),
     Case(
         "queries/no-completed-run",
-        "takes a weekend for a settled day",
-        [tick(20, Outcome.OUTSIDE_WINDOW, note=NO_BUSINESS_DAY)],
+        "takes a weekend for a settled day until its last tick is old",
+        [tick(hours, "outside-window", note=CLOSED_DAY) for hours in (13, 20, 36)],
         value(1),
     ),
     Case(
-        "queries/secret-days-left",
+        "queries/credential-days-left",
         "takes the newest report that knows",
-        [tick(30, credential=secret(40)), tick(2, credential=secret(12)), tick(1, Outcome.OUTSIDE_WINDOW)],
+        [
+            tick(30, credential=secret(40)),
+            tick(2, credential=secret(12)),
+            tick(1, "outside-window"),
+            tick(0.5, credential={"kind": "federated", "daysLeft": None}),
+        ],
         value(12),
     ),
     Case(
-        "queries/secret-days-left",
-        "tells an expired secret",
-        [tick(1, Outcome.FAILED, credential=secret(-1))],
+        "queries/credential-days-left",
+        "knows an expired certificate",
+        [tick(1, "failed", credential={"kind": "certificate", "daysLeft": -1})],
         value(-1),
     ),
-    Case("queries/secret-days-left", "has no row where there is no secret", [tick(1)], []),
+    Case("queries/credential-days-left", "has no row where there is none", [tick(1)], []),
     Case(
         "queries/notices-failed",
-        "adds up what failed, and a run at its limit",
-        [tick(1, Outcome.FAILED, failed=3), tick(2, Outcome.LIMIT), tick(3, Outcome.LIMIT), tick(4, sent=9)],
+        "adds up what failed, and a run at its limit, each run once",
+        twice(tick(1, "failed", failed=3), tick(2, "limit"), tick(3, "limit"), tick(4, sent=9)),
         value(5),
     ),
     Case("queries/notices-failed", "is 0 when all went well", [tick(1, sent=9), chatter(1)], value(0)),
-    Case("queries/notices-expired", "adds up what expired", [tick(1, expired=2), tick(2)], value(2)),
+    Case("queries/notices-missed", "takes the most of a run", twice(tick(1, missed=2), tick(2, missed=3)), value(3)),
+    Case("queries/notices-missed", "is 0 where nobody was missed", [tick(1, expired=2)], value(0)),
+    Case("queries/notices-missed", "has no row where no run reported", [], []),
+    Case("queries/notices-expired", "takes the most of a run", [tick(1, expired=2), tick(2, missed=7)], value(2)),
+    Case("queries/fallen", "counts runs that found too few", twice(tick(1, "fallen"), tick(2)), value(1)),
+    Case("queries/fallen", "is silent in an empty workspace", [], value(0)),
     Case(
         "queries/unusual-number",
         "counts unusual runs",
-        [tick(1, unusual=True), tick(2, unusual=False), tick(3), chatter(1)],
+        [*twice(tick(1, unusual=True)), tick(2, unusual=False), tick(3), chatter(1)],
         value(1),
     ),
     Case(
         "queries/poison",
         "takes the newest report that could look",
-        [tick(9, waiting=Waiting(0, 5)), tick(2, waiting=Waiting(3, 1)), tick(1)],
+        [tick(9, waiting=waiting(0, 5)), tick(2, waiting=waiting(3, 1)), tick(1, waiting=waiting(None, None))],
         value(1),
     ),
     Case("queries/poison", "has no row where none could look", [tick(1)], []),
     Case(
         "queries/backlog",
         "does not take the run's own notices for a backlog",
-        [tick(1, sent=500, waiting=Waiting(500, 0))],
+        [tick(1, sent=500, waiting=waiting(500, 0))],
         value(0),
     ),
     Case(
         "queries/backlog",
         "takes the lowest number in the window",
-        [tick(5, sent=500, waiting=Waiting(2500, 0)), tick(1, waiting=Waiting(2400, 0))],
+        [tick(5, sent=500, waiting=waiting(2500, 0)), tick(1, waiting=waiting(2400, 0))],
         value(2000),
     ),
     Case("queries/backlog", "has no row where none could look", [tick(1)], []),
-    # ---- Workbook ----
+    Case(
+        "queries/daily-cap",
+        "sees that the workspace took no more logs",
+        [],
+        value(1),
+        {
+            "Operation": [
+                {"TimeGenerated": NOW, "Detail": "The data collection stopped. Ingestion status = OverQuota"},
+                {"TimeGenerated": NOW, "Detail": "Data collection started"},
+            ]
+        },
+    ),
+    Case("queries/daily-cap", "is silent where nothing was ever recorded", [], value(0)),
+)
+
+WORKBOOK_CASES = (
     Case(
         "workbook/days-by-outcome",
-        "counts by day and outcome, without the idle ticks",
+        "counts by business day and outcome, each run once, without the idle ticks",
         [
-            tick(1),
-            tick(2, Outcome.FAILED),
-            tick(3, Outcome.FAILED),
-            tick(4, Outcome.OUTSIDE_WINDOW),
-            tick(25, Outcome.LIMIT),
+            *twice(tick(1), tick(2, "failed"), tick(3, "failed")),
+            tick(4, "outside-window"),
+            tick(5, "began"),
+            tick(6, "fallen"),
+            # Given the end of a day far west of Greenwich, it is the next day there already.
+            tick(25, "limit", businessDate=YESTERDAY),
+            tick(11, "failed", businessDate=YESTERDAY),
         ],
         [
-            {"Day": MIDNIGHT - DAY, "Outcome": "limit", "Runs": 1},
-            {"Day": MIDNIGHT, "Outcome": "completed", "Runs": 1},
-            {"Day": MIDNIGHT, "Outcome": "failed", "Runs": 2},
+            {"Day": YESTERDAY, "Outcome": "failed", "Runs": 1},
+            {"Day": YESTERDAY, "Outcome": "limit", "Runs": 1},
+            {"Day": TODAY, "Outcome": "began", "Runs": 1},
+            {"Day": TODAY, "Outcome": "completed", "Runs": 1},
+            {"Day": TODAY, "Outcome": "failed", "Runs": 2},
+            {"Day": TODAY, "Outcome": "fallen", "Runs": 1},
         ],
     ),
     Case(
         "workbook/last-run",
-        "shows a run whole",
+        "shows a run whole, and once",
         [
-            tick(
-                1,
-                users_read=2500,
-                obligations=90,
-                owed=7,
-                sent=5,
-                already_sent=3,
-                late=1,
-                superseded=4,
-                expired=2,
-                failed=6,
-                seconds={"read": 1.0, "send": 2.0, "total": 3.5},
-                error="a sentence",
+            *twice(
+                tick(
+                    1,
+                    runId="run",
+                    usersRead=2500,
+                    obligations=90,
+                    notYet=41,
+                    over=42,
+                    owed=7,
+                    sent=5,
+                    alreadySent=3,
+                    late=1,
+                    superseded=4,
+                    expired=2,
+                    missed=8,
+                    failed=6,
+                    seconds={"read": 1.0, "send": 2.0, "total": 3.5},
+                    note="another sentence",
+                    error="a sentence",
+                )
             ),
-            tick(2, Outcome.OUTSIDE_WINDOW),
+            tick(2, "outside-window"),
         ],
         [
             {
-                "TimeGenerated": NOW - HOUR,
-                "BusinessDate": "2026-03-05",
+                "TimeGenerated": NOW - HOUR + 5,
+                "BusinessDate": TODAY,
                 "Outcome": "completed",
                 "UsersRead": 2500,
                 "Obligations": 90,
+                "NotYet": 41,
+                "Over": 42,
                 "Owed": 7,
                 "Sent": 5,
                 "AlreadySent": 3,
                 "Late": 1,
                 "Superseded": 4,
                 "Expired": 2,
+                "Missed": 8,
                 "Failed": 6,
                 "Seconds": 3.5,
+                "Note": "another sentence",
                 "Error": "a sentence",
                 "RunId": "run",
             }
@@ -199,48 +314,73 @@ CASES = (
     ),
     Case(
         "workbook/notices-by-stage",
-        "adds up a day's stages over its runs",
-        [tick(1, stages={"-7": 4, "0": 1}), tick(2, Outcome.FAILED, stages={"-7": 2}), tick(3)],
-        [{"Day": MIDNIGHT, "Stage": "0", "Sent": 1}, {"Day": MIDNIGHT, "Stage": "-7", "Sent": 6}],
+        "adds up a business day's stages over its runs, each once",
+        twice(tick(1, stages={"-7": 4, "0": 1}), tick(20, "failed", stages={"-7": 2}), tick(3)),
+        [{"Day": TODAY, "Stage": "0", "Sent": 1}, {"Day": TODAY, "Stage": "-7", "Sent": 6}],
+    ),
+    Case(
+        "workbook/not-notified",
+        "takes the last run of a business day that read users",
+        [
+            tick(1, "already-completed"),
+            tick(2, usersRead=9, missed=2, expired=1),
+            tick(3, "failed", usersRead=9, missed=5, failed=4),
+            tick(20, usersRead=9, missed=1, businessDate=YESTERDAY),
+        ],
+        [
+            {"Day": YESTERDAY, "Missed": 1, "Expired": 0, "Failed": 0},
+            {"Day": TODAY, "Missed": 2, "Expired": 1, "Failed": 0},
+        ],
     ),
     Case(
         "workbook/skipped-by-reason",
         "takes the newest completed run",
         [
-            tick(1, Outcome.FAILED, skipped={"paid": 99}),
-            tick(2, skipped={"paid": 3, "unreachable": 8}),
+            tick(1, "failed", skipped={"paid": 99}),
+            *twice(tick(2, skipped={"paid": 3, "unreachable": 8})),
             tick(26, skipped={"paid": 1}),
         ],
         [{"Reason": "unreachable", "Skipped": 8}, {"Reason": "paid", "Skipped": 3}],
     ),
     Case(
         "workbook/run-seconds",
-        "takes the longest run of a day",
-        [tick(1, seconds={"read": 1.5, "send": 0.5}), tick(2, Outcome.FAILED, seconds={"read": 9.0})],
-        [{"Day": MIDNIGHT, "Reading": 9, "Sending": 0.5}],
+        "takes the longest run of a business day",
+        [
+            tick(1, seconds={"read": 1.5, "send": 0.5}),
+            tick(20, "failed", seconds={"read": 9.0}),
+            tick(21, seconds={"read": 2.5, "send": 2.5}, businessDate=YESTERDAY),
+        ],
+        [{"Day": YESTERDAY, "Reading": 2.5, "Sending": 2.5}, {"Day": TODAY, "Reading": 9, "Sending": 0.5}],
     ),
     Case(
         "workbook/users-read",
-        "leaves out runs that broke off",
-        [tick(1, users_read=10, obligations=4), tick(2, Outcome.FAILED, users_read=99)],
-        [{"Day": MIDNIGHT, "Users": 10, "Obligations": 4}],
+        "leaves out runs that broke off, and shows a fall",
+        [
+            tick(1, "failed", usersRead=99),
+            tick(2, "fallen", usersRead=10, obligations=4),
+            tick(20, usersRead=80, obligations=40, businessDate=YESTERDAY),
+        ],
+        [
+            {"Day": YESTERDAY, "Users": 80, "Obligations": 40},
+            {"Day": TODAY, "Users": 10, "Obligations": 4},
+        ],
     ),
     Case(
         "workbook/throttling",
-        "adds up a day's requests",
-        [tick(1, graph_requests=10, throttled=2), tick(2, Outcome.FAILED, graph_requests=5, throttled=5)],
-        [{"Day": MIDNIGHT, "Requests": 15, "Throttled": 7}],
+        "adds up a business day's requests, each run once",
+        twice(tick(1, graphRequests=10, throttled=2), tick(20, "failed", graphRequests=5, throttled=5)),
+        [{"Day": TODAY, "Requests": 15, "Throttled": 7}],
     ),
     Case(
-        "workbook/secret-days-left",
-        "shows the lowest of a day",
-        [tick(1, credential=secret(11)), tick(2, credential=secret(12)), tick(3)],
-        [{"Day": MIDNIGHT, "DaysLeft": 11}],
+        "workbook/credential-days-left",
+        "shows the lowest of a business day",
+        [tick(1, credential=secret(11)), tick(20, credential=secret(12)), tick(3, credential=secret(None))],
+        [{"Day": TODAY, "DaysLeft": 11}],
     ),
     Case(
         "workbook/waiting",
         "goes from old to new",
-        [tick(1, waiting=Waiting(4, 0)), tick(2, waiting=Waiting(7, 1)), tick(3)],
+        [tick(1, waiting=waiting(4, 0)), tick(2, waiting=waiting(7, 1)), tick(3)],
         [
             {"TimeGenerated": NOW - 2 * HOUR, "Queue": 7, "Poison": 1},
             {"TimeGenerated": NOW - HOUR, "Queue": 4, "Poison": 0},
@@ -248,11 +388,4 @@ CASES = (
     ),
 )
 
-
-def report_fields() -> set[str]:
-    """Return every path that a query may read of a report; `x.*` where the keys are data."""
-    example = RunReport("run", date(2026, 3, 5), waiting=Waiting(0, 0), credential=secret(1)).to_dict()
-    paths = set(example)
-    paths |= {f"{field}.{name}" for field in ("waiting", "credential") for name in example[field]}
-    paths |= {f"seconds.{name}" for name in ("read", "send", "total")}
-    return paths
+CASES = (*ALARM_CASES, *WORKBOOK_CASES)

@@ -39,24 +39,27 @@ function literal(node) {
   if (/^'.*'$/s.test(source) || /^".*"$/s.test(source)) return source.slice(1, -1);
   if (/^\d+(\.\d+)?$/.test(source)) return Number(source);
   if (source === 'true' || source === 'false') return source === 'true';
+  if (/^\w+\(null\)$/.test(source)) return null;
   const span = /^(\d+)(d|h|ms|m|s)$/.exec(source);
   if (span) return Number(span[1]) * SPANS[span[2]];
   throw new Error(`literal ${source} is not known here`);
 }
 
 const TERM = (value) => value.toLowerCase().replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-const compare = (test) => (a, b) => !isNull(a) && !isNull(b) && test(a, b);
+// Kusto's rules for missing values: equality with one of them is false, inequality true, and all else is missing.
+const compare = (test) => (a, b) => (isNull(a) || isNull(b) ? null : test(a, b));
+const equality = (wanted) => (a, b) => (isNull(a) && isNull(b) ? null : (a === b) === wanted);
 const OPERATORS = {
-  '==': compare((a, b) => a === b),
-  '!=': compare((a, b) => a !== b),
+  '==': equality(true),
+  '!=': equality(false),
   '>': compare((a, b) => a > b),
   '<': compare((a, b) => a < b),
   '>=': compare((a, b) => a >= b),
   '<=': compare((a, b) => a <= b),
   '+': (a, b) => (isNull(a) || isNull(b) ? null : a + b),
   '-': (a, b) => (isNull(a) || isNull(b) ? null : a - b),
-  and: (a, b) => a === true && b === true,
-  or: (a, b) => a === true || b === true,
+  and: (a, b) => (a === false || b === false ? false : isNull(a) || isNull(b) ? null : true),
+  or: (a, b) => (a === true || b === true ? true : isNull(a) || isNull(b) ? null : false),
   startswith_cs: compare((a, b) => a.startsWith(b)),
   has: compare((a, b) => new RegExp(`(^|[^a-z0-9])${TERM(b)}($|[^a-z0-9])`).test(a.toLowerCase())),
 };
@@ -70,6 +73,7 @@ const functions = (now) => ({
   indexof: (value, part) => value.indexOf(part),
   isnotempty: (value) => asString(value) !== '',
   isnotnull: (value) => !isNull(value),
+  not: (value) => (isNull(value) ? null : !value),
   parse_json: (value) => {
     try {
       return JSON.parse(value);
@@ -86,6 +90,7 @@ const functions = (now) => ({
 const known = (values) => values.filter((value) => !isNull(value));
 const AGGREGATES = {
   count: (rows) => rows.length,
+  dcount: (rows, evaluate) => new Set(known(rows.map(evaluate))).size,
   max: (rows, evaluate) => known(rows.map(evaluate)).reduce((a, b) => (a === null || b > a ? b : a), null),
   min: (rows, evaluate) => known(rows.map(evaluate)).reduce((a, b) => (a === null || b < a ? b : a), null),
   sum: (rows, evaluate) => known(rows.map(evaluate)).reduce((a, b) => a + b, 0),
@@ -101,6 +106,9 @@ class Evaluator {
 
   scalar(node, row) {
     switch (kind(node)) {
+      case 'DynamicExpression':
+        if (text(node) !== 'dynamic(null)') throw new Error(`${text(node)} is not known here`);
+        return null;
       case 'LiteralExpression':
         return literal(node);
       case 'NameReference':
@@ -146,13 +154,40 @@ class Evaluator {
   // ---- Tables ----
 
   table(node) {
-    if (kind(node) === 'NameReference') return this.tables[text(node)].map((row) => ({ ...row }));
-    if (kind(node) !== 'PipeExpression') throw new Error(`${kind(node)} is not known here`);
+    switch (kind(node)) {
+      case 'NameReference':
+        if (!(text(node) in this.tables)) throw new Error(`Failed to resolve table ${text(node)}`);
+        return this.tables[text(node)].map((row) => ({ ...row }));
+      case 'ParenthesizedExpression':
+        return this.table(node.Expression);
+      case 'UnionOperator':
+        return this.union(node);
+      case 'DataTableExpression':
+        if (elements(node.Values).length > 0) throw new Error('a datatable with rows is not known here');
+        return [];
+      case 'PipeExpression':
+        break;
+      default:
+        throw new Error(`${kind(node)} is not known here`);
+    }
     const rows = this.table(node.Expression);
     const operator = node.Operator;
     const run = this[kind(operator)];
     if (!run) throw new Error(`${kind(operator)} is not known here`);
     return run.call(this, rows, operator);
+  }
+
+  /** A fuzzy union leaves out the tables that are not there; a column that a table lacks is empty. */
+  union(node) {
+    const fuzzy = /^union\s+isfuzzy\s*=\s*true\b/.test(text(node));
+    const there = elements(node.Expressions).filter((item) => !fuzzy || kind(item) !== 'NameReference' || text(item) in this.tables);
+    if (there.length === 0) throw new Error('Failed to resolve any table of the union');
+    const empty = Object.fromEntries(columnsOf(node.ResultType).map(({ name, type }) => [name, type === 'string' ? '' : null]));
+    return there.flatMap((item) => this.table(item)).map((row) => ({ ...empty, ...row }));
+  }
+
+  CountOperator(rows) {
+    return [{ Count: rows.length }];
   }
 
   FilterOperator(rows, operator) {
@@ -224,7 +259,8 @@ class Evaluator {
   sorted(rows, item) {
     if (kind(item) !== 'OrderedExpression') throw new Error('say asc or desc');
     const sign = text(item.Ordering) === 'desc' ? -1 : 1;
-    return [...rows].sort((a, b) => sign * (this.scalar(item.Expression, a) - this.scalar(item.Expression, b)));
+    const order = (a, b) => (a < b ? -1 : Number(a > b));
+    return [...rows].sort((a, b) => sign * order(this.scalar(item.Expression, a), this.scalar(item.Expression, b)));
   }
 }
 
@@ -263,7 +299,7 @@ function answer(job, globals, now) {
   const all = code.GetDiagnostics();
   for (let i = 0; i < all.Count; i += 1) diagnostics.push(`${all.getItem(i).Severity}: ${all.getItem(i).Message}`);
   const result = { diagnostics, columns: columnsOf(code.ResultType), paths: reportPaths(code.Syntax) };
-  if (job.tables && diagnostics.length === 0) {
+  if (job.tables && !diagnostics.some((item) => item.startsWith('Error'))) {
     const statement = elements(code.Syntax.Statements)[0];
     try {
       result.rows = new Evaluator(job.tables, now).table(statement.Expression);
