@@ -6,10 +6,15 @@ It reads the deployment's outputs from the environment (azd sets them) or from a
     az deployment group show -g <group> -n <deployment> --query properties.outputs -o json > outputs.json
     python infra/scripts/post_provision.py --outputs outputs.json
 
-1. The due-date property: made on the app registration if it is not there.
-2. Consent: looks whether User.Read.All is granted; if not, says who must do what.
-3. The client secret: if the vault has none, or only one that ends soon, `python -m due_notices rotate-secret`
-   stores one. This program never sees a secret, neither its own nor another.
+1. The ledger: the resource group holds one only. A second one means that a deployment took other names, would begin
+   with an empty memory and notify every customer again.
+2. The due-date property: made on the app registration if it is not there.
+3. Consent: looks whether User.Read.All is granted; if not, says who must do what.
+4. The client secret: if the vault has none, or only one that ends soon, `python -m due_notices rotate-secret`
+   stores one. This program never sees a secret, neither its own nor another. A role that has not arrived yet is
+   waited for.
+
+azd cannot hand arguments to this program: it takes those of the variable POST_PROVISION_ARGUMENTS first.
 
 Exit codes: 0 everything is in place, 1 something is missing or failed, 2 wrong usage.
 """
@@ -20,8 +25,10 @@ import argparse
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,20 +36,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import AzureError
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+from azure_service import Refused, Service
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT = (10, 30)  # seconds to connect and to wait for an answer
 VAULT_API = "7.4"
 USER_READ_ALL = "df021288-bdef-4463-88db-98f22de89214"  # as an application permission, the same in every tenant
 RENEW_BEFORE = timedelta(days=30)
 PROPAGATION = "a new role needs up to ten minutes: wait, then run this again"
+PROPAGATION_WAIT = "a new role needs up to ten minutes: trying again until then"
+LONGEST_WAIT = timedelta(minutes=10)
+PAUSE = timedelta(seconds=20)
+STORAGE_API = "2025-01-01"
+LEDGER_TAG = "due-notices-ledger"  # what modules/storage.bicep puts on the account
+NOT_YET = frozenset({"ForbiddenByRbac", "AuthorizationFailed", "Forbidden"})  # codes that a role on its way may cause
 
-# The outputs of main.bicep that bear the names of settings: what this program and rotate-secret work with.
+# The outputs of main.bicep that this program and rotate-secret work with. Behind the prefix, which keeps azd from
+# handing them to the next deployment as wishes, most bear the names of settings.
+PREFIX = "DEPLOYED_"
 OUTPUT_NAMES = (
     "DUE_DATE_ATTRIBUTE",
     "GRAPH_CLIENT_ID",
@@ -55,17 +66,27 @@ OUTPUT_NAMES = (
     "NOTICE_QUEUE",
     "NOTICE_STORAGE__queueServiceUri",
     "NOTICE_STORAGE__tableServiceUri",
+    "RESOURCE_GROUP_ID",
+    "RESOURCE_MANAGER",
 )
 
-OK, DONE, MISSING = "ok", "done", "MISSING"
+REQUIRED = (
+    "DUE_DATE_ATTRIBUTE",
+    "GRAPH_CLIENT_ID",
+    "GRAPH_TENANT_ID",
+    "KEY_VAULT_SECRET_NAME",
+    "KEY_VAULT_URL",
+    "RESOURCE_GROUP_ID",
+    "RESOURCE_MANAGER",
+)
+
+CREDENTIALS = ("secret", "certificate", "federated")
+
+OK, DONE, MISSING, NOTE = "ok", "done", "MISSING", "note"
 
 
 class Unusable(Exception):
     """What was given cannot be used; nothing was tried."""
-
-
-class Refused(Exception):
-    """A service said no; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +100,19 @@ class Deployment:
     graph: str
     vault: str
     secret_name: str
+    group: str
+    manager: str
     values: Mapping[str, str]
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Deployment:
         """Take outputs by name; raises Unusable with every name that is missing."""
-        names = ("GRAPH_CLIENT_ID", "GRAPH_TENANT_ID", "DUE_DATE_ATTRIBUTE", "KEY_VAULT_URL", "KEY_VAULT_SECRET_NAME")
-        if missing := [name for name in names if not values.get(name)]:
+        if missing := [PREFIX + name for name in REQUIRED if not values.get(name)]:
             message = f"not set: {', '.join(missing)}. Give --outputs FILE, or run this through azd"
             raise Unusable(message)
         credential = values.get("GRAPH_CREDENTIAL") or "secret"
-        if credential not in {"secret", *NO_SECRET}:
-            message = f"GRAPH_CREDENTIAL is {credential!r}, neither secret nor {' nor '.join(NO_SECRET)}"
+        if credential not in CREDENTIALS:
+            message = f"GRAPH_CREDENTIAL is {credential!r}, none of {', '.join(CREDENTIALS)}"
             raise Unusable(message)
         return cls(
             client_id=values["GRAPH_CLIENT_ID"].lower(),
@@ -100,6 +122,8 @@ class Deployment:
             graph=safe(values.get("GRAPH_ENDPOINT") or "https://graph.microsoft.com"),
             vault=safe(values["KEY_VAULT_URL"]),
             secret_name=values["KEY_VAULT_SECRET_NAME"],
+            group=values["RESOURCE_GROUP_ID"],
+            manager=safe(values["RESOURCE_MANAGER"]),
             values=values,
         )
 
@@ -117,89 +141,21 @@ def read_outputs(path: Path) -> dict[str, str]:
     """Return the outputs in a file that `az deployment group show` wrote; it changes the case of the names."""
     try:
         outputs = json.loads(path.read_text(encoding="utf-8"))
-        by_name = {name.lower(): output for name, output in outputs.items()}
-        return {name: str(by_name[name.lower()]["value"]) for name in OUTPUT_NAMES if name.lower() in by_name}
+        by_name = {name.lower(): output["value"] for name, output in outputs.items()}
+        found = {PREFIX + name: by_name.get((PREFIX + name).lower()) for name in OUTPUT_NAMES}
+        texts = {name: str(value) for name, value in found.items() if value is not None}
+        return texts | {"remarks": json.dumps(by_name.get("remarks", []))}
     except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
         message = f"{path} does not hold the outputs of a deployment ({type(error).__name__})"
         raise Unusable(message) from error
 
 
-class Service:
-    """A service of Azure: its address, and this login's tokens for it."""
-
-    def __init__(self, name: str, url: str, scope: str, credential: TokenCredential) -> None:
-        """Take the name for messages, the address, and where tokens come from."""
-        self._name, self._url, self._scope, self._credential = name, url, scope, credential
-        # A new registration is not everywhere at once: 404 is worth a second look, like throttling and failures.
-        again = Retry(
-            total=5,
-            backoff_factor=0.5,
-            status_forcelist=(404, 429, 500, 502, 503, 504),
-            allowed_methods=None,
-            raise_on_status=False,
-            retry_after_max=60,
-        )
-        self._session = requests.Session()
-        self._session.mount("https://", HTTPAdapter(max_retries=again))
-        self._session.mount("http://", HTTPAdapter(max_retries=again))
-
-    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """Return the answer's JSON; raises Refused."""
-        try:
-            token = self._credential.get_token(self._scope).token
-            answer = self._session.request(
-                method,
-                path if path.startswith(self._url) else self._url + path,
-                json=body,
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=TIMEOUT,
-                allow_redirects=False,
-            )
-        except AzureError as error:
-            message = f"no login for {self._name}: run `az login` (or `azd auth login`). {first_line(error)}"
-            raise Refused(message) from error
-        except requests.RequestException as error:
-            message = f"{self._name} cannot be reached ({type(error).__name__}); is it behind a private network?"
-            raise Refused(message) from error
-        if not answer.ok or answer.is_redirect:
-            raise Refused(f"{self._name} answered {answer.status_code} {code_of(answer)} to {method} {shown(path)}")
-        try:
-            content: dict[str, Any] = answer.json() if answer.content else {}
-        except ValueError as error:
-            message = f"{self._name} answered something else than JSON to {method} {shown(path)}"
-            raise Refused(message) from error
-        return content
-
-    def all(self, path: str, link: str) -> list[dict[str, Any]]:
-        """Return a collection to its end; it never follows a link to another host."""
-        found: list[dict[str, Any]] = []
-        following: str | None = path
-        while following:
-            if following != path and not following.startswith(self._url + "/"):
-                message = f"{self._name} names another host for its next page"
-                raise Refused(message)
-            page = self.call("GET", following)
-            found += page.get("value", [])
-            following = page.get(link)
-        return found
-
-
-def first_line(error: Exception) -> str:
-    """Return a message without the advice that follows it."""
-    return (str(error).splitlines() or [""])[0]
-
-
-def shown(path: str) -> str:
-    """Return a path without its query."""
-    return urlsplit(path).path
-
-
-def code_of(answer: requests.Response) -> str:
-    """Return the service's own code for what went wrong, never its text."""
+def remarks_of(given: Mapping[str, str]) -> list[str]:
+    """Return what the deployment itself remarked; azd hands a list on as JSON."""
     try:
-        return str(answer.json()["error"]["code"])
-    except (ValueError, KeyError, TypeError):
-        return answer.reason or ""
+        return [str(remark) for remark in json.loads(given.get("remarks") or "[]")]
+    except (ValueError, TypeError):
+        return []
 
 
 # ---- The steps: each returns a word and a sentence ----
@@ -207,11 +163,37 @@ def code_of(answer: requests.Response) -> str:
 Step = tuple[str, str]
 
 
-def due_date_property(deployment: Deployment, graph: Service, *, data_type: str, many: bool) -> Step:
-    """Make the property on the app registration, unless it is there or somebody else's."""
-    own = re.fullmatch(r"extension_([0-9A-Fa-f]{32})_(\w+)", deployment.attribute)
-    if own is None or own[1].lower() != deployment.client_id.replace("-", ""):
-        return OK, f"{deployment.attribute} does not belong to this registration; nothing to make"
+def one_ledger(deployment: Deployment, manager: Service) -> Step:
+    """Refuse a group that holds another ledger than this deployment's."""
+    path = f"{deployment.group}/providers/Microsoft.Storage/storageAccounts?api-version={STORAGE_API}"
+    own = (urlsplit(deployment.values.get("NOTICE_STORAGE__tableServiceUri", "")).hostname or "").partition(".")[0]
+    try:
+        accounts = manager.all(path, "nextLink")
+    except Refused as error:
+        return NOTE, f"not looked for a second one in the group: {error}. It takes the role Reader on the group"
+    ledgers = [account["name"] for account in accounts if LEDGER_TAG in (account.get("tags") or {})]
+    if others := [name for name in ledgers if name != own]:
+        return MISSING, (
+            f"the group holds another ledger, in {', '.join(others)}: this deployment took other names, begins with an "
+            "empty memory and would notify every customer again. Stop its function app, deploy with the WORKLOAD_NAME "
+            "and AZURE_ENV_NAME of before, and give a second deployment a group of its own"
+        )
+    return OK, f"{own} holds the only ledger of the group"
+
+
+def due_date_property(deployment: Deployment, graph: Service, *, data_type: str, many: bool, foreign: bool) -> Step:
+    """Make the property on the app registration, unless it is there or not an extension."""
+    own = re.fullmatch(r"extension_([0-9A-Fa-f]{32})_(\w+)", deployment.attribute, re.IGNORECASE)
+    if own is None:
+        return OK, f"{deployment.attribute} is no extension of an app registration; nothing to make"
+    if own[1].lower() != deployment.client_id.replace("-", ""):
+        if foreign:
+            return OK, f"{deployment.attribute} belongs to another registration, as you say; nothing to make"
+        return MISSING, (
+            f"{deployment.attribute} belongs to another registration than {deployment.client_id}: empty "
+            "DUE_DATE_ATTRIBUTE and deploy again. If it is meant (Entra Connect writes to one of its own), say so "
+            "with --property-of-another-app"
+        )
     application = graph.call("GET", f"/v1.0/applications(appId='{deployment.client_id}')?$select=id")["id"]
     path = f"/v1.0/applications/{application}/extensionProperties"
 
@@ -250,41 +232,73 @@ def consent(deployment: Deployment, graph: Service) -> Step:
 
 def client_secret(deployment: Deployment, vault: Service, rotate: Callable[[Deployment], int], *, when: str) -> Step:
     """Have a secret stored where there is none that lasts."""
-    if deployment.credential != "secret":
-        return OK, NO_SECRET[deployment.credential]
-    until = best_expiry(deployment, vault)
-    if when == "always" or (when == "if-missing" and not lasts(until)):
+    if reason := NO_SECRET.get("skip" if when == "skip" else deployment.credential):
+        return OK, reason
+    newest = newest_version(deployment, vault)
+    if when == "always" or (when == "if-missing" and not lasts(newest)):
         if code := rotate(deployment):
             return MISSING, f"python -m due_notices rotate-secret ended with {code}; its reason is above"
-        until = best_expiry(deployment, vault)
-        if lasts(until):
-            return DONE, f"a new one is in the vault; it ends on {until:%Y-%m-%d}"
-        return MISSING, "rotate-secret ended well, but the vault has no secret that lasts"
-    if until is None:
+        newest = newest_version(deployment, vault)
+        if lasts(newest):
+            return DONE, f"a new one is in the vault; {newest}"
+        return MISSING, f"rotate-secret ended well, but {newest or 'the vault has none'}"
+    if newest is None:
         return MISSING, "the vault has none; python -m due_notices rotate-secret stores one"
-    return (OK if lasts(until) else MISSING), f"the one in the vault ends on {until:%Y-%m-%d}"
+    return (OK if lasts(newest) else MISSING), f"{newest}"
 
 
 NO_SECRET = {
     "federated": "none is needed: the managed identity signs in itself",
     "certificate": "a certificate takes its place; docs/deploy.md says how to store it",
+    "skip": "skipped: the vault's officer calls this program without --secret skip",
 }
 
 
-def lasts(until: datetime | None) -> bool:
-    """Whether nobody needs to think of the secret for a while."""
-    return until is not None and until > now() + RENEW_BEFORE
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of the secret: whether it is enabled, and its end, None where the vault knows none."""
+
+    enabled: bool
+    until: datetime | None
+
+    def __str__(self) -> str:
+        """Say it as the end of a sentence."""
+        if not self.enabled:
+            return "the newest version, which the function reads, is disabled"
+        if self.until is None:
+            return "the newest version has no end in the vault, so nothing can warn of it"
+        return f"the newest version ends on {self.until:%Y-%m-%d}"
 
 
-def best_expiry(deployment: Deployment, vault: Service) -> datetime | None:
-    """Return the end of the enabled version that lasts longest; the list holds no values."""
+def lasts(newest: Version | None) -> bool:
+    """Whether the newest version works for a while."""
+    return newest is not None and newest.enabled and newest.until is not None and newest.until > now() + RENEW_BEFORE
+
+
+def newest_version(deployment: Deployment, vault: Service) -> Version | None:
+    """Return the newest version, which is the one that the function reads; the list holds no values."""
     path = f"/secrets/{deployment.secret_name}/versions?api-version={VAULT_API}"
-    ends = [
-        datetime.fromtimestamp(version["attributes"]["exp"], UTC)
-        for version in vault.all(path, "nextLink")
-        if version["attributes"].get("enabled") and "exp" in version["attributes"]
-    ]
-    return max(ends, default=None)
+    listed = [version["attributes"] for version in vault.all(path, "nextLink")]
+    if not listed:
+        return None
+    newest = max(listed, key=lambda attributes: attributes.get("created", 0))
+    end = newest.get("exp")
+    return Version(bool(newest.get("enabled", True)), None if end is None else datetime.fromtimestamp(end, UTC))
+
+
+def patiently(step: Callable[[], Step], name: str, patience: timedelta, sleep: Callable[[float], None]) -> Step:
+    """Take a step again while a role may be on its way, and say so; raises Refused when the time is over."""
+    waited = timedelta(0)
+    while True:
+        try:
+            return step()
+        except Refused as error:
+            if error.code not in NOT_YET or waited >= patience:
+                raise
+            if not waited:
+                print(f"{name:<18} {'wait':<8} {error}; {PROPAGATION_WAIT}", flush=True)
+            sleep(PAUSE.total_seconds())
+            waited += PAUSE
 
 
 def now() -> datetime:
@@ -313,50 +327,90 @@ def vault_scope(url: str) -> str:
     return f"https://{(urlsplit(url).hostname or '').partition('.')[2]}/.default"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Take the steps and print a line for each."""
-    parser = argparse.ArgumentParser(description="Finish a deployment of Due Notices and check it.")
-    parser.add_argument("--outputs", type=Path, metavar="FILE", help="the deployment's outputs, as az writes them")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Return what this program takes."""
+    parsed = argparse.ArgumentParser(description="Finish a deployment of Due Notices and check it.")
+    parsed.add_argument("--outputs", type=Path, metavar="FILE", help="the deployment's outputs, as az writes them")
+    parsed.add_argument(
         "--data-type",
         choices=("String", "DateTime"),
         default="String",
         help="type of a due-date property that has to be made: String holds plain dates and JSON (default)",
     )
-    parser.add_argument("--multi-valued", action="store_true", help="several obligations per user")
-    parser.add_argument(
-        "--secret",
-        choices=("if-missing", "always", "never"),
-        default="if-missing",
-        help="when to have a client secret stored (default: when the vault has none that lasts 30 days)",
+    parsed.add_argument("--multi-valued", action="store_true", help="several obligations per user")
+    parsed.add_argument(
+        "--property-of-another-app",
+        action="store_true",
+        help="the due dates are meant to be in a property of another app registration",
     )
-    options = parser.parse_args(arguments)
+    parsed.add_argument(
+        "--secret",
+        choices=("if-missing", "always", "never", "skip"),
+        default="if-missing",
+        help="when to have a client secret stored (default: when the vault has none that lasts 30 days); never: only "
+        "look; skip: do not even ask the vault, as in a pipeline that has no access to it",
+    )
+    parsed.add_argument(
+        "--wait",
+        type=int,
+        metavar="MINUTES",
+        default=int(LONGEST_WAIT.total_seconds() // 60),
+        help="how long to wait for a role that has not arrived (default: 10; 0: not at all)",
+    )
+    return parsed
+
+
+def main(arguments: list[str] | None = None, sleep: Callable[[float], None] = time.sleep) -> int:  # noqa: TID251
+    """Take the steps and print a line for each."""
+    environment = os.environ  # noqa: TID251 (what azd sets)
+    always = shlex.split(environment.get("POST_PROVISION_ARGUMENTS", ""))
+    options = parser().parse_args([*always, *(sys.argv[1:] if arguments is None else arguments)])
     try:
-        given = read_outputs(options.outputs) if options.outputs else os.environ  # noqa: TID251 (what azd sets)
-        deployment = Deployment.of({name: given[name] for name in OUTPUT_NAMES if name in given})
+        given = read_outputs(options.outputs) if options.outputs else environment
+        deployment = Deployment.of({name: given[PREFIX + name] for name in OUTPUT_NAMES if PREFIX + name in given})
     except Unusable as error:
         print(f"post_provision: {error}", file=sys.stderr)
         return 2
 
     credential = login(deployment.tenant_id)
+    manager = Service("Azure", deployment.manager, f"{deployment.manager}/.default", credential)
     graph = Service("Microsoft Graph", deployment.graph, f"{deployment.graph}/.default", credential)
     vault = Service("Key Vault", deployment.vault, vault_scope(deployment.vault), credential)
     steps: tuple[tuple[str, Callable[[], Step]], ...] = (
+        ("ledger", lambda: one_ledger(deployment, manager)),
         (
             "due-date property",
-            lambda: due_date_property(deployment, graph, data_type=options.data_type, many=options.multi_valued),
+            lambda: due_date_property(
+                deployment,
+                graph,
+                data_type=options.data_type,
+                many=options.multi_valued,
+                foreign=options.property_of_another_app,
+            ),
         ),
         ("consent", lambda: consent(deployment, graph)),
-        ("client secret", lambda: client_secret(deployment, vault, rotate_secret, when=options.secret)),
+        (
+            "client secret",
+            lambda: patiently(
+                lambda: client_secret(deployment, vault, rotate_secret, when=options.secret),
+                "client secret",
+                timedelta(minutes=options.wait),
+                sleep,
+            ),
+        ),
     )
     words = []
     for name, step in steps:
         try:
             word, sentence = step()
         except Refused as error:
-            word, sentence = MISSING, f"{error}" + (f"; {PROPAGATION}" if " 403 " in f"{error}" else "")
+            word, sentence = MISSING, f"{error}" + (f"; {PROPAGATION}" if error.code in NOT_YET else "")
         words.append(word)
         print(f"{name:<18} {word:<8} {sentence}", flush=True)
+        if name == "ledger" and word == MISSING:
+            break  # nothing may make this deployment work
+    for remark in remarks_of(given):
+        print(f"{'remark':<18} {NOTE:<8} {remark}", flush=True)
     return 1 if MISSING in words else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from due_notices.settings import SETTINGS
 from tests.infra import bicep_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +27,9 @@ TOOL = ROOT / "infra" / "scripts" / "post_provision.py"
 
 CLIENT_ID = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 ATTRIBUTE = f"extension_{CLIENT_ID.replace('-', '')}_dueDate"
+GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-due-notices"
+ACCOUNTS = f"GET {GROUP}/providers/Microsoft.Storage/storageAccounts"
+OWN_ACCOUNT = "stduenoticesabc"
 USER_READ_ALL = "df021288-bdef-4463-88db-98f22de89214"
 TODAY = datetime.now(UTC)
 
@@ -54,22 +59,37 @@ class World:
     extensions: list[dict[str, Any]] = field(default_factory=list)
     roles: list[str] = field(default_factory=lambda: [USER_READ_ALL])
     secret_days: list[int] = field(default_factory=list)
+    disabled: bool = False
+    accounts: list[dict[str, Any]] = field(
+        default_factory=lambda: [{"name": OWN_ACCOUNT, "tags": {"due-notices-ledger": "duenotices"}}, {"name": "other"}]
+    )
     faults: list[tuple[str, int]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     tokens: set[tuple[str, str]] = field(default_factory=set)
+    codes: dict[int, str] = field(default_factory=lambda: {403: "Forbidden/ForbiddenByRbac"})
     lost_answers: int = 0
     foreign_link: bool = False
     url: str = ""
 
     def versions(self) -> list[dict[str, Any]]:
         ends = [int((TODAY + timedelta(days=days)).timestamp()) for days in self.secret_days]
-        return [{"id": f"v{i}", "attributes": {"enabled": True, "exp": end}} for i, end in enumerate(ends)]
+        # The newest comes first here: the order of the list says nothing.
+        return [
+            {
+                "id": f"v{i}",
+                "attributes": {"enabled": not (self.disabled and i == len(ends) - 1), "created": i, "exp": end},
+            }
+            for i, end in reversed(list(enumerate(ends)))
+        ]
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:  # noqa: C901, PLR0911 (a table)
         for i, (part, status) in enumerate(self.faults):
             if part in f"{method} {path}":
                 del self.faults[i]
-                return status, {"error": {"code": "Injected", "message": "a private detail"}}
+                code, _, inner = self.codes.get(status, "Injected").partition("/")
+                return status, {"error": {"code": code, "message": "a private detail", "innererror": {"code": inner}}}
+        if f"{method} {path}" == ACCOUNTS:
+            return 200, {"value": self.accounts}
         match method, path.split("/")[1:]:
             case "GET", ["v1.0", application] if application == f"applications(appId='{CLIENT_ID}')":
                 return 200, {"id": "object-id"}
@@ -150,12 +170,15 @@ class Desk:
         return {
             "PATH": f"{self.folder / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin",
             "HOME": str(self.folder),
-            "GRAPH_CLIENT_ID": CLIENT_ID,
-            "GRAPH_TENANT_ID": "11111111-2222-3333-4444-555555555555",
-            "GRAPH_ENDPOINT": self.url,
-            "KEY_VAULT_URL": self.url,
-            "KEY_VAULT_SECRET_NAME": "graph-client-secret",
-            "DUE_DATE_ATTRIBUTE": ATTRIBUTE,
+            "DEPLOYED_GRAPH_CLIENT_ID": CLIENT_ID,
+            "DEPLOYED_GRAPH_TENANT_ID": "11111111-2222-3333-4444-555555555555",
+            "DEPLOYED_GRAPH_ENDPOINT": self.url,
+            "DEPLOYED_KEY_VAULT_URL": self.url,
+            "DEPLOYED_KEY_VAULT_SECRET_NAME": "graph-client-secret",
+            "DEPLOYED_DUE_DATE_ATTRIBUTE": ATTRIBUTE,
+            "DEPLOYED_RESOURCE_GROUP_ID": GROUP,
+            "DEPLOYED_RESOURCE_MANAGER": self.url,
+            "DEPLOYED_NOTICE_STORAGE__tableServiceUri": f"https://{OWN_ACCOUNT}.table.core.windows.net",
         } | changes
 
     def run(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -167,6 +190,21 @@ class Desk:
             check=False,
             timeout=60,
         )
+
+    def run_here(self, patch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, list[float]]:
+        """Run it in this process, and return how it ended and how long it wanted to sleep each time."""
+        for name, value in self.environment().items():
+            patch.setenv(name, value)
+        folder = self.folder / "infra" / "scripts"
+        patch.syspath_prepend(folder)
+        spec = importlib.util.spec_from_file_location("post_provision_tool", folder / TOOL.name)
+        assert spec is not None
+        assert spec.loader is not None
+        tool = importlib.util.module_from_spec(spec)
+        patch.setitem(sys.modules, spec.name, tool)
+        spec.loader.exec_module(tool)
+        slept: list[float] = []
+        return tool.main(list(arguments), slept.append), slept
 
     def log_out(self) -> None:
         self.write_az(logged_out=True)
@@ -183,7 +221,8 @@ def desk(tmp_path: Path, world: World) -> Desk:
     if os.name == "nt":
         pytest.skip("the stand-in for az is a script of this system")
     (tmp_path / "infra" / "scripts").mkdir(parents=True)
-    shutil.copy(TOOL, tmp_path / "infra" / "scripts")
+    for part in TOOL.parent.glob("*.py"):
+        shutil.copy(part, tmp_path / "infra" / "scripts")
     (tmp_path / "due_notices").mkdir()
     (tmp_path / "due_notices" / "__main__.py").write_text(ROTATE, encoding="utf-8")
     desk = Desk(tmp_path, world.url)
@@ -203,7 +242,7 @@ def test_a_fresh_deployment_is_finished_and_a_second_run_changes_nothing(world: 
     first, second = desk.run(), desk.run()
 
     assert (first.returncode, second.returncode) == (0, 0), first.stdout + first.stderr
-    assert [line.split()[0] for line in first.stdout.splitlines()] == ["due-date", "consent", "client"]
+    assert [line.split()[0] for line in first.stdout.splitlines()] == ["ledger", "due-date", "consent", "client"]
     assert sentence(first, "due-date").startswith("due-date property done")
     assert sentence(first, "client").startswith("client secret done a new one is in the vault")
     assert "done" not in second.stdout
@@ -227,20 +266,64 @@ def test_each_service_gets_its_own_token(world: World, desk: Desk) -> None:
 
 
 def test_outputs_come_from_a_file_whatever_the_case_of_their_names(desk: Desk, tmp_path: Path) -> None:
-    values = {name: value for name, value in desk.environment().items() if name.isupper() and name[0] in "GKD"}
-    outputs = {name[0].lower() + name[1:]: {"type": "String", "value": value} for name, value in values.items()}
+    values = {name: value for name, value in desk.environment().items() if name.startswith("DEPLOYED_")}
+    outputs: dict[str, Any] = {name[0].lower() + name[1:]: {"value": value} for name, value in values.items()}
+    outputs["remarks"] = {"type": "Array", "value": ["this does nothing"]}
     (tmp_path / "outputs.json").write_text(json.dumps(outputs), encoding="utf-8")
 
     done = desk.run("--outputs", str(tmp_path / "outputs.json"), **dict.fromkeys(values, ""))
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert sentence(done, "remark") == "remark note this does nothing"
+
+
+def test_azd_hands_a_remark_on_as_json(desk: Desk) -> None:
+    done = desk.run(remarks='["this does nothing"]')
+
+    assert done.returncode == 0
+    assert sentence(done, "remark") == "remark note this does nothing"
+
+
+def test_azd_hands_arguments_on_in_a_variable(world: World, desk: Desk) -> None:
+    desk.run(POST_PROVISION_ARGUMENTS="--multi-valued --secret skip")
+
+    assert world.extensions[0]["isMultiValued"] is True
+    assert world.secret_days == []
 
 
 def test_the_tool_knows_the_outputs_of_the_deployment() -> None:
-    declared = set(bicep_text.outputs(ROOT / "infra" / "main.bicep"))
+    declared = {name for name in bicep_text.outputs(ROOT / "infra" / "main.bicep") if name.startswith("DEPLOYED_")}
     known = set(TOOL.read_text(encoding="utf-8").partition("OUTPUT_NAMES = (")[2].partition(")")[0].split('"')[1::2])
 
-    assert known == {name for name in declared if name[0].isupper()} - {"FUNCTION_APP_NAME"}
+    assert {f"DEPLOYED_{name}" for name in known} == declared
+
+
+def test_rotate_secret_gets_the_settings_under_the_names_of_settings() -> None:
+    known = set(TOOL.read_text(encoding="utf-8").partition("OUTPUT_NAMES = (")[2].partition(")")[0].split('"')[1::2])
+
+    assert known - {"RESOURCE_GROUP_ID", "RESOURCE_MANAGER"} <= {setting.name for setting in SETTINGS}
+
+
+# ---- The ledger ----
+
+
+def test_a_second_ledger_in_the_group_is_refused_before_anything_is_made(world: World, desk: Desk) -> None:
+    world.accounts.append({"name": "stduenoticesold", "tags": {"due-notices-ledger": "duenotices"}})
+
+    done = desk.run()
+
+    assert done.returncode == 1
+    assert sentence(done, "ledger").startswith("ledger MISSING the group holds another ledger, in stduenoticesold")
+    assert (world.extensions, world.secret_days) == ([], [])
+
+
+def test_who_may_not_look_into_the_group_can_finish_the_rest(world: World, desk: Desk) -> None:
+    world.faults = [("storageAccounts", 403)]
+
+    done = desk.run()
+
+    assert done.returncode == 0
+    assert "takes the role Reader" in sentence(done, "ledger")
 
 
 # ---- The due-date property ----
@@ -272,13 +355,21 @@ def test_a_property_of_groups_is_not_taken_for_ours(world: World, desk: Desk) ->
     assert "is no property of users" in sentence(done, "due-date")
 
 
-@pytest.mark.parametrize(
-    "attribute", ["onPremisesExtensionAttributes/extensionAttribute1", f"extension_{'f' * 32}_due"]
-)
-def test_somebody_elses_property_is_left_alone(world: World, desk: Desk, attribute: str) -> None:
-    done = desk.run(DUE_DATE_ATTRIBUTE=attribute)
+def test_a_synchronised_attribute_is_left_alone(world: World, desk: Desk) -> None:
+    done = desk.run(DEPLOYED_DUE_DATE_ATTRIBUTE="onPremisesExtensionAttributes/extensionAttribute1")
 
     assert done.returncode == 0
+    assert not any("extensionProperties" in call for call in world.calls)
+
+
+def test_the_property_of_another_registration_is_wrong_unless_it_is_meant(world: World, desk: Desk) -> None:
+    other = f"extension_{'f' * 32}_dueDate"
+
+    slip = desk.run(DEPLOYED_DUE_DATE_ATTRIBUTE=other)
+    meant = desk.run("--property-of-another-app", DEPLOYED_DUE_DATE_ATTRIBUTE=other)
+
+    assert (slip.returncode, meant.returncode) == (1, 0)
+    assert sentence(slip, "due-date").startswith("due-date property MISSING")
     assert not any("extensionProperties" in call for call in world.calls)
 
 
@@ -337,6 +428,32 @@ def test_a_secret_is_stored_only_where_none_lasts(world: World, desk: Desk, days
     assert len(world.secret_days) == 1 + rotations
 
 
+@pytest.mark.parametrize("newest", [10, 200])
+def test_the_newest_version_counts_because_the_function_reads_it(world: World, desk: Desk, newest: int) -> None:
+    world.secret_days = [100, newest]
+
+    done = desk.run("--secret", "never")
+
+    assert done.returncode == (1 if newest == 10 else 0)
+
+
+def test_a_disabled_newest_version_does_not_last(world: World, desk: Desk) -> None:
+    world.secret_days, world.disabled = [100, 200], True
+
+    done = desk.run("--secret", "never")
+
+    assert done.returncode == 1
+    assert "is disabled" in sentence(done, "client")
+
+
+def test_a_pipeline_does_not_even_ask_the_vault(world: World, desk: Desk) -> None:
+    done = desk.run("--secret", "skip")
+
+    assert done.returncode == 0
+    assert sentence(done, "client").startswith("client secret ok skipped")
+    assert not any("/secrets/" in call for call in world.calls)
+
+
 def test_always_and_never_mean_it(world: World, desk: Desk) -> None:
     never = desk.run("--secret", "never")
     assert (never.returncode, world.secret_days) == (1, [])
@@ -357,21 +474,56 @@ def test_a_rotation_that_stores_nothing_lasting_is_found_out(desk: Desk) -> None
     done = desk.run(ROTATE_DAYS="5")
 
     assert done.returncode == 1
-    assert "no secret that lasts" in sentence(done, "client")
+    assert "rotate-secret ended well, but the newest version ends on" in sentence(done, "client")
 
 
 @pytest.mark.parametrize("credential", ["federated", "certificate"])
 def test_without_a_secret_the_vault_is_not_even_asked(world: World, desk: Desk, credential: str) -> None:
-    assert desk.run(GRAPH_CREDENTIAL=credential).returncode == 0
+    assert desk.run(DEPLOYED_GRAPH_CREDENTIAL=credential).returncode == 0
     assert not any("/secrets/" in call for call in world.calls)
 
 
-def test_a_role_that_has_not_arrived_is_explained(world: World, desk: Desk) -> None:
+def test_a_role_that_has_not_arrived_is_waited_for(
+    world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.faults = [("GET /secrets", 403)] * 3
+
+    code, slept = desk.run_here(monkeypatch)
+
+    printed = capsys.readouterr().out
+    assert (code, slept) == (0, [20.0, 20.0, 20.0])
+    assert printed.count("client secret      wait") == 1
+    assert "up to ten minutes" in printed
+    assert "private detail" not in printed
+
+
+def test_it_does_not_wait_for_ever(world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.faults = [("GET /secrets", 403)] * 100
+
+    code, slept = desk.run_here(monkeypatch)
+
+    assert code == 1
+    assert sum(slept) == 600
+
+
+@pytest.mark.parametrize("code", ["Forbidden/ForbiddenByFirewall", "Forbidden/ForbiddenByConnection"])
+def test_a_closed_network_is_not_waited_for(world: World, desk: Desk, code: str) -> None:
+    world.codes = {403: code}
     world.faults = [("GET /secrets", 403)]
 
     done = desk.run()
 
-    assert "Key Vault answered 403 Injected" in sentence(done, "client")
+    assert done.returncode == 1
+    assert f"Key Vault answered 403 {code.partition('/')[2]}" in sentence(done, "client")
+
+
+def test_a_role_that_never_arrives_is_explained(world: World, desk: Desk) -> None:
+    world.faults = [("GET /secrets", 403)]
+
+    done = desk.run("--wait", "0")
+
+    assert done.returncode == 1
+    assert "Key Vault answered 403 ForbiddenByRbac" in sentence(done, "client")
     assert "up to ten minutes" in sentence(done, "client")
     assert "private detail" not in done.stdout + done.stderr
 
@@ -380,14 +532,14 @@ def test_a_role_that_has_not_arrived_is_explained(world: World, desk: Desk) -> N
 
 
 def test_all_missing_values_are_named_at_once_before_any_call(world: World, desk: Desk) -> None:
-    done = desk.run(GRAPH_CLIENT_ID="", KEY_VAULT_URL="")
+    done = desk.run(DEPLOYED_GRAPH_CLIENT_ID="", DEPLOYED_KEY_VAULT_URL="")
 
     assert done.returncode == 2
-    assert "GRAPH_CLIENT_ID, KEY_VAULT_URL" in done.stderr
+    assert "DEPLOYED_GRAPH_CLIENT_ID, DEPLOYED_KEY_VAULT_URL" in done.stderr
     assert world.calls == []
 
 
-@pytest.mark.parametrize("name", ["GRAPH_ENDPOINT", "KEY_VAULT_URL"])
+@pytest.mark.parametrize("name", ["DEPLOYED_GRAPH_ENDPOINT", "DEPLOYED_KEY_VAULT_URL", "DEPLOYED_RESOURCE_MANAGER"])
 def test_a_token_never_goes_out_in_the_clear(world: World, desk: Desk, name: str) -> None:
     done = desk.run(**{name: "http://graph.example"})
 
@@ -397,7 +549,7 @@ def test_a_token_never_goes_out_in_the_clear(world: World, desk: Desk, name: str
 
 
 def test_an_unknown_credential_is_refused(desk: Desk) -> None:
-    assert desk.run(GRAPH_CREDENTIAL="password").returncode == 2
+    assert desk.run(DEPLOYED_GRAPH_CREDENTIAL="password").returncode == 2
 
 
 def test_a_file_that_holds_no_outputs_is_refused(desk: Desk, tmp_path: Path) -> None:
