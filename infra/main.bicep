@@ -1,6 +1,8 @@
 metadata name = 'Due Notices'
 metadata description = 'Everything the function needs, in one resource group, secure by default. docs/deploy.md says how to deploy it.'
 
+import { tagsType } from 'modules/types.bicep'
+
 targetScope = 'resourceGroup'
 
 // ============== //
@@ -19,15 +21,16 @@ param workloadName string = 'duenotices'
 @maxLength(32)
 param environmentName string = 'prod'
 
-@description('Optional. Region. It must offer Flex Consumption.')
+@description('Optional. Region: that of the resource group, which decides, and which must offer Flex Consumption.')
+@metadata({
+  azd: {
+    type: 'location'
+  }
+})
 param location string = resourceGroup().location
 
 @description('Optional. Tags of every resource.')
-param tags object = {}
-
-@description('Optional. Makes other names in the same resource group: after a removal, the vault\'s name stays taken for 90 days.')
-@maxLength(8)
-param nameSalt string = ''
+param tags tagsType = {}
 
 // ---- People ----
 
@@ -35,10 +38,10 @@ param nameSalt string = ''
 @minLength(1)
 param alertEmailAddresses string[]
 
-@description('Optional. Object id of whoever stores and rotates the client secret. Empty: whoever deploys. Give it when a pipeline deploys, which needs no access to the secret.')
+@description('Optional. Object id of the person, group or application that stores and rotates the client secret. Empty: the one that deploys. Give it when a pipeline deploys, which needs no access to the secret, or when several people do.')
 param vaultOfficerObjectId string = ''
 
-@description('Optional. Kind of that principal.')
+@description('Optional. Kind of that principal; the kind of the one that deploys is known.')
 @allowed([
   'User'
   'Group'
@@ -51,12 +54,10 @@ param vaultOfficerPrincipalType string = 'User'
 @description('Optional. Client id of an app registration made by somebody else. Empty makes one in this deployment, which takes rights in Entra.')
 param existingGraphClientId string = ''
 
-@description('Optional. Object ids of the owners of the app registration; by default whoever deploys.')
-param graphAppOwnerObjectIds string[] = [
-  deployer().objectId
-]
+@description('Optional. Object ids of further owners of the app registration. The officer is one where that is a person; an application that deploys is one, because it could not deploy again otherwise.')
+param graphAppOwnerObjectIds string[] = []
 
-@description('Optional. True to give the administrator\'s consent to User.Read.All in this deployment.')
+@description('Optional. True to give the administrator\'s consent to User.Read.All in this deployment. After the first time it is there, and false.')
 param grantConsent bool = true
 
 @description('Optional. How the function proves that it is the app registration: a client secret or a certificate in the vault, or the managed identity itself.')
@@ -162,6 +163,13 @@ param backlogLimit int = 1000
 @maxValue(730)
 param logRetentionInDays int = 90
 
+@description('Optional. Amount a month, in the currency of the bill, of which a message is sent at 80 and at 100 percent. 0: no budget.')
+@minValue(0)
+param monthlyBudget int = 0
+
+@description('Optional. First day of the month in which the budget is made, such as 2026-12-01. Azure refuses another day later.')
+param budgetStartDate string = ''
+
 @description('Optional. Gigabytes of logs a day after which ingestion stops until the next day. Alarms are blind then: keep it far above normal use.')
 @minValue(1)
 param logDailyQuotaGb int = 1
@@ -197,6 +205,9 @@ param maximumInstanceCount int = 40
 ])
 param storageSkuName string = 'Standard_ZRS'
 
+@description('Optional. True to lock storage account and vault against deletion, which takes the right to make locks (Owner or User Access Administrator).')
+param deleteLocks bool = true
+
 // ---- Network ----
 
 @description('Optional. True to put storage and vault behind private endpoints in a virtual network of their own, with the function in it.')
@@ -205,14 +216,14 @@ param privateNetwork bool = false
 @description('Optional. Address range of that network, /24 or larger.')
 param virtualNetworkAddressPrefix string = '10.80.0.0/24'
 
-@description('Optional. Public addresses or ranges that still reach storage and vault when the network is private: of the people who rotate the secret, and of the consumer where it lives elsewhere. Write a single address plainly, without /32.')
+@description('Optional. Public addresses or ranges that still reach storage and vault when the network is private: of the people who rotate the secret, and of the consumer where it lives elsewhere. Without a private network they do nothing. Write a single address plainly, without /32.')
 param allowedIpRanges string[] = []
 
 // ============== //
 // Variables      //
 // ============== //
 
-var suffix = take(uniqueString(resourceGroup().id, workloadName, environmentName, nameSalt), 11)
+var suffix = take(uniqueString(resourceGroup().id, workloadName, environmentName), 11)
 
 var names = {
   component: 'appi-${workloadName}-${environmentName}'
@@ -225,11 +236,37 @@ var names = {
   workspace: 'log-${workloadName}-${environmentName}'
 }
 
+// Known before the deployment, so that what-if can show what is made of them.
+var queueServiceUrl = 'https://${names.storageAccount}.queue.${environment().suffixes.storage}'
+var tableServiceUrl = 'https://${names.storageAccount}.table.${environment().suffixes.storage}'
+var vaultUrl = 'https://${names.vault}${environment().suffixes.keyvaultDns}'
+
 var displayName = 'Due Notices (${environmentName})'
 var packageContainerName = 'app-package'
 var azdServiceName = 'due-notices'
 var makesGraphApp = empty(existingGraphClientId)
 var graphClientId = makesGraphApp ? graphApp!.outputs.clientId : existingGraphClientId
+var deploysAsApplication = empty(deployer().?userPrincipalName)
+var vaultOfficer = empty(vaultOfficerObjectId)
+  ? {
+      objectId: deployer().objectId
+      type: deploysAsApplication ? 'ServicePrincipal' : 'User'
+    }
+  : {
+      objectId: vaultOfficerObjectId
+      type: vaultOfficerPrincipalType
+    }
+var graphAppOwners = union(
+  graphAppOwnerObjectIds,
+  vaultOfficer.type == 'User' ? [vaultOfficer.objectId] : [],
+  deploysAsApplication ? [deployer().objectId] : []
+)
+var remarks = concat(
+  !privateNetwork && !empty(allowedIpRanges)
+    ? ['ALLOWED_IP_RANGES does nothing without PRIVATE_NETWORK=true: storage and vault answer every address, with an Entra token']
+    : [],
+  deleteLocks ? [] : ['DELETE_LOCKS is false: ask an Owner of the group to lock storage account and vault']
+)
 var dueDateProperty = empty(dueDateAttribute)
   ? 'extension_${replace(graphClientId, '-', '')}_dueDate'
   : dueDateAttribute
@@ -268,6 +305,8 @@ module storage 'modules/storage.bicep' = {
     packageContainerName: packageContainerName
     privateNetwork: privateNetwork
     allowedIpRanges: allowedIpRanges
+    deleteLock: deleteLocks
+    workspaceResourceId: monitoring.outputs.workspaceResourceId
   }
 }
 
@@ -279,6 +318,7 @@ module vault 'modules/vault.bicep' = {
     workspaceResourceId: monitoring.outputs.workspaceResourceId
     privateNetwork: privateNetwork
     allowedIpRanges: allowedIpRanges
+    deleteLock: deleteLocks
   }
 }
 
@@ -297,24 +337,34 @@ module graphApp 'modules/graph-app.bicep' = if (makesGraphApp) {
   params: {
     uniqueName: '${workloadName}-${environmentName}-${suffix}'
     displayName: displayName
-    ownerObjectIds: graphAppOwnerObjectIds
+    ownerObjectIds: graphAppOwners
     grantConsent: grantConsent
     trustManagedIdentity: graphCredential == 'federated'
-    managedIdentityPrincipalId: identity.outputs.principalId
+    identityName: names.identity
   }
+  dependsOn: [
+    identity
+  ]
 }
 
 module access 'modules/access.bicep' = {
   params: {
-    storageAccountName: storage.outputs.name
+    storageAccountName: names.storageAccount
     queueName: noticeQueue
     tableName: ledgerTable
-    vaultName: vault.outputs.name
-    componentName: monitoring.outputs.componentName
-    functionPrincipalId: identity.outputs.principalId
-    vaultOfficerObjectId: empty(vaultOfficerObjectId) ? deployer().objectId : vaultOfficerObjectId
-    vaultOfficerPrincipalType: vaultOfficerPrincipalType
+    vaultName: names.vault
+    componentName: names.component
+    identityName: names.identity
+    storesCertificate: graphCredential == 'certificate'
+    vaultOfficerObjectId: vaultOfficer.objectId
+    vaultOfficerPrincipalType: vaultOfficer.type
   }
+  dependsOn: [
+    identity
+    monitoring
+    storage
+    vault
+  ]
 }
 
 module functionApp 'modules/function-app.bicep' = {
@@ -327,11 +377,11 @@ module functionApp 'modules/function-app.bicep' = {
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
-    identityResourceId: identity.outputs.resourceId
-    identityClientId: identity.outputs.clientId
-    storageAccountName: storage.outputs.name
-    packageContainerUrl: storage.outputs.packageContainerUrl
-    componentConnectionString: monitoring.outputs.componentConnectionString
+    identityName: names.identity
+    storageAccountName: names.storageAccount
+    packageContainerName: packageContainerName
+    componentName: names.component
+    workspaceName: names.workspace
     subnetResourceId: privateNetwork ? network!.outputs.functionSubnetResourceId : ''
     settings: {
       AZURE_AUTHORITY_HOST: environment().authentication.loginEndpoint
@@ -349,15 +399,14 @@ module functionApp 'modules/function-app.bicep' = {
       GRAPH_TENANT_ID: tenant().tenantId
       INSTANCE_DISCOVERY: instanceDiscovery ? 'true' : 'false'
       KEY_VAULT_SECRET_NAME: keyVaultSecretName
-      KEY_VAULT_URL: vault.outputs.uri
+      KEY_VAULT_URL: vaultUrl
       LEDGER_RETENTION_DAYS: string(ledgerRetentionDays)
       LEDGER_TABLE: ledgerTable
       NOTICE_LIMIT: string(noticeLimit)
       NOTICE_QUEUE: noticeQueue
       NOTICE_SCHEDULE: noticeSchedule
-      NOTICE_STORAGE__clientId: identity.outputs.clientId
-      NOTICE_STORAGE__queueServiceUri: storage.outputs.queueEndpoint
-      NOTICE_STORAGE__tableServiceUri: storage.outputs.tableEndpoint
+      NOTICE_STORAGE__queueServiceUri: queueServiceUrl
+      NOTICE_STORAGE__tableServiceUri: tableServiceUrl
       OPEN_DAYS: openDays
       RECIPIENT_ALLOW_LIST: recipientAllowList
       SEND_WINDOW: sendWindow
@@ -377,12 +426,19 @@ module alerts 'modules/alerts.bicep' = {
     location: location
     tags: tags
     displayName: displayName
-    workspaceResourceId: monitoring.outputs.workspaceResourceId
-    vaultName: vault.outputs.name
+    workspaceName: names.workspace
+    vaultName: names.vault
     emailAddresses: alertEmailAddresses
+    graphCredential: graphCredential
     secretWarningDays: secretWarningDays
     backlogLimit: backlogLimit
+    monthlyBudget: monthlyBudget
+    budgetStartDate: budgetStartDate
   }
+  dependsOn: [
+    monitoring
+    vault
+  ]
 }
 
 module workbook 'modules/workbook.bicep' = {
@@ -390,59 +446,79 @@ module workbook 'modules/workbook.bicep' = {
     displayName: displayName
     location: location
     tags: tags
-    componentResourceId: monitoring.outputs.componentResourceId
-    workspaceResourceId: monitoring.outputs.workspaceResourceId
+    componentName: names.component
+    workspaceName: names.workspace
   }
+  dependsOn: [
+    monitoring
+  ]
 }
 
 // ============== //
 // Outputs        //
 // ============== //
 
-// Those in capitals bear the names of the program's settings: azd makes environment variables of them, and the
-// operator's commands read these. None is a secret.
+// azd makes environment variables of the outputs, and the parameter file reads variables: no output bears the name of a
+// variable or of a setting, or yesterday's result would be today's wish. None is a secret.
 
 @description('Name of the function app: what `func azure functionapp publish` wants.')
-output FUNCTION_APP_NAME string = functionApp.outputs.name
-
-@description('Tenant of the app registration.')
-output GRAPH_TENANT_ID string = tenant().tenantId
-
-@description('Client id of the app registration.')
-output GRAPH_CLIENT_ID string = graphClientId
-
-@description('How the function proves that it is the app registration.')
-output GRAPH_CREDENTIAL string = graphCredential
-
-@description('Endpoint of Microsoft Graph.')
-output GRAPH_ENDPOINT string = graphEndpoint
-
-@description('Address of the vault.')
-output KEY_VAULT_URL string = vault.outputs.uri
-
-@description('Name of the secret in the vault; its value is never part of a deployment.')
-output KEY_VAULT_SECRET_NAME string = keyVaultSecretName
-
-@description('User property that holds the due dates.')
-output DUE_DATE_ATTRIBUTE string = dueDateProperty
+output functionAppName string = names.functionApp
 
 @description('Name of the storage account that holds queue and ledger.')
-output storageAccountName string = storage.outputs.name
+output storageAccountName string = names.storageAccount
 
-@description('Endpoint of the queue service, for the consumer.')
-output NOTICE_STORAGE__queueServiceUri string = storage.outputs.queueEndpoint
+@description('Resource id of the storage account, for role assignments.')
+output storageAccountResourceId string = storage.outputs.resourceId
 
-@description('Endpoint of the table service, for the operator\'s commands.')
-output NOTICE_STORAGE__tableServiceUri string = storage.outputs.tableEndpoint
-
-@description('Name of the queue of notices, for the consumer.')
-output NOTICE_QUEUE string = noticeQueue
-
-@description('Name of the ledger\'s table.')
-output LEDGER_TABLE string = ledgerTable
+@description('Name of the vault.')
+output keyVaultName string = names.vault
 
 @description('Object id of the managed identity: the subject of a federated credential on an app registration made elsewhere.')
 output managedIdentityPrincipalId string = identity.outputs.principalId
 
 @description('Resource id of the action group, for further alarms of one\'s own.')
 output actionGroupResourceId string = alerts.outputs.actionGroupResourceId
+
+@description('What this deployment leaves undone or does not do, in sentences.')
+output remarks string[] = remarks
+
+// ---- What infra/scripts/post_provision.py needs; it finds the program's settings behind the prefix DEPLOYED_ ----
+
+@description('Resource id of the group, in which there must be one ledger only.')
+output DEPLOYED_RESOURCE_GROUP_ID string = resourceGroup().id
+
+@description('Address of Azure Resource Manager.')
+output DEPLOYED_RESOURCE_MANAGER string = environment().resourceManager
+
+@description('Tenant of the app registration.')
+output DEPLOYED_GRAPH_TENANT_ID string = tenant().tenantId
+
+@description('Client id of the app registration.')
+output DEPLOYED_GRAPH_CLIENT_ID string = graphClientId
+
+@description('How the function proves that it is the app registration.')
+output DEPLOYED_GRAPH_CREDENTIAL string = graphCredential
+
+@description('Endpoint of Microsoft Graph.')
+output DEPLOYED_GRAPH_ENDPOINT string = graphEndpoint
+
+@description('Address of the vault.')
+output DEPLOYED_KEY_VAULT_URL string = vaultUrl
+
+@description('Name of the secret in the vault; its value is never part of a deployment.')
+output DEPLOYED_KEY_VAULT_SECRET_NAME string = keyVaultSecretName
+
+@description('User property that holds the due dates.')
+output DEPLOYED_DUE_DATE_ATTRIBUTE string = dueDateProperty
+
+@description('Endpoint of the queue service.')
+output DEPLOYED_NOTICE_STORAGE__queueServiceUri string = queueServiceUrl
+
+@description('Endpoint of the table service.')
+output DEPLOYED_NOTICE_STORAGE__tableServiceUri string = tableServiceUrl
+
+@description('Name of the queue of notices.')
+output DEPLOYED_NOTICE_QUEUE string = noticeQueue
+
+@description('Name of the ledger\'s table.')
+output DEPLOYED_LEDGER_TABLE string = ledgerTable

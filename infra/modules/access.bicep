@@ -20,10 +20,13 @@ param vaultName string
 @description('Required. Name of the Application Insights component.')
 param componentName string
 
-@description('Required. Object id of the managed identity of the function.')
-param functionPrincipalId string
+@description('Required. Name of the managed identity of the function.')
+param identityName string
 
-@description('Required. Object id of whoever stores and rotates the client secret.')
+@description('Required. True when the credential is a certificate, which the officer may then store, too.')
+param storesCertificate bool
+
+@description('Required. Object id of the person, group or application that stores and rotates the client secret.')
 param vaultOfficerObjectId string
 
 @description('Required. Kind of that principal.')
@@ -39,6 +42,7 @@ param vaultOfficerPrincipalType string
 // ============== //
 
 var builtInRoles = {
+  keyVaultCertificatesOfficer: 'a4417e6f-fecd-4de8-b567-7b0420556985'
   keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
@@ -51,6 +55,11 @@ var builtInRoles = {
 // ============== //
 // Resources      //
 // ============== //
+
+// Names of role assignments are made of what is known before the deployment, so that what-if can show them.
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
 
 resource storageAccount 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
   name: storageAccountName
@@ -87,14 +96,14 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
 // ---- The function ----
 
 resource storageAccount_hostRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(storageAccount.id, functionPrincipalId, builtInRoles.storageBlobDataOwner)
+  name: guid(storageAccount.id, identity.id, builtInRoles.storageBlobDataOwner)
   scope: storageAccount
   properties: {
     roleDefinitionId: subscriptionResourceId(
       'Microsoft.Authorization/roleDefinitions',
       builtInRoles.storageBlobDataOwner
     )
-    principalId: functionPrincipalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The Functions host keeps the timer lock and its state in blobs, and reads the deployment package.'
   }
@@ -103,7 +112,7 @@ resource storageAccount_hostRole 'Microsoft.Authorization/roleAssignments@2022-0
 resource noticeQueue_senderRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(
     storageAccount::queueService::noticeQueue.id,
-    functionPrincipalId,
+    identity.id,
     builtInRoles.storageQueueDataMessageSender
   )
   scope: storageAccount::queueService::noticeQueue
@@ -112,35 +121,35 @@ resource noticeQueue_senderRole 'Microsoft.Authorization/roleAssignments@2022-04
       'Microsoft.Authorization/roleDefinitions',
       builtInRoles.storageQueueDataMessageSender
     )
-    principalId: functionPrincipalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The function puts notices on this queue. It can neither receive nor delete them.'
   }
 }
 
 resource noticeQueue_readerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(storageAccount::queueService::noticeQueue.id, functionPrincipalId, builtInRoles.storageQueueDataReader)
+  name: guid(storageAccount::queueService::noticeQueue.id, identity.id, builtInRoles.storageQueueDataReader)
   scope: storageAccount::queueService::noticeQueue
   properties: {
     roleDefinitionId: subscriptionResourceId(
       'Microsoft.Authorization/roleDefinitions',
       builtInRoles.storageQueueDataReader
     )
-    principalId: functionPrincipalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The report says how many notices wait.'
   }
 }
 
 resource poisonQueue_readerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(storageAccount::queueService::poisonQueue.id, functionPrincipalId, builtInRoles.storageQueueDataReader)
+  name: guid(storageAccount::queueService::poisonQueue.id, identity.id, builtInRoles.storageQueueDataReader)
   scope: storageAccount::queueService::poisonQueue
   properties: {
     roleDefinitionId: subscriptionResourceId(
       'Microsoft.Authorization/roleDefinitions',
       builtInRoles.storageQueueDataReader
     )
-    principalId: functionPrincipalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The report says how many notices a consumer gave up on.'
   }
@@ -149,7 +158,7 @@ resource poisonQueue_readerRole 'Microsoft.Authorization/roleAssignments@2022-04
 resource ledgerTable_contributorRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(
     storageAccount::tableService::ledgerTable.id,
-    functionPrincipalId,
+    identity.id,
     builtInRoles.storageTableDataContributor
   )
   scope: storageAccount::tableService::ledgerTable
@@ -158,35 +167,35 @@ resource ledgerTable_contributorRole 'Microsoft.Authorization/roleAssignments@20
       'Microsoft.Authorization/roleDefinitions',
       builtInRoles.storageTableDataContributor
     )
-    principalId: functionPrincipalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The function keeps the ledger in this table.'
   }
 }
 
 resource vault_secretsUserRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(vault.id, functionPrincipalId, builtInRoles.keyVaultSecretsUser)
+  name: guid(vault.id, identity.id, builtInRoles.keyVaultSecretsUser)
   scope: vault
   properties: {
     roleDefinitionId: subscriptionResourceId(
       'Microsoft.Authorization/roleDefinitions',
       builtInRoles.keyVaultSecretsUser
     )
-    principalId: functionPrincipalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The function reads the client secret, the only one in this vault.'
   }
 }
 
 resource component_publisherRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(component.id, functionPrincipalId, builtInRoles.monitoringMetricsPublisher)
+  name: guid(component.id, identity.id, builtInRoles.monitoringMetricsPublisher)
   scope: component
   properties: {
     roleDefinitionId: subscriptionResourceId(
       'Microsoft.Authorization/roleDefinitions',
       builtInRoles.monitoringMetricsPublisher
     )
-    principalId: functionPrincipalId
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The function writes its logs with an Entra token.'
   }
@@ -205,5 +214,19 @@ resource vault_secretsOfficerRole 'Microsoft.Authorization/roleAssignments@2022-
     principalId: vaultOfficerObjectId
     principalType: vaultOfficerPrincipalType
     description: 'Stores the client secret after the deployment and rotates it.'
+  }
+}
+
+resource vault_certificatesOfficerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (storesCertificate) {
+  name: guid(vault.id, vaultOfficerObjectId, builtInRoles.keyVaultCertificatesOfficer)
+  scope: vault
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.keyVaultCertificatesOfficer
+    )
+    principalId: vaultOfficerObjectId
+    principalType: vaultOfficerPrincipalType
+    description: 'Stores the certificate after the deployment and replaces it.'
   }
 }

@@ -1,5 +1,7 @@
 metadata name = 'Alarms'
-metadata description = 'Scheduled query rules over the reports of the runs, and the vault\'s own events on the secret\'s expiry, all to one action group.'
+metadata description = 'Scheduled query rules over the reports of the runs, the vault\'s own events on the end of the credential, and a budget, all to one action group.'
+
+import { tagsType } from 'types.bicep'
 
 // ============== //
 // Types          //
@@ -33,6 +35,9 @@ type alarmType = {
 
   @description('How far it looks back.')
   window: 'PT2H' | 'PT6H' | 'P1D' | 'P2D'
+
+  @description('True for what stays true until a person acts: the alarm never ends by itself, and rings once a day.')
+  lasting: bool
 }
 
 // ============== //
@@ -46,22 +51,30 @@ param namePrefix string
 param location string
 
 @description('Required. Tags of the resources.')
-param tags object
+param tags tagsType
 
 @description('Required. Name that people read in messages.')
 param displayName string
 
-@description('Required. Resource id of the workspace that is asked.')
-param workspaceResourceId string
+@description('Required. Name of the workspace that is asked.')
+param workspaceName string
 
-@description('Required. Name of the vault whose secret may expire.')
+@description('Required. Name of the vault whose secret or certificate may expire.')
 param vaultName string
 
 @description('Required. Addresses that get the alarms.')
 @minLength(1)
 param emailAddresses string[]
 
-@description('Required. Days before the secret\'s end at which to warn.')
+@description('Required. How the function proves that it is the app registration.')
+@allowed([
+  'secret'
+  'certificate'
+  'federated'
+])
+param graphCredential string
+
+@description('Required. Days before the end of the credential at which to warn.')
 @minValue(1)
 param secretWarningDays int
 
@@ -69,9 +82,22 @@ param secretWarningDays int
 @minValue(0)
 param backlogLimit int
 
+@description('Required. Amount a month, in the currency of the bill, of which a message is sent at 80 and at 100 percent. 0: no budget.')
+@minValue(0)
+param monthlyBudget int
+
+@description('Required. First day of the month in which the budget was made, such as 2026-12-01. Azure refuses another day later.')
+param budgetStartDate string
+
 // ============== //
 // Variables      //
 // ============== //
+
+var expires = graphCredential != 'federated'
+var renew = graphCredential == 'certificate'
+  ? 'Put a new one into the vault and onto the app registration: docs/runbook.md, A new certificate.'
+  : 'Rotate it: python -m due_notices rotate-secret.'
+var credentialName = graphCredential == 'certificate' ? 'certificate' : 'client secret'
 
 var alarms alarmType[] = [
   {
@@ -84,6 +110,19 @@ var alarms alarmType[] = [
     threshold: 0
     every: 'PT15M'
     window: 'PT2H'
+    lasting: false
+  }
+  {
+    name: 'run-unfinished'
+    title: 'a run began and never ended'
+    remedy: 'Its host was killed, by a deployment or by a fault; the next tick sends the rest. If no deployment explains it, look at the log of the host.'
+    severity: 2
+    query: loadTextContent('../queries/run-unfinished.kql')
+    operator: 'GreaterThan'
+    threshold: 0
+    every: 'PT15M'
+    window: 'PT2H'
+    lasting: false
   }
   {
     name: 'no-completed-run'
@@ -95,28 +134,43 @@ var alarms alarmType[] = [
     threshold: 1
     every: 'PT1H'
     window: 'P2D'
+    lasting: false
+  }
+  {
+    name: 'fallen'
+    title: 'a run read far fewer users or due dates than before'
+    remedy: 'What is owed was sent, but customers may be missing. Look at the directory; if the new number is right: python -m due_notices run --accept.'
+    severity: 1
+    query: loadTextContent('../queries/fallen.kql')
+    operator: 'GreaterThan'
+    threshold: 0
+    every: 'PT15M'
+    window: 'PT2H'
+    lasting: true
   }
   {
     name: 'secret-near-expiry'
-    title: 'the client secret ends soon'
-    remedy: 'Rotate it: python -m due_notices rotate-secret.'
+    title: 'the credential in the vault ends soon'
+    remedy: renew
     severity: 2
-    query: loadTextContent('../queries/secret-days-left.kql')
+    query: loadTextContent('../queries/credential-days-left.kql')
     operator: 'LessThanOrEqual'
     threshold: secretWarningDays
     every: 'PT1H'
     window: 'P2D'
+    lasting: true
   }
   {
     name: 'secret-expired'
-    title: 'the client secret has expired'
-    remedy: 'No run can succeed. Rotate it now: python -m due_notices rotate-secret.'
+    title: 'the credential in the vault has expired'
+    remedy: 'No run can succeed. ${renew}'
     severity: 1
-    query: loadTextContent('../queries/secret-days-left.kql')
+    query: loadTextContent('../queries/credential-days-left.kql')
     operator: 'LessThanOrEqual'
     threshold: 0
     every: 'PT1H'
     window: 'P2D'
+    lasting: true
   }
   {
     name: 'notices-failed'
@@ -128,17 +182,31 @@ var alarms alarmType[] = [
     threshold: 0
     every: 'PT15M'
     window: 'PT2H'
+    lasting: false
+  }
+  {
+    name: 'notices-missed'
+    title: 'customers owe and were never notified'
+    remedy: 'By the rules they will not be. List them with python -m due_notices preview; python -m due_notices run --missed notifies them.'
+    severity: 1
+    query: loadTextContent('../queries/notices-missed.kql')
+    operator: 'GreaterThan'
+    threshold: 0
+    every: 'PT1H'
+    window: 'P1D'
+    lasting: true
   }
   {
     name: 'notices-expired'
-    title: 'notices expired unsent'
-    remedy: 'An outage outlasted the catch-up days. List the customers with python -m due_notices audit and decide by hand.'
-    severity: 1
+    title: 'customers were notified once, and the rest is too late'
+    remedy: 'An outage, a pause or a setting outlasted the catch-up days. List them with python -m due_notices preview; python -m due_notices run --missed notifies them.'
+    severity: 2
     query: loadTextContent('../queries/notices-expired.kql')
     operator: 'GreaterThan'
     threshold: 0
-    every: 'PT15M'
-    window: 'PT2H'
+    every: 'PT1H'
+    window: 'P1D'
+    lasting: true
   }
   {
     name: 'unusual-number'
@@ -150,6 +218,7 @@ var alarms alarmType[] = [
     threshold: 0
     every: 'PT15M'
     window: 'PT2H'
+    lasting: false
   }
   {
     name: 'poison'
@@ -161,6 +230,7 @@ var alarms alarmType[] = [
     threshold: 0
     every: 'PT1H'
     window: 'P2D'
+    lasting: true
   }
   {
     name: 'backlog'
@@ -172,12 +242,29 @@ var alarms alarmType[] = [
     threshold: backlogLimit
     every: 'PT1H'
     window: 'PT6H'
+    lasting: false
+  }
+  {
+    name: 'daily-cap'
+    title: 'the workspace takes no more logs today'
+    remedy: 'All other alarms are blind until tomorrow. Raise logDailyQuotaGb, and find out what writes so much.'
+    severity: 1
+    query: loadTextContent('../queries/daily-cap.kql')
+    operator: 'GreaterThan'
+    threshold: 0
+    every: 'PT15M'
+    window: 'PT2H'
+    lasting: true
   }
 ]
 
 // ============== //
 // Resources      //
 // ============== //
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' existing = {
+  name: workspaceName
+}
 
 resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: '${namePrefix}-duty'
@@ -196,9 +283,9 @@ resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
   }
 }
 
-// The tables are empty on the first day, hence skipQueryValidation.
+// The tables are not there on the first day, hence skipQueryValidation; the queries take that for no rows.
 resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
-  for alarm in alarms: {
+  for alarm in filter(alarms, alarm => expires || !startsWith(alarm.name, 'secret-')): {
     name: '${namePrefix}-${alarm.name}'
     location: location
     tags: tags
@@ -208,10 +295,11 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       description: alarm.remedy
       severity: alarm.severity
       enabled: true
-      autoMitigate: true
+      autoMitigate: !alarm.lasting
+      muteActionsDuration: alarm.lasting ? 'P1D' : null
       skipQueryValidation: true
       scopes: [
-        workspaceResourceId
+        workspace.id
       ]
       evaluationFrequency: alarm.every
       windowSize: alarm.window
@@ -245,7 +333,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
   name: vaultName
 }
 
-resource vaultEvents 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
+resource vaultEvents 'Microsoft.EventGrid/systemTopics@2025-02-15' = if (expires) {
   name: '${namePrefix}-vault'
   location: location
   tags: tags
@@ -262,17 +350,51 @@ resource vaultEvents 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
         includedEventTypes: [
           'Microsoft.KeyVault.SecretNearExpiry'
           'Microsoft.KeyVault.SecretExpired'
+          'Microsoft.KeyVault.CertificateNearExpiry'
+          'Microsoft.KeyVault.CertificateExpired'
         ]
       }
       destination: {
         endpointType: 'MonitorAlert'
         properties: {
           severity: 'Sev2'
-          description: '${displayName}: the vault says that the client secret ends soon or has expired. Rotate it: python -m due_notices rotate-secret.'
+          description: '${displayName}: the vault says that the ${credentialName} ends soon or has expired. ${renew}'
           actionGroups: [
             actionGroup.id
           ]
         }
+      }
+    }
+  }
+}
+
+// ---- What it costs ----
+
+resource budget 'Microsoft.Consumption/budgets@2024-08-01' = if (monthlyBudget > 0) {
+  name: '${namePrefix}-budget'
+  properties: {
+    category: 'Cost'
+    amount: monthlyBudget
+    timeGrain: 'Monthly'
+    timePeriod: {
+      startDate: empty(budgetStartDate)
+        ? fail('MONTHLY_BUDGET needs BUDGET_START_DATE, the first day of this month, such as 2026-12-01; keep it as it is later')
+        : budgetStartDate
+    }
+    notifications: {
+      actual80: {
+        enabled: true
+        operator: 'GreaterThanOrEqualTo'
+        threshold: 80
+        thresholdType: 'Actual'
+        contactEmails: emailAddresses
+      }
+      forecast100: {
+        enabled: true
+        operator: 'GreaterThanOrEqualTo'
+        threshold: 100
+        thresholdType: 'Forecasted'
+        contactEmails: emailAddresses
       }
     }
   }

@@ -1,6 +1,8 @@
 metadata name = 'Function app'
 metadata description = 'Flex Consumption plan and function app. Nothing here knows a key: host storage, package, logs, vault, queue and ledger are reached with the managed identity.'
 
+import { tagsType } from 'types.bicep'
+
 // ============== //
 // Parameters     //
 // ============== //
@@ -19,7 +21,7 @@ param planName string
 param location string
 
 @description('Required. Tags of the resources.')
-param tags object
+param tags tagsType
 
 @description('Required. Name under which `azd deploy` finds this app.')
 param azdServiceName string
@@ -40,44 +42,46 @@ param instanceMemoryMB int
 @maxValue(1000)
 param maximumInstanceCount int
 
-@description('Required. Resource id of the managed identity.')
-param identityResourceId string
-
-@description('Required. Client id of the managed identity.')
-param identityClientId string
+@description('Required. Name of the managed identity.')
+param identityName string
 
 @description('Required. Name of the storage account for the host and the package.')
 param storageAccountName string
 
-@description('Required. Address of the container for the deployment package.')
-param packageContainerUrl string
+@description('Required. Name of the container for the deployment package.')
+param packageContainerName string
 
-@description('Required. Connection string of Application Insights.')
-param componentConnectionString string
+@description('Required. Name of the Application Insights component.')
+param componentName string
+
+@description('Required. Name of the workspace that receives the host\'s own log.')
+param workspaceName string
 
 @description('Required. Resource id of a subnet delegated to Microsoft.App/environments, or empty for none.')
 param subnetResourceId string
 
 @description('Required. Settings of the program: name and value.')
-param settings object
-
-// ============== //
-// Variables      //
-// ============== //
-
-// What the platform needs. Flex Consumption refuses most of the settings known from other plans: add none without looking.
-var platformSettings = {
-  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
-  APPLICATIONINSIGHTS_CONNECTION_STRING: componentConnectionString
-  AZURE_CLIENT_ID: identityClientId
-  AzureWebJobsStorage__accountName: storageAccountName
-  AzureWebJobsStorage__clientId: identityClientId
-  AzureWebJobsStorage__credential: 'managedidentity'
+param settings {
+  @description('The value of a setting.')
+  *: string
 }
 
 // ============== //
 // Resources      //
 // ============== //
+
+// Their names are known before the deployment, so that what-if can show the app.
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
+
+resource component 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: componentName
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' existing = {
+  name: workspaceName
+}
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   name: planName
@@ -104,22 +108,22 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
   identity: {
     type: 'UserAssigned'
     userAssignedIdentities: {
-      '${identityResourceId}': {}
+      '${identity.id}': {}
     }
   }
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
-    keyVaultReferenceIdentity: identityResourceId
+    keyVaultReferenceIdentity: identity.id
     virtualNetworkSubnetId: empty(subnetResourceId) ? null : subnetResourceId
     functionAppConfig: {
       deployment: {
         storage: {
           type: 'blobContainer'
-          value: packageContainerUrl
+          value: 'https://${storageAccountName}.blob.${environment().suffixes.storage}/${packageContainerName}'
           authentication: {
             type: 'UserAssignedIdentity'
-            userAssignedIdentityResourceId: identityResourceId
+            userAssignedIdentityResourceId: identity.id
           }
         }
       }
@@ -135,12 +139,44 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      appSettings: [
-        for setting in items(union(settings, platformSettings)): {
+      // Those of the program, then those of the platform. Flex Consumption refuses most of the settings known from other
+      // plans: add none without looking.
+      appSettings: concat(
+        map(items(settings), setting => {
           name: setting.key
           value: setting.value
-        }
-      ]
+        }),
+        [
+          {
+            name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
+            value: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+          }
+          {
+            name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
+            value: component.properties.ConnectionString
+          }
+          {
+            name: 'AZURE_CLIENT_ID'
+            value: identity.properties.clientId
+          }
+          {
+            name: 'AzureWebJobsStorage__accountName'
+            value: storageAccountName
+          }
+          {
+            name: 'AzureWebJobsStorage__clientId'
+            value: identity.properties.clientId
+          }
+          {
+            name: 'AzureWebJobsStorage__credential'
+            value: 'managedidentity'
+          }
+          {
+            name: 'NOTICE_STORAGE__clientId'
+            value: identity.properties.clientId
+          }
+        ]
+      )
     }
   }
 
@@ -160,12 +196,17 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
   }
 }
 
-// ============== //
-// Outputs        //
-// ============== //
-
-@description('Resource id of the function app.')
-output resourceId string = site.id
-
-@description('Name of the function app.')
-output name string = site.name
+// What the host says before the program can: a start that fails reaches this log alone.
+resource site_log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'host'
+  scope: site
+  properties: {
+    workspaceId: workspace.id
+    logs: [
+      {
+        category: 'FunctionAppLogs'
+        enabled: true
+      }
+    ]
+  }
+}

@@ -13,7 +13,7 @@ param uniqueName string
 @description('Required. Name that people see in Entra.')
 param displayName string
 
-@description('Required. Object ids of the owners. Whoever deploys must be among them to deploy again with the permission Application.ReadWrite.OwnedBy.')
+@description('Required. Object ids of the owners; those that are there already stay. An application that deploys must be among them to deploy again with the permission Application.ReadWrite.OwnedBy.')
 param ownerObjectIds string[]
 
 @description('Required. True to consent to User.Read.All in this deployment, which takes a Privileged Role Administrator. False to leave it to one.')
@@ -22,8 +22,8 @@ param grantConsent bool
 @description('Required. True to let the managed identity sign in as this application without any secret.')
 param trustManagedIdentity bool
 
-@description('Required. Object id of the managed identity.')
-param managedIdentityPrincipalId string
+@description('Required. Name of the managed identity.')
+param identityName string
 
 // ============== //
 // Variables      //
@@ -36,6 +36,10 @@ var userReadAllId = 'df021288-bdef-4463-88db-98f22de89214'
 // ============== //
 // Resources      //
 // ============== //
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
 
 // passwordCredentials is left out on purpose: naming it here would replace the secrets that are there.
 resource application 'Microsoft.Graph/applications@v1.0' = {
@@ -69,7 +73,7 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
       'api://AzureADTokenExchange'
     ]
     issuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
-    subject: managedIdentityPrincipalId
+    subject: identity.properties.principalId
   }
 }
 

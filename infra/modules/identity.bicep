@@ -1,6 +1,8 @@
 metadata name = 'Managed identity'
 metadata description = 'The user-assigned identity under which the function runs. It exists before the function app, so that its roles do too.'
 
+import { tagsType } from 'types.bicep'
+
 // ============== //
 // Parameters     //
 // ============== //
@@ -14,7 +16,7 @@ param name string
 param location string
 
 @description('Required. Tags of the resource.')
-param tags object
+param tags tagsType
 
 // ============== //
 // Resources      //
@@ -33,8 +35,5 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 @description('Resource id of the identity.')
 output resourceId string = identity.id
 
-@description('Client id of the identity: selects it wherever a client id is asked for.')
-output clientId string = identity.properties.clientId
-
-@description('Object id of the identity: the subject of role assignments and of the federated credential.')
+@description('Object id of the identity: the subject of a federated credential.')
 output principalId string = identity.properties.principalId

@@ -1,6 +1,8 @@
 metadata name = 'Monitoring'
 metadata description = 'Log Analytics workspace and Application Insights component. Both accept Entra tokens only: no ingestion keys.'
 
+import { tagsType } from 'types.bicep'
+
 // ============== //
 // Parameters     //
 // ============== //
@@ -19,7 +21,7 @@ param componentName string
 param location string
 
 @description('Required. Tags of the resources.')
-param tags object
+param tags tagsType
 
 @description('Required. Days for which logs are kept.')
 @minValue(30)
@@ -73,11 +75,5 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
 @description('Resource id of the workspace.')
 output workspaceResourceId string = workspace.id
 
-@description('Name of the Application Insights component.')
-output componentName string = component.name
-
 @description('Resource id of the Application Insights component.')
 output componentResourceId string = component.id
-
-@description('Connection string of the component. It names the endpoint; without an Entra token it admits nobody, because local authentication is off.')
-output componentConnectionString string = component.properties.ConnectionString

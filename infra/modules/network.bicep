@@ -1,6 +1,8 @@
 metadata name = 'Private network'
 metadata description = 'Virtual network with a subnet for the function app and private endpoints, with their DNS zones, for storage and vault.'
 
+import { tagsType } from 'types.bicep'
+
 // ============== //
 // Parameters     //
 // ============== //
@@ -14,7 +16,7 @@ param name string
 param location string
 
 @description('Required. Tags of the resources.')
-param tags object
+param tags tagsType
 
 @description('Required. Address range of the virtual network, /24 or larger.')
 param addressPrefix string
@@ -161,9 +163,6 @@ resource privateEndpoints_dnsZoneGroup 'Microsoft.Network/privateEndpoints/priva
 // ============== //
 // Outputs        //
 // ============== //
-
-@description('Resource id of the virtual network.')
-output resourceId string = virtualNetwork.id
 
 @description('Resource id of the subnet for the function app.')
 output functionSubnetResourceId string = '${virtualNetwork.id}/subnets/function'

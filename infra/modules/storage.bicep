@@ -1,6 +1,8 @@
 metadata name = 'Storage'
 metadata description = 'One storage account without shared keys: the host\'s state, the deployment package, the queue of notices with its poison queue, and the ledger.'
 
+import { tagsType } from 'types.bicep'
+
 // ============== //
 // Parameters     //
 // ============== //
@@ -14,7 +16,7 @@ param name string
 param location string
 
 @description('Required. Tags of the resource.')
-param tags object
+param tags tagsType
 
 @description('Required. Redundancy. The ledger is the memory of what was sent: keep it in three zones where the region has them.')
 @allowed([
@@ -46,6 +48,12 @@ param privateNetwork bool
 @description('Required. Public addresses or ranges that may still reach the account when the network is private (no /31 and /32: write a single address plainly).')
 param allowedIpRanges string[]
 
+@description('Required. True to lock the account against deletion.')
+param deleteLock bool
+
+@description('Required. Resource id of the workspace that receives the log of changes to ledger and queue.')
+param workspaceResourceId string
+
 // ============== //
 // Resources      //
 // ============== //
@@ -53,7 +61,11 @@ param allowedIpRanges string[]
 resource storageAccount 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: name
   location: location
-  tags: tags
+  // By this tag infra/scripts/post_provision.py sees that a group holds a second ledger.
+  tags: {
+    ...tags
+    'due-notices-ledger': tableName
+  }
   kind: 'StorageV2'
   sku: {
     name: skuName
@@ -71,7 +83,7 @@ resource storageAccount 'Microsoft.Storage/storageAccounts@2025-01-01' = {
       bypass: 'AzureServices'
       defaultAction: privateNetwork ? 'Deny' : 'Allow'
       ipRules: [
-        for address in allowedIpRanges: {
+        for address in privateNetwork ? allowedIpRanges : []: {
           action: 'Allow'
           value: address
         }
@@ -121,27 +133,52 @@ resource storageAccount 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   }
 }
 
+// ---- The ledger is the only memory of what was sent ----
+
+resource storageAccount_lock 'Microsoft.Authorization/locks@2020-05-01' = if (deleteLock) {
+  name: 'keep-the-ledger'
+  scope: storageAccount
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'The ledger in this account is the only memory of which notices were sent.'
+  }
+}
+
+resource tableService_log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'changes'
+  scope: storageAccount::tableService
+  properties: {
+    workspaceId: workspaceResourceId
+    logs: [
+      {
+        category: 'StorageWrite'
+        enabled: true
+      }
+      {
+        category: 'StorageDelete'
+        enabled: true
+      }
+    ]
+  }
+}
+
+resource queueService_log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'deletions'
+  scope: storageAccount::queueService
+  properties: {
+    workspaceId: workspaceResourceId
+    logs: [
+      {
+        category: 'StorageDelete'
+        enabled: true
+      }
+    ]
+  }
+}
+
 // ============== //
 // Outputs        //
 // ============== //
 
 @description('Resource id of the storage account.')
 output resourceId string = storageAccount.id
-
-@description('Name of the storage account.')
-output name string = storageAccount.name
-
-@description('Endpoint of the queue service, without a slash at its end.')
-output queueEndpoint string = take(
-  storageAccount.properties.primaryEndpoints.queue,
-  length(storageAccount.properties.primaryEndpoints.queue) - 1
-)
-
-@description('Endpoint of the table service, without a slash at its end.')
-output tableEndpoint string = take(
-  storageAccount.properties.primaryEndpoints.table,
-  length(storageAccount.properties.primaryEndpoints.table) - 1
-)
-
-@description('Address of the container for the deployment package.')
-output packageContainerUrl string = '${storageAccount.properties.primaryEndpoints.blob}${packageContainerName}'

@@ -1,6 +1,8 @@
 metadata name = 'Key Vault'
 metadata description = 'The vault that holds the client secret. Access by roles only, purge protection on, every access logged. The secret itself is never part of a deployment.'
 
+import { tagsType } from 'types.bicep'
+
 // ============== //
 // Parameters     //
 // ============== //
@@ -14,7 +16,7 @@ param name string
 param location string
 
 @description('Required. Tags of the resource.')
-param tags object
+param tags tagsType
 
 @description('Required. Resource id of the workspace that receives the audit log.')
 param workspaceResourceId string
@@ -24,6 +26,9 @@ param privateNetwork bool
 
 @description('Required. Public addresses or ranges that may still reach the vault when the network is private: those of the people who rotate the secret.')
 param allowedIpRanges string[]
+
+@description('Required. True to lock the vault against deletion.')
+param deleteLock bool
 
 // ============== //
 // Resources      //
@@ -51,7 +56,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
       bypass: 'None'
       defaultAction: privateNetwork ? 'Deny' : 'Allow'
       ipRules: [
-        for address in allowedIpRanges: {
+        for address in privateNetwork ? allowedIpRanges : []: {
           value: address
         }
       ]
@@ -73,15 +78,18 @@ resource vault_auditLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-previe
   }
 }
 
+resource vault_lock 'Microsoft.Authorization/locks@2020-05-01' = if (deleteLock) {
+  name: 'keep-the-vault'
+  scope: vault
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'A deleted vault keeps its name for 90 days, and no run can log in without it.'
+  }
+}
+
 // ============== //
 // Outputs        //
 // ============== //
 
 @description('Resource id of the vault.')
 output resourceId string = vault.id
-
-@description('Name of the vault.')
-output name string = vault.name
-
-@description('Address of the vault.')
-output uri string = vault.properties.vaultUri

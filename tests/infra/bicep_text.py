@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-DECORATED = r"(?P<decorators>(?:^@(?:[^\n]|\n  |\n\]\))*\n)*)"
+DECORATED = r"(?P<decorators>(?:^@(?:[^\n]|\n  |\n[\]}]\))*\n)*)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ def _declarations(text: str, keyword: str) -> dict[str, Declaration]:
 
 def given_params(path: Path) -> dict[str, str]:
     """Return what a parameter file assigns, as written."""
-    return dict(re.findall(r"(?m)^param (\w+) = (.*)$", text_of(path)))
+    found = re.findall(r"(?m)^param (\w+) = (.*(?:\n[ )].*)*)", text_of(path))
+    return {name: re.sub(r"\s+", " ", value).replace("( ", "(").replace(" )", ")") for name, value in found}
 
 
 def modules(path: Path) -> dict[str, tuple[str, dict[str, str], str]]:

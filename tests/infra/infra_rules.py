@@ -19,12 +19,13 @@ REPORT_PREFIX = "due-notices run "
 
 # What the platform itself needs, besides the settings of the program.
 PLATFORM_SETTINGS = {
-    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "'ClientId=${identityClientId};Authorization=AAD'",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING": "componentConnectionString",
-    "AZURE_CLIENT_ID": "identityClientId",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "'ClientId=${identity.properties.clientId};Authorization=AAD'",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "component.properties.ConnectionString",
+    "AZURE_CLIENT_ID": "identity.properties.clientId",
     "AzureWebJobsStorage__accountName": "storageAccountName",
-    "AzureWebJobsStorage__clientId": "identityClientId",
+    "AzureWebJobsStorage__clientId": "identity.properties.clientId",
     "AzureWebJobsStorage__credential": "'managedidentity'",
+    "NOTICE_STORAGE__clientId": "identity.properties.clientId",
 }
 
 FORBIDDEN_ON_FLEX = (
@@ -55,6 +56,7 @@ FORBIDDEN_ON_FLEX = (
 
 # Built-in roles: name -> id, from the reference of Azure RBAC.
 ROLES = {
+    "keyVaultCertificatesOfficer": "a4417e6f-fecd-4de8-b567-7b0420556985",
     "keyVaultSecretsOfficer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
     "keyVaultSecretsUser": "4633458b-17de-408a-b874-0445c86b69e6",
     "monitoringMetricsPublisher": "3913510d-42f4-4e42-8a64-420c390055eb",
@@ -66,14 +68,15 @@ ROLES = {
 
 # Who may do what where; nothing more, nothing wider.
 GRANTS = {
-    ("storageAccount", "functionPrincipalId", "storageBlobDataOwner"),
-    ("storageAccount::queueService::noticeQueue", "functionPrincipalId", "storageQueueDataMessageSender"),
-    ("storageAccount::queueService::noticeQueue", "functionPrincipalId", "storageQueueDataReader"),
-    ("storageAccount::queueService::poisonQueue", "functionPrincipalId", "storageQueueDataReader"),
-    ("storageAccount::tableService::ledgerTable", "functionPrincipalId", "storageTableDataContributor"),
-    ("vault", "functionPrincipalId", "keyVaultSecretsUser"),
-    ("component", "functionPrincipalId", "monitoringMetricsPublisher"),
+    ("storageAccount", "identity.properties.principalId", "storageBlobDataOwner"),
+    ("storageAccount::queueService::noticeQueue", "identity.properties.principalId", "storageQueueDataMessageSender"),
+    ("storageAccount::queueService::noticeQueue", "identity.properties.principalId", "storageQueueDataReader"),
+    ("storageAccount::queueService::poisonQueue", "identity.properties.principalId", "storageQueueDataReader"),
+    ("storageAccount::tableService::ledgerTable", "identity.properties.principalId", "storageTableDataContributor"),
+    ("vault", "identity.properties.principalId", "keyVaultSecretsUser"),
+    ("component", "identity.properties.principalId", "monitoringMetricsPublisher"),
     ("vault", "vaultOfficerObjectId", "keyVaultSecretsOfficer"),
+    ("vault", "vaultOfficerObjectId", "keyVaultCertificatesOfficer"),
 }
 
 WELL_KNOWN_IDS = {
@@ -83,7 +86,9 @@ WELL_KNOWN_IDS = {
 
 # The versions that were checked against the official types; a change is a decision, not a slip.
 RESOURCE_TYPES = {
+    "Microsoft.Authorization/locks@2020-05-01",
     "Microsoft.Authorization/roleAssignments@2022-04-01",
+    "Microsoft.Consumption/budgets@2024-08-01",
     "Microsoft.EventGrid/systemTopics@2025-02-15",
     "Microsoft.Graph/appRoleAssignedTo@v1.0",
     "Microsoft.Graph/applications@v1.0",
@@ -128,6 +133,9 @@ SECURE_LINES: dict[str, dict[str, int]] = {
         "publicAccess: 'None'": 1,
         "publicNetworkAccess: privateNetwork && empty(allowedIpRanges) ? 'Disabled' : 'Enabled'": 1,
         "defaultAction: privateNetwork ? 'Deny' : 'Allow'": 1,
+        "level: 'CanNotDelete'": 1,
+        "category: 'StorageWrite'": 1,
+        "category: 'StorageDelete'": 2,
     },
     "modules/vault.bicep": {
         "enableRbacAuthorization: true": 1,
@@ -140,6 +148,7 @@ SECURE_LINES: dict[str, dict[str, int]] = {
         "publicNetworkAccess: privateNetwork && empty(allowedIpRanges) ? 'Disabled' : 'Enabled'": 1,
         "defaultAction: privateNetwork ? 'Deny' : 'Allow'": 1,
         "categoryGroup: 'audit'": 1,
+        "level: 'CanNotDelete'": 1,
     },
     "modules/function-app.bicep": {
         "httpsOnly: true": 1,
@@ -160,7 +169,7 @@ SECURE_LINES: dict[str, dict[str, int]] = {
         "type: 'Role'": 1,
         "'api://AzureADTokenExchange'": 1,
         "issuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'": 1,
-        "subject: managedIdentityPrincipalId": 1,
+        "subject: identity.properties.principalId": 1,
         "isEnabled: true": 1,
     },
     "modules/workbook.bicep": {"serializedData: string({": 1, "kind: 'shared'": 1, "category: 'workbook'": 1},
@@ -170,25 +179,32 @@ SECURE_LINES: dict[str, dict[str, int]] = {
         "topicType: 'Microsoft.KeyVault.vaults'": 1,
         "'Microsoft.KeyVault.SecretNearExpiry'": 1,
         "'Microsoft.KeyVault.SecretExpired'": 1,
-        "autoMitigate: true": 1,
-        "enabled: true": 2,
+        "'Microsoft.KeyVault.CertificateNearExpiry'": 1,
+        "'Microsoft.KeyVault.CertificateExpired'": 1,
+        "autoMitigate: !alarm.lasting": 1,
+        "muteActionsDuration: alarm.lasting ? 'P1D' : null": 1,
+        "enabled: true": 4,
         "metricMeasureColumn: 'Value'": 1,
         "skipQueryValidation: true": 1,
         "useCommonAlertSchema: true": 1,
     },
 }
 
-# alarm -> (query, operator, threshold, how often it runs, how far it looks back)
+# alarm -> (query, operator, threshold, how often it runs, how far it looks back, whether it lasts until a person acts)
 ALARMS = {
-    "backlog": ("backlog", "GreaterThan", "backlogLimit", "PT1H", "PT6H"),
-    "no-completed-run": ("no-completed-run", "LessThan", "1", "PT1H", "P2D"),
-    "notices-expired": ("notices-expired", "GreaterThan", "0", "PT15M", "PT2H"),
-    "notices-failed": ("notices-failed", "GreaterThan", "0", "PT15M", "PT2H"),
-    "poison": ("poison", "GreaterThan", "0", "PT1H", "P2D"),
-    "run-failed": ("run-failed", "GreaterThan", "0", "PT15M", "PT2H"),
-    "secret-expired": ("secret-days-left", "LessThanOrEqual", "0", "PT1H", "P2D"),
-    "secret-near-expiry": ("secret-days-left", "LessThanOrEqual", "secretWarningDays", "PT1H", "P2D"),
-    "unusual-number": ("unusual-number", "GreaterThan", "0", "PT15M", "PT2H"),
+    "backlog": ("backlog", "GreaterThan", "backlogLimit", "PT1H", "PT6H", "false"),
+    "daily-cap": ("daily-cap", "GreaterThan", "0", "PT15M", "PT2H", "true"),
+    "fallen": ("fallen", "GreaterThan", "0", "PT15M", "PT2H", "true"),
+    "no-completed-run": ("no-completed-run", "LessThan", "1", "PT1H", "P2D", "false"),
+    "notices-expired": ("notices-expired", "GreaterThan", "0", "PT1H", "P1D", "true"),
+    "notices-failed": ("notices-failed", "GreaterThan", "0", "PT15M", "PT2H", "false"),
+    "notices-missed": ("notices-missed", "GreaterThan", "0", "PT1H", "P1D", "true"),
+    "poison": ("poison", "GreaterThan", "0", "PT1H", "P2D", "true"),
+    "run-failed": ("run-failed", "GreaterThan", "0", "PT15M", "PT2H", "false"),
+    "run-unfinished": ("run-unfinished", "GreaterThan", "0", "PT15M", "PT2H", "false"),
+    "secret-expired": ("credential-days-left", "LessThanOrEqual", "0", "PT1H", "P2D", "true"),
+    "secret-near-expiry": ("credential-days-left", "LessThanOrEqual", "secretWarningDays", "PT1H", "P2D", "true"),
+    "unusual-number": ("unusual-number", "GreaterThan", "0", "PT15M", "PT2H", "false"),
 }
 
 
@@ -210,8 +226,9 @@ def app_settings(infra: Path) -> dict[str, str]:
 
 
 def platform_settings(infra: Path) -> dict[str, str]:
-    text = bicep_text.text_of(infra / "modules" / "function-app.bicep")
-    return bicep_text.entries(bicep_text.block(text, "var platformSettings = {"), " {2}")
+    """Return the settings that function-app.bicep adds by itself."""
+    text = bicep_text.text_of(infra / "modules" / "function-app.bicep").partition("appSettings: concat(")[2]
+    return dict(re.findall(r"name: '(\w+)'\n +value: (.+)\n", text))
 
 
 def constant_default(infra: Path, value: str) -> str | None:
@@ -257,10 +274,9 @@ def own_settings_come_from_their_parameter(infra: Path) -> list[str]:
         "AZURE_AUTHORITY_HOST": "environment().authentication.loginEndpoint",
         "DUE_DATE_ATTRIBUTE": "dueDateProperty",
         "GRAPH_TENANT_ID": "tenant().tenantId",
-        "KEY_VAULT_URL": "vault.outputs.uri",
-        "NOTICE_STORAGE__clientId": "identity.outputs.clientId",
-        "NOTICE_STORAGE__queueServiceUri": "storage.outputs.queueEndpoint",
-        "NOTICE_STORAGE__tableServiceUri": "storage.outputs.tableEndpoint",
+        "KEY_VAULT_URL": "vaultUrl",
+        "NOTICE_STORAGE__queueServiceUri": "queueServiceUrl",
+        "NOTICE_STORAGE__tableServiceUri": "tableServiceUrl",
     }
     wrong = []
     for name, value in app_settings(infra).items():
@@ -294,14 +310,30 @@ def names_equal_the_codes(infra: Path) -> list[str]:
     if f"Name == '{FUNCTION_NAME}'" not in requests:
         wrong.append(f"run-failed.kql does not look for the function {FUNCTION_NAME}")
     prelude = (
-        "AppTraces\n"
+        "union isfuzzy=true AppTraces, (datatable(TimeGenerated: datetime, Message: string)[])\n"
         f"| where Message startswith_cs '{REPORT_PREFIX}{{'\n"
         "| extend Report = parse_json(substring(Message, indexof(Message, '{')))\n"
+        "| summarize arg_max(TimeGenerated, Report) by RunId = tostring(Report.runId)\n"
     )
     for path in query_files(infra):
         text = path.read_text(encoding="utf-8")
-        if "AppTraces" in text and prelude not in text:
-            wrong.append(f"{name_of(path, infra)} does not begin as every query over reports does")
+        once = prelude in text or ("AppRequests" in text and "dcount(OperationId)" in text)
+        if "AppTraces" in text and not once:
+            wrong.append(f"{name_of(path, infra)} does not begin as every query over reports does, each run once")
+    return wrong
+
+
+def queries_hold_under_any_engine(infra: Path) -> list[str]:
+    """Whether a JSON null counts as missing, and what is unequal to it, differs: no query depends on it."""
+    wrong = []
+    for path in query_files(infra):
+        code = re.sub(r"(?m)^//.*$", "", path.read_text(encoding="utf-8"))
+        wrong += [
+            f"{name_of(path, infra)}: {found} may mean two things: convert the value, or take businessDate"
+            for found in re.findall(r"is(?:not)?null\(Report[^)]*\)|!=|bin\(|startofday\(", code)
+        ]
+        if not code.lstrip().startswith("union isfuzzy=true"):
+            wrong.append(f"{name_of(path, infra)} fails before its table has a first row")
     return wrong
 
 
@@ -335,8 +367,26 @@ def everything_is_described(infra: Path) -> list[str]:
     return wrong
 
 
+def variables_read(infra: Path) -> dict[str, tuple[str, str | None]]:
+    """Return what main.bicepparam reads: parameter -> variable and the default for it, None where it must be given."""
+    found = {}
+    for name, value in bicep_text.given_params(infra / "main.bicepparam").items():
+        variables = set(re.findall(r"readEnvironmentVariable\('([A-Z_]+)'", value))
+        defaults = re.findall(r"'\), '([^']*)'|''\), '([^']*)'|', '([^']*)'\)$|\? '([^']*)'", value)
+        found[name] = (" and ".join(sorted(variables)), _default_of(value, defaults))
+    return found
+
+
+def _default_of(value: str, found: list[tuple[str, ...]]) -> str | None:
+    if "fail(" in value:
+        return None
+    if re.match(r"entries\(|addressRanges\(", value):
+        return ""
+    return next((text for match in found for text in match if text), "")
+
+
 def parameter_file_fits(infra: Path) -> list[str]:
-    """What main.bicepparam assigns exists, reads the environment, and has the default of main.bicep."""
+    """What main.bicepparam assigns exists, reads one variable of its own, and has the default of main.bicep."""
     declared = bicep_text.params(infra / "main.bicep")
     given = bicep_text.given_params(infra / "main.bicepparam")
     wrong = [f"main.bicepparam assigns {name}, no parameter" for name in given if name not in declared]
@@ -346,23 +396,40 @@ def parameter_file_fits(infra: Path) -> list[str]:
         if declaration.value is None and name not in given
     ]
     seen: dict[str, str] = {}
-    for name, value in given.items():
-        read = re.search(r"readEnvironmentVariable\('([A-Z_]+)'(?:, '(.*?)')?\)", value)
-        if read is None:
-            wrong.append(f"main.bicepparam: {name} does not come from the environment")
+    for name, (variable, default) in variables_read(infra).items():
+        if not variable or " " in variable:
+            wrong.append(f"main.bicepparam: {name} does not come from one variable of the environment")
             continue
-        if read[1] in seen:
-            wrong.append(f"main.bicepparam: {name} and {seen[read[1]]} both read {read[1]}")
-        seen[read[1]] = name
-        default = declared[name].value if name in declared else None
-        comparable = default is not None and not re.search(r"\(|^\[", default)
-        if comparable and (default or "").strip("'") != read[2]:
-            wrong.append(f"main.bicepparam: {name} is {read[2]!r} by default, {default} in main.bicep")
-        kinds = {"int": "int(", "bool": "bool(", "string": "readEnv", "string[]": "split("}
-        kind = declared[name].type if name in declared else "string"
-        if kinds[kind] not in value:
-            wrong.append(f"main.bicepparam: {name} is no {kind}")
+        if variable in seen:
+            wrong.append(f"main.bicepparam: {name} and {seen[variable]} both read {variable}")
+        seen[variable] = name
+        if variable != snake(name) and variable != "AZURE_ENV_NAME":
+            wrong.append(f"main.bicepparam: {name} reads {variable}")
+        if name not in declared:
+            continue
+        expected = declared[name].value
+        if expected is not None and default != expected.strip("'").replace("[]", ""):
+            wrong.append(f"main.bicepparam: {name} is {default!r} by default, {expected} in main.bicep")
+        kinds = {"int": "int(", "bool": "bool(", "string": "", "string[]": "entries(|addressRanges("}
+        if not re.search(kinds[declared[name].type].replace("(", r"\("), given[name]):
+            wrong.append(f"main.bicepparam: {name} is no {declared[name].type}")
     return wrong
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper()
+
+
+def outputs_are_no_inputs(infra: Path) -> list[str]:
+    """A result that bears the name of a variable or setting is a wish at the next deployment."""
+    inputs = {variable for variable, _ in variables_read(infra).values()} | set(app_settings(infra))
+    inputs |= platform_settings(infra).keys()
+    taken = {name.upper() for name in inputs}
+    return [
+        f"main.bicep: output {name} has the name of a variable or setting"
+        for name in bicep_text.outputs(infra / "main.bicep")
+        if name.upper() in taken
+    ]
 
 
 def defaults_have_their_type(infra: Path) -> list[str]:
@@ -390,7 +457,8 @@ def modules_fit(infra: Path) -> list[str]:
     """Each module file is used, and gets exactly its parameters."""
     used = bicep_text.modules(infra / "main.bicep")
     files = {name_of(path, infra) for path in (infra / "modules").glob("*.bicep")}
-    wrong = [f"{name} is not used" for name in sorted(files - {file for file, _, _ in used.values()})]
+    shared = {name for name in files if f"from '{name}'" in bicep_text.text_of(infra / "main.bicep")}
+    wrong = [f"{name} is not used" for name in sorted(files - shared - {file for file, _, _ in used.values()})]
     for symbol, (file, given, _) in used.items():
         if not (infra / file).is_file():
             wrong.append(f"module {symbol}: no file {file}")
@@ -446,14 +514,14 @@ def grants_are_the_least(infra: Path) -> list[str]:
         if not kind.startswith("Microsoft.Authorization/roleAssignments"):
             continue
         flat = re.sub(r"\s+", " ", body)
-        named = re.search(r"name: guid\( ?(\S+)\.id, (\w+), builtInRoles\.(\w+) ?\)", flat)
+        named = re.search(r"name: guid\( ?(\S+)\.id, (\w+)(?:\.id)?, builtInRoles\.(\w+) ?\)", flat)
         scope, principal, role = (
             (re.search(pattern, flat) or ["", "?"])[1]
             for pattern in (r"scope: (\S+)", r"principalId: (\w+)", r"roleDefinitions', builtInRoles\.(\w+)")
         )
         if named is None or named.groups() != (scope, principal, role):
             wrong.append(f"{symbol}: its name must be made of its scope, principal and role")
-        expected = "'ServicePrincipal'" if principal == "functionPrincipalId" else "vaultOfficerPrincipalType"
+        expected = "'ServicePrincipal'" if principal == "identity" else "vaultOfficerPrincipalType"
         if f"principalType: {expected}" not in flat:
             wrong.append(f"{symbol}: principalType is not {expected}")
         if not re.search(r"description: '[A-Z].+\.'", flat):
@@ -585,13 +653,14 @@ def alarms_are_these(infra: Path) -> list[str]:
     given, wrong = alarms(infra), []
     wrong += [f"alarm {name} is missing" for name in sorted(ALARMS.keys() - given.keys())]
     for name, fields in given.items():
-        query, operator, threshold, every, window = ALARMS.get(name, ("?",) * 5)
+        query, operator, threshold, every, window, lasting = ALARMS.get(name, ("?",) * 6)
         expected = {
             "query": f"loadTextContent('../queries/{query}.kql')",
             "operator": f"'{operator}'",
             "threshold": threshold,
             "every": f"'{every}'",
             "window": f"'{window}'",
+            "lasting": lasting,
         }
         wrong += [
             f"alarm {name}: {field} is {fields.get(field)} instead of {value}"
@@ -602,7 +671,7 @@ def alarms_are_these(infra: Path) -> list[str]:
             wrong.append(f"alarm {name} has no severity")
         if not re.fullmatch(r"'[a-z].{8,}'", fields.get("title", "")):
             wrong.append(f"alarm {name} does not say what happened")
-        if not re.fullmatch(r"'[A-Z].{8,}[.?]'", fields.get("remedy", "")):
+        if not re.fullmatch(r"'[A-Z].{8,}[.?}]'|renew", fields.get("remedy", "")):
             wrong.append(f"alarm {name} does not say what to do")
     used = {fields["query"] for fields in given.values() if "query" in fields}
     for path in (infra / "queries").glob("*.kql"):
@@ -613,10 +682,7 @@ def alarms_are_these(infra: Path) -> list[str]:
 
 def workbook_fits(infra: Path) -> list[str]:
     """The layout is valid, and items, queries and files are the same set."""
-    try:
-        layout = json.loads((infra / "workbook" / "workbook.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        return [f"workbook.json: {error}"]
+    layout = json.loads((infra / "workbook" / "workbook.json").read_text(encoding="utf-8"))
     wrong = [] if layout.get("version") == "Notebook/1.0" else ["workbook.json is no Notebook/1.0"]
     items = [item for item in layout["items"] if item["type"] == 3]
     names = [item["name"] for item in items]
@@ -641,10 +707,24 @@ def workbook_fits(infra: Path) -> list[str]:
         content = item["content"]
         if content.get("timeContextFromParameter") not in parameters:
             wrong.append(f"workbook item {item['name']} does not follow the chosen time")
-        if content.get("visualization") not in {"table", "barchart", "linechart", "areachart", "tiles"}:
+        if content.get("visualization") not in {"table", "barchart", "categoricalbar", "linechart"}:
             wrong.append(f"workbook item {item['name']} has no known shape")
         if not content.get("title") or "query" in content:
             wrong.append(f"workbook item {item['name']} lacks a title, or its query is not in its own file")
+    return wrong
+
+
+def days_are_names(infra: Path) -> list[str]:
+    """A business day is a name and not a moment, which a browser would move into its own time zone."""
+    layout = json.loads((infra / "workbook" / "workbook.json").read_text(encoding="utf-8"))
+    wrong = []
+    for item in layout["items"]:
+        query = infra / "workbook" / f"{item['name']}.kql"
+        by_day = query.is_file() and "Day = tostring(Report.businessDate)" in query.read_text(encoding="utf-8")
+        if by_day != (item["content"].get("visualization") == "categoricalbar"):
+            wrong.append(
+                f"workbook item {item['name']}: business days stand in a categoricalbar, and nothing else does"
+            )
     return wrong
 
 
@@ -653,9 +733,11 @@ RULES: tuple[Rule, ...] = (
     own_settings_come_from_their_parameter,
     flex_refuses_nothing,
     names_equal_the_codes,
+    queries_hold_under_any_engine,
     poison_queue_is_named_after_its_queue,
     everything_is_described,
     parameter_file_fits,
+    outputs_are_no_inputs,
     defaults_have_their_type,
     modules_fit,
     roles_come_before_the_app,
@@ -670,9 +752,16 @@ RULES: tuple[Rule, ...] = (
     linter_is_strict,
     alarms_are_these,
     workbook_fits,
+    days_are_names,
 )
 
 
 def findings(infra: Path) -> list[str]:
-    """Return what any rule finds wrong."""
-    return [f"{rule.__name__}: {finding}" for rule in RULES for finding in rule(infra)]
+    """Return what any rule finds wrong; a file that cannot be read at all is a finding, too."""
+    found = []
+    for rule in RULES:
+        try:
+            found += [f"{rule.__name__}: {finding}" for finding in rule(infra)]
+        except ValueError as error:
+            found.append(f"{rule.__name__}: {error}")
+    return found
