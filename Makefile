@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start test cover faults check bench docs format lock clean
+.PHONY: help setup operator run start test cover faults check bench docs format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-8s %s\n' "$$n" "$$t"; done
@@ -16,6 +16,10 @@ help: ## list the targets
 setup: ## make .venv with everything, Azurite included; every other target calls it
 	@test -n "$(PYTHON)" || { echo "setup needs Python 3.11 or later: install it, or call make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) scripts/setup.py
+
+operator: ## make .venv with what an operator's commands need alone: no tests, no local stack
+	@test -n "$(PYTHON)" || { echo "operator needs Python 3.11 or later: install it, or call make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) scripts/setup.py --operator
 
 run: setup ## see it run: local stack, one run on sample customers, the notices read back
 	@$(RUN) -m local run
@@ -33,12 +37,13 @@ cover: setup ## every branch of the pure core by the unit tests alone
 faults: setup ## the long form of the fault tests: kill hundreds of ticks, write the table into docs/reliability.md
 	@$(RUN) -m tests.faults
 
-check: setup ## lint, types, import contracts, known vulnerabilities and secrets in files
+check: setup ## lint, types, import contracts, what Azure Functions expects, vulnerabilities, secrets in files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(RUN) scripts/check_supply_chain.py
+	@$(RUN) scripts/check_project.py
 
 bench: setup ## measure, side by side with what a user would write instead (a quarter of an hour; LONG=1: a million users, too)
 	@test -x .venv-bench/bin/python || $(BIN)/uv venv --quiet --python $(RUN) .venv-bench

@@ -97,7 +97,7 @@ def draw() -> str:
         box(560, 308, 170, 46, ("Poison queue", "due-notices-poison")),
         box(300, 308, 190, 46, ("Package container", "and the host's state")),
         box(300, 410, 190, 60, ("Application Insights", "Log Analytics")),
-        box(560, 410, 170, 60, ("Nine alarms", "scheduled queries")),
+        box(560, 410, 170, 60, ("Thirteen alarms", "scheduled queries")),
         box(300, 510, 190, 60, ("Workbook", "the page for Monday")),
         box(560, 510, 170, 60, ("Action group", "e-mail to the one on duty")),
         group(780, 20, 200, 570, "YOURS"),

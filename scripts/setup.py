@@ -1,5 +1,8 @@
 """Make `.venv`: the pinned Python packages, and Azurite with the Node that runs it.
 
+With `--operator` only what the operator's commands need: no tests, no local stack (`make operator`). Where the whole is
+there already, that is enough.
+
 Idempotent and safe to run several times at once: one process works, the others wait for it. Needs
 nothing but the Python that runs it (3.11 or later). `make setup` calls it.
 """
@@ -20,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "setup-stamp"
+OPERATOR_STAMP = VENV / "operator-stamp"
 LOCK = ROOT / ".venv.lock"
 INPUTS = (
     ROOT / "requirements-dev.txt",
@@ -28,13 +32,15 @@ INPUTS = (
     ROOT / "tests" / "infra" / "kql" / "package-lock.json",
     Path(__file__),
 )
+OPERATOR_INPUTS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt", Path(__file__))
+OPERATOR_PACKAGES = ("click", "rich", "vl-convert-python")  # what the command line needs beside the function's own
 OLDEST_PYTHON = (3, 11)
 
 
-def fingerprint() -> str:
-    """Return what the environment depends on: the interpreter and every pinned input."""
+def fingerprint(inputs: tuple[Path, ...]) -> str:
+    """Return what an environment depends on: the interpreter and every pinned input."""
     digest = hashlib.sha256(f"{sys.version} {sys.base_prefix}".encode())
-    for path in INPUTS:
+    for path in inputs:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -87,11 +93,24 @@ def venv_python() -> Path:
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def install() -> None:
-    """Build the environment from nothing, so that a half-finished one is never reused."""
+def create() -> None:
+    """Begin an environment from nothing, so that a half-finished one is never reused."""
     shutil.rmtree(VENV, ignore_errors=True)
     say(f"python {sys.version.split()[0]}: creating .venv")
     venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
+
+
+def install_for_an_operator() -> None:
+    """Install what `python -m due_notices` and infra/scripts need, in the pinned versions."""
+    create()
+    say("installing the packages of the operator's commands")
+    pip = (venv_python(), "-m", "pip", "install", "--quiet", "--no-input")
+    run(*pip, "-r", "requirements.txt", "-c", "requirements-dev.txt", *OPERATOR_PACKAGES)
+
+
+def install() -> None:
+    """Install everything."""
+    create()
     say("installing the pinned Python packages (a minute on a first run)")
     run(venv_python(), "-m", "pip", "install", "--quiet", "--no-input", "-r", "requirements-dev.txt")
     run(venv_python(), "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--editable", ".")
@@ -119,16 +138,26 @@ def main() -> None:
             f"setup needs Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or later, this is "
             f"{sys.version.split()[0]}: call `make PYTHON=/path/to/python3.13 setup`."
         )
-    wanted = fingerprint()
-    if STAMP.exists() and STAMP.read_text() == wanted:
+    operator = sys.argv[1:] == ["--operator"]
+    whole = fingerprint(INPUTS)
+    stamp, wanted = (OPERATOR_STAMP, fingerprint(OPERATOR_INPUTS)) if operator else (STAMP, whole)
+
+    def done() -> bool:
+        return _says(stamp, wanted) or _says(STAMP, whole)
+
+    if done():
         return
     with only_one():
-        if STAMP.exists() and STAMP.read_text() == wanted:
+        if done():
             return
         started = time.monotonic()
-        install()
-        STAMP.write_text(wanted)
+        (install_for_an_operator if operator else install)()
+        stamp.write_text(wanted)
         say(f"ready in {time.monotonic() - started:.0f} s")
+
+
+def _says(stamp: Path, wanted: str) -> bool:
+    return stamp.exists() and stamp.read_text() == wanted
 
 
 if __name__ == "__main__":

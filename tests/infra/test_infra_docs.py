@@ -31,24 +31,51 @@ def test_the_guide_says_plainly_that_no_deployment_was_run() -> None:
     assert "**No deployment to Azure has been run from this repository.**" in GUIDE.split("## ")[0]
 
 
+def variables() -> dict[str, str | None]:
+    return dict(infra_rules.variables_read(INFRA).values())
+
+
 def test_the_parameter_table_is_the_parameter_file() -> None:
     written = {cells[0].strip("`"): cells[1].strip("`") for cells in rows(section("Parameters"))}
-    reads = re.findall(
-        r"readEnvironmentVariable\('([A-Z_]+)'(?:, '(.*?)')?\)",
-        (INFRA / "main.bicepparam").read_text(encoding="utf-8"),
-    )
-    defaults = {name: default or "empty" for name, default in reads} | {"ALERT_EMAIL_ADDRESSES": "required"}
 
-    assert written == defaults
+    assert written == {
+        name: "required" if default is None else default or "empty" for name, default in variables().items()
+    }
 
 
 def test_every_variable_that_the_guide_sets_is_read() -> None:
-    read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", (INFRA / "main.bicepparam").read_text(encoding="utf-8")))
     text = GUIDE + RUNBOOK
     used = set(re.findall(r"(?:azd env set |`|^ *)([A-Z_]+)(?==| [^ |]+$)", text, re.MULTILINE))
 
     assert {"ALERT_EMAIL_ADDRESSES", "EXISTING_GRAPH_CLIENT_ID", "NOTICE_LIMIT", "PRIVATE_NETWORK"} <= used
-    assert used - {"AZURE_RESOURCE_GROUP", "AZURE_TOKEN_CREDENTIALS"} <= read
+    assert used - {"AZURE_RESOURCE_GROUP", "AZURE_TOKEN_CREDENTIALS"} <= variables().keys()
+
+
+def test_every_output_that_the_guide_takes_exists_and_nothing_is_the_first_of_a_list() -> None:
+    outputs = bicep_text.outputs(INFRA / "main.bicep").keys()
+    taken = set(re.findall(r"\$\(output (\w+)\)", GUIDE + RUNBOOK))
+
+    assert {"functionAppName", "keyVaultName", "storageAccountName", "storageAccountResourceId"} <= taken <= outputs
+    assert "[0]" not in GUIDE + RUNBOOK
+
+
+def test_the_arguments_that_the_guide_hands_to_the_tool_exist() -> None:
+    tool = (INFRA / "scripts" / "post_provision.py").read_text(encoding="utf-8")
+    known = set(re.findall(r'"(--[\w-]+)"', tool))
+    used = {word for line in GUIDE.splitlines() if "post_provision" in line for word in re.findall(r"--[\w-]+", line)}
+    used |= {"--multi-valued", "--data-type", "--secret"} & set(re.findall(r"--[\w-]+", GUIDE))
+
+    assert {"--outputs", "--multi-valued", "--secret", "--property-of-another-app"} <= used <= known
+
+
+def test_the_locks_that_the_guide_lifts_are_those_that_are_made() -> None:
+    made = set()
+    for name in ("storage", "vault"):
+        text = bicep_text.text_of(INFRA / "modules" / f"{name}.bicep")
+        made |= set(re.findall(r"locks@[\d-]+' = .*\n  name: '([\w-]+)'", text))
+
+    assert set(re.findall(r"az lock delete --name ([\w-]+)", GUIDE)) == made
+    assert len(made) == 2
 
 
 def test_every_deployment_that_a_page_shows_is_one_with_the_settings_and_after_a_look() -> None:
@@ -77,14 +104,16 @@ def test_the_alarm_table_is_the_alarms() -> None:
 
 
 def test_the_picture_counts_the_alarms_right() -> None:
-    words = {9: "Nine"}
+    words = {13: "Thirteen"}
 
     assert f"{words[len(infra_rules.alarms(INFRA))]} alarms" in PICTURE.read_text(encoding="utf-8")
 
 
 def test_the_roles_in_the_guide_are_those_that_the_function_gets() -> None:
     names = {
-        re.sub(r"(?<!^)(?=[A-Z])", " ", role).title() for _, who, role in infra_rules.GRANTS if who.startswith("f")
+        re.sub(r"(?<!^)(?=[A-Z])", " ", role).title()
+        for _, who, role in infra_rules.GRANTS
+        if who.startswith("identity.")
     }
     written = set(re.findall(r"(?m)^\| ((?:Storage|Key Vault|Monitoring) [\w ]+?) \|", section("Parameters")))
 
@@ -118,7 +147,7 @@ def test_files_and_anchors_that_the_guide_names_exist() -> None:
 
 def test_parameters_that_the_guide_names_exist() -> None:
     declared = bicep_text.params(INFRA / "main.bicep")
-    for name in ("graphAppOwnerObjectIds", "logDailyQuotaGb", "pythonVersion"):
+    for name in ("logDailyQuotaGb", "pythonVersion"):
         assert name in GUIDE
         assert name in declared
     assert "managedIdentityPrincipalId" in bicep_text.outputs(INFRA / "main.bicep")
@@ -151,10 +180,11 @@ def test_azd_knows_the_app_by_its_tag_and_runs_the_tool() -> None:
     assert azure.count("infra/scripts/post_provision.py") == 2
 
 
-def test_the_workflow_builds_what_is_there() -> None:
+def test_the_workflow_builds_what_is_there_and_fails_at_any_printed_line() -> None:
     workflow = (ROOT / ".github" / "workflows" / "infra.yml").read_text(encoding="utf-8")
 
-    for path in re.findall(r"--file (\S+)", workflow):
-        assert (ROOT / path).is_file()
-    for name in re.findall(r"\b([A-Z_]{6,})=", workflow):
-        assert name in (INFRA / "main.bicepparam").read_text(encoding="utf-8")
+    paths = re.findall(r"bicep (?:build|lint) ([\w./]+)", workflow)
+    assert len(paths) == 2
+    assert all((ROOT / path).is_file() for path in paths)
+    assert "test ! -s printed.txt" in workflow
+    assert "pytest tests/infra" in workflow
