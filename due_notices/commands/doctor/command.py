@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import click
 from rich.table import Table
@@ -11,6 +12,7 @@ from due_notices import VERSION, bootstrap
 from due_notices.commands import console
 from due_notices.commands.doctor.build import doctor_links
 from due_notices.commands.doctor.links import Diagnosis, State, examine, exit_code, unforeseen
+from due_notices.commands.doctor.telemetry import telemetry
 from due_notices.errors import SettingsError
 
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.NOT_TRIED: "dim"}
@@ -44,6 +46,8 @@ def doctor(*, as_json: bool) -> int:
 
 
 def _findings() -> Iterable[Diagnosis]:
+    if (lost := telemetry(bootstrap.environment(), Path("host.json"))) is not None:
+        yield lost
     try:
         settings = bootstrap.load_settings()
     except SettingsError as error:

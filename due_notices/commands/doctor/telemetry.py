@@ -1,0 +1,42 @@
+"""Looks whether the program's lines reach the log: two switches let the worker promise to send them, and send none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from due_notices.commands.doctor.links import Diagnosis, State
+
+SWITCH = "PYTHON_ENABLE_OPENTELEMETRY"
+MODE = "telemetryMode"
+_PACKAGE = "opentelemetry"
+
+
+def telemetry(environ: Mapping[str, str], host_json: Path) -> Diagnosis | None:
+    """Judge the two switches of OpenTelemetry, the worker's app setting and the host's mode; None where all is well.
+
+    With either of them the host leaves out the worker's lines, because the worker is to send them itself. Without the
+    OpenTelemetry package, which this program does not have, the worker cannot, and the report vanishes.
+    """
+    on = [f"{SWITCH}={environ[SWITCH]}"] if environ.get(SWITCH, "").strip().lower() in {"true", "1"} else []
+    mode = _mode(host_json)
+    if mode.lower() == "opentelemetry":
+        on.append(f"{MODE} {mode!r} in {host_json.name}")
+    if not on or (len(on) == len((SWITCH, MODE)) and find_spec(_PACKAGE) is not None):
+        return None
+    return Diagnosis(
+        "telemetry",
+        State.WARNING,
+        f"{' and '.join(on)}: the worker promises to send its lines itself and sends none, so that no report reaches "
+        f"the log. Delete the app setting {SWITCH}, and {MODE} from host.json",
+    )
+
+
+def _mode(host_json: Path) -> str:
+    try:
+        content = json.loads(host_json.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(content.get(MODE) or "") if isinstance(content, dict) else ""
