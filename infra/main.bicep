@@ -54,7 +54,7 @@ param vaultOfficerPrincipalType string = 'User'
 @description('Optional. Client id of an app registration made by somebody else. Empty makes one in this deployment, which takes rights in Entra.')
 param existingGraphClientId string = ''
 
-@description('Optional. Object ids of further owners of the app registration. The officer is one where that is a person; an application that deploys is one, because it could not deploy again otherwise.')
+@description('Optional. Object ids of further owners of the app registration. An officer who is named and a person is one; so is an application that deploys, because it could not deploy again otherwise.')
 param graphAppOwnerObjectIds string[] = []
 
 @description('Optional. True to give the administrator\'s consent to User.Read.All in this deployment. After the first time it is there, and false.')
@@ -256,9 +256,10 @@ var vaultOfficer = empty(vaultOfficerObjectId)
       objectId: vaultOfficerObjectId
       type: vaultOfficerPrincipalType
     }
+// Entra makes the person who creates a registration its owner; naming the one that deploys would add each who upgrades.
 var graphAppOwners = union(
   graphAppOwnerObjectIds,
-  vaultOfficer.type == 'User' ? [vaultOfficer.objectId] : [],
+  !empty(vaultOfficerObjectId) && vaultOfficerPrincipalType == 'User' ? [vaultOfficerObjectId] : [],
   deploysAsApplication ? [deployer().objectId] : []
 )
 var remarks = concat(

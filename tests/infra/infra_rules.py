@@ -305,10 +305,11 @@ def flex_refuses_nothing(infra: Path) -> list[str]:
 
 def names_equal_the_codes(infra: Path) -> list[str]:
     """The function and the report are called in the queries as in the code."""
-    wrong = []
-    requests = (infra / "queries" / "run-failed.kql").read_text(encoding="utf-8")
-    if f"Name == '{FUNCTION_NAME}'" not in requests:
-        wrong.append(f"run-failed.kql does not look for the function {FUNCTION_NAME}")
+    wrong = [
+        f"{name}.kql does not look for the function {FUNCTION_NAME}"
+        for name in ("run-failed", "run-unfinished")
+        if f"Name == '{FUNCTION_NAME}'" not in (infra / "queries" / f"{name}.kql").read_text(encoding="utf-8")
+    ]
     prelude = (
         "union isfuzzy=true AppTraces, (datatable(TimeGenerated: datetime, Message: string)[])\n"
         f"| where Message startswith_cs '{REPORT_PREFIX}{{'\n"
@@ -317,7 +318,7 @@ def names_equal_the_codes(infra: Path) -> list[str]:
     )
     for path in query_files(infra):
         text = path.read_text(encoding="utf-8")
-        once = prelude in text or ("AppRequests" in text and "dcount(OperationId)" in text)
+        once = prelude in text or ("AppRequests" in text and re.search(r"dcount\(OperationId\)|by OperationId", text))
         if "AppTraces" in text and not once:
             wrong.append(f"{name_of(path, infra)} does not begin as every query over reports does, each run once")
     return wrong

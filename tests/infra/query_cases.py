@@ -51,9 +51,14 @@ def tick(hours_ago: float, outcome: str = "completed", **changes: Any) -> Row:
     return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": LOG_PREFIX + json.dumps(report)}
 
 
-def chatter(hours_ago: float) -> Row:
-    """Return a log row that is no report."""
-    return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": "Executing 'Functions.due_notices' {}"}
+def chatter(hours_ago: float, word: str = "Executing") -> Row:
+    """Return a line of the host, which is no report."""
+    return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": f"{word} 'Functions.due_notices' {{}}"}
+
+
+def in_invocation(operation: str, row: Row) -> Row:
+    """Return a row as the log has it of an invocation."""
+    return {**row, "OperationId": operation}
 
 
 def cut(row: Row) -> Row:
@@ -112,25 +117,45 @@ ALARM_CASES = (
     Case(
         "queries/run-failed",
         "counts an invocation once that its request and its report call failed",
-        twice({**tick(1, "failed"), "OperationId": "a"}),
+        twice(in_invocation("a", tick(1, "failed"))),
         value(1),
         {"AppRequests": [request("a", success=False)]},
     ),
     Case(
         "queries/run-failed",
         "sees a failed run whose request succeeded",
-        [{**tick(1, "failed"), "OperationId": "a"}, {**tick(2), "OperationId": "b"}],
+        [in_invocation("a", tick(1, "failed")), in_invocation("b", tick(2))],
         value(1),
         {"AppRequests": [request("a", success=True), request("b", success=True)]},
     ),
     Case("queries/run-failed", "is silent in an empty workspace", [], value(0)),
     Case(
         "queries/run-unfinished",
-        "sees a run that began and never ended, once",
-        twice(tick(1, "began", runId="killed"), tick(1, "began", runId="ended"), tick(0.9, runId="ended")),
+        "sees an invocation that began and never ended, once",
+        [
+            *twice(in_invocation("killed", chatter(1))),
+            in_invocation("reported", chatter(1)),
+            in_invocation("reported", tick(0.9)),
+            in_invocation("executed", chatter(1)),
+            in_invocation("executed", chatter(0.9, "Executed")),
+            in_invocation("failed", chatter(1)),
+        ],
+        value(1),
+        {"AppRequests": [request("failed", success=False)]},
+    ),
+    Case(
+        "queries/run-unfinished",
+        "gives a run its time",
+        [in_invocation("now", chatter(0.5)), in_invocation("now", tick(0.5, "began"))],
+        value(0),
+    ),
+    Case(
+        "queries/run-unfinished",
+        "sees a run that reported its beginning alone",
+        [in_invocation("killed", tick(1, "began"))],
         value(1),
     ),
-    Case("queries/run-unfinished", "gives a run its time", [tick(0.5, "began"), chatter(1)], value(0)),
+    Case("queries/run-unfinished", "is silent in an empty workspace", [], value(0)),
     Case("queries/no-completed-run", "is 0, not empty, where the table is not even there", [], value(0)),
     Case("queries/no-completed-run", "sees a run of 25 hours ago", [tick(25)], value(1)),
     Case("queries/no-completed-run", "forgets a run of 27 hours ago", [tick(27)], value(0)),
@@ -196,6 +221,8 @@ ALARM_CASES = (
     Case("queries/notices-missed", "is 0 where nobody was missed", [tick(1, expired=2)], value(0)),
     Case("queries/notices-missed", "has no row where no run reported", [], []),
     Case("queries/notices-expired", "takes the most of a run", [tick(1, expired=2), tick(2, missed=7)], value(2)),
+    Case("queries/notices-expired", "is 0 where nothing expired", [tick(1, missed=2)], value(0)),
+    Case("queries/unusual-number", "is silent where no run reported", [], value(0)),
     Case("queries/fallen", "counts runs that found too few", twice(tick(1, "fallen"), tick(2)), value(1)),
     Case("queries/fallen", "is silent in an empty workspace", [], value(0)),
     Case(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from due_notices.planning import Rules
 from due_notices.policy import Policy
 from due_notices.stages import HolidayCalendar, SendWindow, Stages
-from tests.infra import kql_service, query_cases
+from tests.infra import infra_rules, kql_service, query_cases
 from tests.infra.query_cases import CASES, Case
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
@@ -131,6 +134,35 @@ def test_a_query_on_a_table_that_is_not_there_is_refused_and_a_misspelling_found
     assert plain.refused == "Failed to resolve table AppTraces"
     assert fuzzy.rows == ({"Count": 0},)
     assert "Mesage" in " ".join(misspelt.diagnostics)
+
+
+OPERATORS = {"GreaterThan": operator.gt, "LessThan": operator.lt, "LessThanOrEqual": operator.le}
+THRESHOLDS = {"backlogLimit": 1000, "secretWarningDays": 30}
+
+
+def rings(alarm: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an alarm rings at an answer, by its operator and threshold."""
+    _, compare, threshold, *_ = infra_rules.ALARMS[alarm]
+    limit = THRESHOLDS.get(threshold) or int(threshold)
+    return any(row["Value"] is not None and OPERATORS[compare](row["Value"], limit) for row in rows)
+
+
+def test_in_a_workspace_without_tables_the_alarm_on_silence_rings_and_no_other() -> None:
+    empty = {alarm: empty_answers()[f"queries/{values[0]}"].rows or () for alarm, values in infra_rules.ALARMS.items()}
+
+    assert [alarm for alarm, rows in empty.items() if rings(alarm, rows)] == ["no-completed-run"]
+
+
+@pytest.mark.parametrize("alarm", infra_rules.ALARMS)
+def test_an_alarm_rings_in_some_case_and_is_silent_in_another(alarm: str) -> None:
+    query_name = f"queries/{infra_rules.ALARMS[alarm][0]}"
+    rung = {
+        rings(alarm, answer.rows or ())
+        for case, answer in zip(CASES, case_answers(), strict=True)
+        if case.query == query_name
+    }
+
+    assert rung == {True, False}
 
 
 # What Kusto says of missing values: only equality and inequality with one of them have an answer.

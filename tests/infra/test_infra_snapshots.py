@@ -253,15 +253,15 @@ def test_without_a_named_officer_it_is_the_one_that_deploys_of_its_own_kind() ->
     assert "tryGet(deployer(), 'userPrincipalName')" in who
 
 
-@pytest.mark.parametrize(("variant", "owner"), [("officer", True), ("officer-group", False)])
-def test_an_officer_who_is_a_person_owns_the_registration(variant: str, owner: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("variant", "owner"), [("officer", True), ("officer-group", False), ("default", False)])
+def test_an_officer_who_is_a_named_person_owns_the_registration(variant: str, owner: bool) -> None:  # noqa: FBT001
     (application,) = of_type(taken(variant), "Microsoft.Graph/applications@v1.0")
     owners = json.dumps(application["properties"]["owners"])
 
     assert (PRINCIPAL in owners) is owner
     # The one that deploys is added only where it is an application: a person who upgrades becomes no owner.
     assert (
-        "if(empty(tryGet(deployer(), 'userPrincipalName')), createArray(deployer().objectId), createArray())" in owners
+        "if(empty(tryGet(deployer(), 'userPrincipalName')), createArray(deployer().objectId), createArray()" in owners
     )
     assert owners.count("deployer().objectId") == 1
 

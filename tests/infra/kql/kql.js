@@ -90,6 +90,7 @@ const functions = (now) => ({
 const known = (values) => values.filter((value) => !isNull(value));
 const AGGREGATES = {
   count: (rows) => rows.length,
+  countif: (rows, evaluate) => rows.filter((row) => evaluate(row) === true).length,
   dcount: (rows, evaluate) => new Set(known(rows.map(evaluate))).size,
   max: (rows, evaluate) => known(rows.map(evaluate)).reduce((a, b) => (a === null || b > a ? b : a), null),
   min: (rows, evaluate) => known(rows.map(evaluate)).reduce((a, b) => (a === null || b < a ? b : a), null),
