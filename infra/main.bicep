@@ -51,7 +51,7 @@ param vaultOfficerPrincipalType string = 'User'
 
 // ---- App registration ----
 
-@description('Optional. Client id of an app registration made by somebody else. Empty makes one in this deployment, which takes rights in Entra.')
+@description('Optional. Client id of an app registration made elsewhere. Empty makes one in this deployment, which takes rights in Entra.')
 param existingGraphClientId string = ''
 
 @description('Optional. Object ids of further owners of the app registration. An officer who is named and a person is one; so is an application that deploys, because it could not deploy again otherwise.')

@@ -218,7 +218,7 @@ ALARM_CASES = (
     ),
     Case("queries/notices-failed", "is 0 when all went well", [tick(1, sent=9), chatter(1)], value(0)),
     Case("queries/notices-missed", "takes the most of a run", twice(tick(1, missed=2), tick(2, missed=3)), value(3)),
-    Case("queries/notices-missed", "is 0 where nobody was missed", [tick(1, expired=2)], value(0)),
+    Case("queries/notices-missed", "is 0 where no customer was missed", [tick(1, expired=2)], value(0)),
     Case("queries/notices-missed", "has no row where no run reported", [], []),
     Case("queries/notices-expired", "takes the most of a run", [tick(1, expired=2), tick(2, missed=7)], value(2)),
     Case("queries/notices-expired", "is 0 where nothing expired", [tick(1, missed=2)], value(0)),

@@ -21,7 +21,7 @@ VERDICTS = [
 PATHS: list[str] = VERDICTS[0]["paths"]
 AT_THE_ROOT = {"function_app.py", "host.json", "requirements.txt"}
 
-# What a developer's folder gathers, and nobody would want on Azure.
+# What a developer's folder gathers, and does not belong on Azure.
 STRAYS = (
     ".DS_Store",
     ".azure/prod/.env",
@@ -103,6 +103,27 @@ def test_a_stray_file_stays_at_home(tmp_path: Path, path: str) -> None:
         (tmp_path / name).touch()
 
     assert {found.as_posix() for found in packed(tmp_path)} == {*AT_THE_ROOT, "due_notices/run.py"}
+
+
+def test_azd_which_reads_the_file_as_git_does_packs_the_same(tmp_path: Path) -> None:
+    if shutil.which("git") is None:
+        pytest.skip("git is not there")
+    shutil.copy(ROOT / ".funcignore", tmp_path)
+    wanted = {*AT_THE_ROOT, "due_notices/run.py", "due_notices/adapters/graph.py"}
+    for name in (*wanted, *(path for path in STRAYS if path != ".git")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+
+    listed = subprocess.run(
+        ["git", "ls-files", "--others", "--exclude-from=.funcignore"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert set(listed.splitlines()) == wanted == {path.as_posix() for path in packed(tmp_path)}
 
 
 def test_the_star_of_git_would_pack_the_virtual_environment() -> None:
