@@ -95,6 +95,7 @@ class Delivery:
     progress: Progress
     run_id: str
     source: str
+    time_zone: str
     lapse: timedelta
     deadline: float
     sent: int = 0
@@ -191,7 +192,10 @@ class Delivery:
 
     async def _send_chunk(self, partition: str, chunk: Sequence[Owed]) -> list[Owed]:
         claim = Claim(self.run_id, self.clock.now())
-        messages = {item.notice.id: to_message(item.notice, source=self.source, time=claim.at) for item in chunk}
+        messages = {
+            item.notice.id: to_message(item.notice, source=self.source, time=claim.at, time_zone=self.time_zone)
+            for item in chunk
+        }
         won = await self.storage.ledger.claim(
             partition,
             [ClaimRow(item.notice.id, item.notice.user.id, messages[item.notice.id].digest) for item in chunk],

@@ -56,8 +56,19 @@ class ContactNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """The notices of one user on one business date, so that a sender can make one letter of them."""
+
+    id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class User:
-    """A customer as far as a notice needs one. `None` is "not there, or of no use"."""
+    """A customer as far as a notice needs one. `None` is "not there, or of no use".
+
+    `other_emails` are further addresses; `email` is none of them.
+    """
 
     id: str
     enabled: bool = True
@@ -98,7 +109,8 @@ class FoundUser(NamedTuple):
 class Notice:
     """One message about one obligation at one stage.
 
-    `expires` is the moment (UTC) from which a late consumer must drop it.
+    `expires` is the moment (UTC) from which a late consumer must drop it. `previous_stage` is the last stage
+    of this obligation that was sent.
     """
 
     id: str
@@ -108,6 +120,8 @@ class Notice:
     stage_date: date
     business_date: date
     expires: datetime
+    previous_stage: int | None = None
+    batch: Batch | None = None
 
     @property
     def late(self) -> bool:
@@ -148,6 +162,11 @@ def notice_id(user_id: str, reference: str, due: date, stage: int) -> str:
     """
     facts = "\x1f".join((user_id, reference, due.isoformat(), str(stage)))
     return hashlib.sha256(facts.encode()).hexdigest()[:32]
+
+
+def batch_id(user_id: str, business_date: date) -> str:
+    """Return what the notices of one user on one business date have in common: 32 hex digits."""
+    return hashlib.sha256(f"{user_id}\x1f{business_date.isoformat()}".encode()).hexdigest()[:32]
 
 
 def partition_of(due: date, stage: int) -> str:

@@ -95,7 +95,8 @@ def _send(
         return
 
     progress.owed(report.owed)
-    delivery = Delivery(storage, clock, progress, report.run_id, policy.source, policy.lapse, deadline)
+    zone = str(policy.rules.time_zone)
+    delivery = Delivery(storage, clock, progress, report.run_id, policy.source, zone, policy.lapse, deadline)
     try:
         runner.run(delivery.deliver(stand.owed))
     finally:

@@ -109,7 +109,7 @@ def test_poison_fails_alone_so_that_the_host_puts_it_away(worker: Worker) -> Non
 
 
 def test_an_expired_notice_is_finished_without_delivery(worker: Worker, storage_access: StorageAccess) -> None:
-    old = to_message(notice(), source=SOURCE, time=NOW).text.replace("2026-11-28T", "2020-11-28T")
+    old = to_message(notice(), source=SOURCE, time=NOW, time_zone="UTC").text.replace("2026-11-28T", "2020-11-28T")
 
     answer = worker.remind(old)
 

@@ -32,7 +32,7 @@ FAR = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def text(**fields: Any) -> str:
-    return to_message(notice(**{"expires": FAR} | fields), source=SOURCE, time=NOW).text
+    return to_message(notice(**{"expires": FAR} | fields), source=SOURCE, time=NOW, time_zone="UTC").text
 
 
 def put(access: StorageAccess, *texts: str | bytes) -> None:

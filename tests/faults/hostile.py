@@ -109,7 +109,7 @@ def _check_notice(notice: Notice) -> None:
     assert NOTICE_ID.fullmatch(notice.id)
     assert USER_ID.fullmatch(notice.user.id)
     try:
-        message = to_message(notice, source="/tenants/t/due-notices", time=START)
+        message = to_message(notice, source="/tenants/t/due-notices", time=START, time_zone="UTC")
     except DueNoticesError as error:  # skipped as too large by the reading
         _clean(str(error))
         return

@@ -24,7 +24,7 @@ OWED = frozenset(notice.id for notice in NOTICES)
 
 def message(number: int, message_id: str | None = None, **changes: Any) -> Message:
     notice = NOTICES[number]
-    event = json.loads(to_message(notice, source="/tenants/t/due-notices", time=notice.expires).text)
+    event = json.loads(to_message(notice, source="/tenants/t/due-notices", time=notice.expires, time_zone="UTC").text)
     return Message(message_id or f"message-{number}", event | changes)
 
 

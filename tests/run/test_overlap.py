@@ -104,6 +104,7 @@ class Host:
             Progress(),
             self.name,
             POLICY.source,
+            "UTC",
             POLICY.lapse,
             deadline=clock.monotonic() + POLICY.longest.total_seconds(),
         )
