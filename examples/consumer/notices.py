@@ -1,93 +1,22 @@
-"""What every consumer of notices does: read one, refuse what is none, drop what is too late, drop what was seen.
-
-Knows neither Azure nor a database: `Seen` is whatever remembers ids, `deliver` whatever tells the customer.
-"""
+"""The contract, whatever the consumer: read a notice, refuse what is none, recognise what is too late."""
 
 from __future__ import annotations
 
 import functools
 import json
-import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import Enum, auto
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from jsonschema import Draft202012Validator
 
 SCHEMA = Path(__file__).with_name("notice.schema.json")
 EVENT_TYPE = "duenotices.payment.due.v1"
 Event = dict[str, Any]
-_logger = logging.getLogger("consumer")
 
 
 class Unreadable(Exception):
     """The message is no notice, and trying again will not make it one."""
-
-
-class Busy(Exception):
-    """Another worker is delivering this very notice; try again later."""
-
-
-class Claim(Enum):
-    """What `Seen.begin` found."""
-
-    MINE = auto()
-    DONE = auto()
-    BUSY = auto()
-
-
-class Seen(Protocol):
-    """Remembers ids, durably, for all workers. An id may be forgotten once its notice has expired."""
-
-    def begin(self, identifier: str, expires: datetime, now: datetime) -> Claim:
-        """Claim an id: mine, done before, or busy with another worker whose claim has not lapsed."""
-        ...
-
-    def done(self, identifier: str) -> None:
-        """Remember that it was delivered."""
-        ...
-
-    def give_back(self, identifier: str) -> None:
-        """Forget a claim, because nothing was delivered."""
-        ...
-
-
-def handle(text: str | bytes, *, seen: Seen, deliver: Callable[[Event], None], now: datetime) -> str:
-    """Handle one message and return what became of it: `delivered`, `repeated` or `expired`.
-
-    Raises Unreadable, Busy, or whatever `deliver` raises; the message is then not finished.
-    """
-    if has_expired(text, now):
-        _logger.info("a message: expired")
-        return "expired"
-    event = read(text)
-    identifier, expires = event["id"], datetime.fromisoformat(event["expirytime"])
-    claim = seen.begin(identifier, expires, now)
-    if claim is Claim.BUSY:
-        raise Busy(f"notice {identifier} is being delivered by another worker")
-    if claim is Claim.DONE:
-        _logger.info("notice %s: repeated", identifier)
-        return "repeated"
-    try:
-        deliver(event)
-    except BaseException:
-        seen.give_back(identifier)
-        raise
-    # A worker that dies here delivers again when its claim has lapsed. Hand the id to your mail or SMS provider as
-    # idempotency key, and even that repeat reaches nobody.
-    seen.done(identifier)
-    _logger.info("notice %s: delivered", identifier)
-    return "delivered"
-
-
-def has_expired(text: str | bytes, now: datetime) -> bool:
-    """Whether this is an event of any type whose time is over. Such a one needs no reading: nobody wants it."""
-    try:
-        return now >= datetime.fromisoformat(json.loads(text)["expirytime"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return False  # `read` says what is wrong with it
 
 
 def read(text: str | bytes) -> Event:
@@ -104,6 +33,24 @@ def read(text: str | bytes) -> Event:
         raise Unreadable(f"the message breaks the schema at {problem.json_path} ({problem.validator})")
     found: Event = event
     return found
+
+
+def is_expired(event: Event, now: datetime) -> bool:
+    """Whether it is too late to tell the customer. Ask right before you do."""
+    return now >= moment(event["expirytime"])
+
+
+def has_expired(text: str | bytes, now: datetime) -> bool:
+    """Whether this is an event of any type whose time is over. Such a one needs no reading: nobody wants it."""
+    try:
+        return is_expired(json.loads(text), now)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return False  # `read` says what is wrong with it
+
+
+def moment(text: str) -> datetime:
+    """Read a moment in every form of RFC 3339: relays write fractions, offsets and small letters."""
+    return datetime.fromisoformat(text.upper())
 
 
 @functools.cache

@@ -1,10 +1,10 @@
 """A consumer without Azure Functions: a loop that any service manager can keep running.
 
     python plain.py                 until Ctrl-C
-    python plain.py --once          until the queue is empty
+    python plain.py --once          until the queue is empty and every letter is handed over
 
 What the Functions host does for a trigger is done here by hand: a message that was received is invisible to others
-for a while, is deleted when it is finished, and is put on the poison queue when nothing can be made of it.
+for a while, is deleted when the notice is kept, and is put on the poison queue when nothing can be made of it.
 
 Exit codes: 0 done, 1 failed, 2 the settings or the command line are wrong.
 """
@@ -23,49 +23,40 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.queue import QueueClient, QueueMessage
-from notices import Busy, Event, Seen, Unreadable, handle, utc_now
-from seen_sqlite import SeenSqlite
+from notices import Unreadable, utc_now
+from post import REMEMBERED, WAIT, Store, post, receive
+from queues import is_gone, open_queue, remedy, to_poison
+from sender import SettingsError, language, sender
+from store_sqlite import SqliteStore
 
-HIDDEN = timedelta(minutes=2)  # longer than the delivery of one batch takes
+HIDDEN = timedelta(minutes=2)  # longer than keeping one page of messages takes
 MOST_TRIES = 5
-BATCH = 16
+PAGE = 32
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds between looks into an empty or unwell queue
-# For every request, in seconds: by itself the SDK is silent for minutes where an account does not answer.
-LIMITS: Any = {"connection_timeout": 5, "read_timeout": 10, "retry_total": 1, "initial_backoff": 1, "increment_base": 1}
 _logger = logging.getLogger("consumer")
-
-
-class SettingsError(Exception):
-    """The environment does not say where the queue is."""
 
 
 class Consumer:
     """Empties the queue, message by message."""
 
     def __init__(
-        self,
-        queue: QueueClient,
-        poison: QueueClient,
-        seen: Seen,
-        deliver: Callable[[Event], None],
-        now: Callable[[], datetime] = utc_now,
+        self, queue: QueueClient, poison: QueueClient, store: Store, now: Callable[[], datetime] = utc_now
     ) -> None:
         """Take open clients of both queues."""
         self._queue = queue
         self._poison = poison
-        self._seen = seen
-        self._deliver = deliver
+        self._store = store
         self._now = now
 
     def step(self) -> int:
-        """Handle one batch; return how many messages there were."""
+        """Keep one page of messages; return how many there were."""
         count = 0
         for message in self._queue.receive_messages(
-            messages_per_page=BATCH, visibility_timeout=int(HIDDEN.total_seconds()), max_messages=BATCH
+            messages_per_page=PAGE, visibility_timeout=int(HIDDEN.total_seconds()), max_messages=PAGE
         ):
             count += 1
             self._one(message)
@@ -73,123 +64,83 @@ class Consumer:
 
     def _one(self, message: QueueMessage) -> None:
         try:
-            text = base64.b64decode(message.content, validate=True)
-            handle(text, seen=self._seen, deliver=self._deliver, now=self._now())
+            self._keep(message)
         except (Unreadable, binascii.Error) as error:
-            self._to_poison(message, str(error))
-        except Busy as error:
-            _logger.info("%s; left for later", error)
-            return
-        except Exception as error:  # one customer's failure is not the next one's
-            if (message.dequeue_count or 0) >= MOST_TRIES:
-                self._to_poison(message, f"{MOST_TRIES} tries failed ({type(error).__name__})")
-            else:
-                _logger.warning("message %s failed (%s); it comes again", message.id, type(error).__name__)
-                return
-        self._delete(message)
-
-    def _to_poison(self, message: QueueMessage, why: str) -> None:
-        """Put the message away as it came, for ever, before it is deleted: rather twice than never."""
-        _logger.error("message %s goes to the poison queue: %s", message.id, why)
-        self._poison.send_message(message.content, time_to_live=-1)
-
-    def _delete(self, message: QueueMessage) -> None:
+            # As it came, for ever, before it is deleted: rather twice than never.
+            _logger.error("message %s goes to the poison queue: %s", message.id, error)  # noqa: TRY400
+            self._poison.send_message(message.content, time_to_live=-1)
         try:
             self._queue.delete_message(message)
-        except ResourceNotFoundError:
-            # We took longer than HIDDEN and somebody else has it now: the seen ids recognise the repeat.
+        except HttpResponseError as error:
+            if not is_gone(error):
+                raise
             _logger.warning("message %s was taken over by another worker", message.id)
+
+    def _keep(self, message: QueueMessage) -> None:
+        if (message.dequeue_count or 0) > MOST_TRIES:
+            raise Unreadable(f"{MOST_TRIES} tries ended this program, or took too long")
+        receive(base64.b64decode(message.content, validate=True), self._store, self._now())
 
 
 def main() -> int:
     """Consume until told to end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--once", action="store_true", help="end when the queue is empty")
-    parser.add_argument("--seen", type=Path, default=Path("seen.sqlite"), help="where the seen ids are kept")
+    parser.add_argument("--once", action="store_true", help="end when nothing is left to do now")
+    parser.add_argument("--store", type=Path, default=Path("notices.sqlite"), help="where notices and ids are kept")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    logging.getLogger("azure").setLevel(logging.ERROR)  # its warnings are pages long; ours name the remedy
-    name = os.environ.get("NOTICE_QUEUE", "due-notices")
+    logging.getLogger("azure").setLevel(logging.WARNING)  # else two records for every request
+    logging.getLogger("azure.identity").setLevel(logging.ERROR)  # its warnings are pages long; ours name the remedy
+    name = os.environ.get("NOTICE_QUEUE") or "due-notices"
     try:
-        _consume(name, options.seen, once=options.once)
+        return _consume(name, options.store, once=options.once)
     except KeyboardInterrupt:
-        _logger.info("stopped; what was received and not finished comes again in %s", HIDDEN)
+        _logger.info("stopped; what was received and not kept comes again in %s", HIDDEN)
+        return 0
     except SettingsError as error:
         _logger.critical("%s", error)
         return 2
     except sqlite3.Error as error:
-        _logger.critical("seen ids cannot be kept in %s (%s): name another file with --seen", options.seen, error)
+        _logger.critical("notices cannot be kept in %s (%s): name another file with --store", options.store, error)
         return 1
     except AzureError as error:
-        _logger.critical("%s", _remedy(error, name))
+        _logger.critical("%s", remedy(error, name))
         return 1
-    return 0
 
 
-def _consume(name: str, path: Path, *, once: bool) -> None:
-    from sender import deliver
+def _consume(name: str, path: Path, *, once: bool) -> int:
+    deliver, default_language = sender(os.environ), language(os.environ)
+    with (
+        open_queue(name, os.environ) as queue,
+        open_queue(f"{name}-poison", os.environ) as poison,
+        closing(SqliteStore(path)) as store,
+    ):
+        store.forget(utc_now() - REMEMBERED)
+        consumer = Consumer(queue, poison, store)
 
-    with _queue(name) as queue, _queue(f"{name}-poison") as poison, closing(SeenSqlite(path)) as seen:
-        seen.forget_expired(utc_now())
-        _loop(Consumer(queue, poison, seen, deliver), name, once=once)
+        def hand_over(wait: timedelta) -> int:
+            counts = post(store, deliver, to_poison(poison), language=default_language, wait=wait)
+            return counts["failed"] + counts["poison"]
+
+        if not once:
+            _loop(consumer, hand_over, name)
+        while consumer.step():
+            pass
+        return 1 if hand_over(timedelta(0)) else 0
 
 
-def _loop(consumer: Consumer, name: str, *, once: bool) -> None:
+def _loop(consumer: Consumer, hand_over: Callable[[timedelta], int], name: str) -> NoReturn:
     idle = 0
     while True:
         try:
             found = consumer.step()
+            hand_over(WAIT)
         except AzureError as error:
-            if once:
-                raise
-            _logger.warning("%s", _remedy(error, name))
+            _logger.warning("%s", remedy(error, name))
             found = 0
-        if found:
-            idle = 0
-            continue
-        if once:
-            return
-        threading.Event().wait(PAUSES[min(idle, len(PAUSES) - 1)])
-        idle += 1
-
-
-def _queue(name: str) -> QueueClient:
-    """Open a queue by connection string, or by its endpoint and one's own identity."""
-    connection_string = os.environ.get("NOTICE_STORAGE")
-    endpoint = os.environ.get("NOTICE_STORAGE__queueServiceUri")  # noqa: SIM112 (Azure's own spelling)
-    try:
-        if connection_string:
-            return QueueClient.from_connection_string(connection_string, name, **LIMITS)
-        if endpoint:
-            from azure.identity import DefaultAzureCredential
-
-            return QueueClient(endpoint, name, credential=DefaultAzureCredential(), **LIMITS)
-    except ValueError:  # whose text may hold a part of the setting
-        raise SettingsError(
-            "NOTICE_STORAGE or NOTICE_STORAGE__queueServiceUri is malformed: copy it again from the storage account"
-        ) from None
-    raise SettingsError(
-        "nobody says where the queue is: set NOTICE_STORAGE to the storage account's connection string, or "
-        "NOTICE_STORAGE__queueServiceUri to https://<account>.queue.core.windows.net and log in with `az login`"
-    )
-
-
-def _remedy(error: AzureError, name: str) -> str:
-    """Say what keeps the queue from being used, and what mends it."""
-    status = error.status_code if isinstance(error, HttpResponseError) else None
-    if isinstance(error, ResourceNotFoundError):
-        remedy = (
-            f"it or {name}-poison does not exist: make both with `az storage queue create`, or correct NOTICE_QUEUE"
-        )
-    elif isinstance(error, ClientAuthenticationError) or status in {401, 403}:
-        remedy = "access is refused: correct NOTICE_STORAGE, or `az login` and assign the roles that README.md names"
-    elif status is None:
-        remedy = "no answer: check NOTICE_STORAGE, the account's firewall and the network"
-    elif status < 500:  # noqa: PLR2004 (HTTP)
-        remedy = "the request is refused: check NOTICE_QUEUE and NOTICE_STORAGE"
-    else:
-        remedy = "the service is unwell: try again later"
-    return f"the queue {name} cannot be used ({status or type(error).__name__}): {remedy}"
+        idle = 0 if found else idle + 1
+        if idle:
+            threading.Event().wait(PAUSES[min(idle, len(PAUSES)) - 1])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from azure.data.tables import TableServiceClient
+from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.queue import QueueClient, QueueProperties, QueueServiceClient
 
 from local.read_back import QueuedEvent, read_back
@@ -80,6 +80,11 @@ class StorageAccess:
         """Return the ids of all notices on the queue."""
         return sorted(event.event["id"] for event in self.events())
 
+    @property
+    def table(self) -> TableClient:
+        """The table."""
+        return self._tables.get_table_client(self.name)
+
     def rows(self) -> list[dict[str, Any]]:
         """Return the table's rows."""
-        return [dict(row) for row in self._tables.get_table_client(self.name).list_entities()]
+        return [dict(row) for row in self.table.list_entities()]
