@@ -171,7 +171,8 @@ class _Round:
         except Refused as refusal:
             _logger.error("letter %s: user %s cannot be reached: %s", letter.key, letter.user_id, refusal)  # noqa: TRY400
             return f"refused: {refusal}"
-        _logger.info("letter %s to user %s: handed over, %s notices", letter.key, letter.user_id, len(events))
+        count = f"{len(events)} {'notice' if len(events) == 1 else 'notices'}"
+        _logger.info("letter %s to user %s: handed over, %s", letter.key, letter.user_id, count)
         return "handed over"
 
     def _failed(self, mine: Sequence[Kept], claimed: datetime, error: Exception) -> str:

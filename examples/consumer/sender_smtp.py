@@ -126,10 +126,10 @@ class SmtpSender:
         mail["Date"] = format_datetime(letter.at)
         mail["Message-ID"] = f"<{letter.key}@{self.sender.domain}>"  # the same for a repeat
         mail["Auto-Submitted"] = "auto-generated"  # no automatic answers, please (RFC 3834)
-        mail["Content-Language"] = letter.language
         if self.unsubscribe:
             mail["List-Unsubscribe"] = self.unsubscribe
         mail.set_content(letter.text, cte="quoted-printable")
+        mail["Content-Language"] = letter.language  # set_content would clear it
         return mail
 
 

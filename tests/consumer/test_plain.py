@@ -181,7 +181,7 @@ def test_as_a_process_it_empties_the_queue_and_remembers_across_restarts(
         errors.append(done.stderr)
 
     assert [error.count(": kept") for error in errors] == [1, 0]
-    assert [error.count("handed over, 1 notices") for error in errors] == [1, 0]
+    assert [error.count("handed over, 1 notice\n") for error in errors] == [1, 0]
     assert [error.count(": repeated") for error in errors] == [0, 1]
     assert [error.count(": expired") for error in errors] == [1, 1]
     assert len(poisoned(storage_access)) == 2

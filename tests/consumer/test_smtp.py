@@ -47,6 +47,7 @@ def test_a_letter_arrives_as_it_was_written(server: MailServer) -> None:
     assert mail["To"] == "Alice Abel <alice@example.com>"
     assert mail["Subject"] == what.subject
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Content-Language"] == "en"
     assert mail["Message-ID"] == f"<{what.key}@example.com>"
     assert mail["Date"].datetime == NOW
     assert mail.get_content().replace("\r\n", "\n") == what.text

@@ -31,7 +31,8 @@ MARK = re.compile(r"needs? a (?:tenant|subscription)|\(real Azure", re.IGNORECAS
 PROGRAM = re.compile(r"(?:\.venv/bin/)?python -m due_notices ([^`|#\n]*)")
 # Run by tests of their own: make's targets, the consumers, the copying of the settings (below), the faults.
 ELSEWHERE = re.compile(
-    r"make [a-z]+|cp local\.settings|export NOTICE_STORAGE=|\.venv/bin/(python examples/|pre-commit)"
+    r"make [a-z]+|cp local\.settings|export (NOTICE_STORAGE|SENDER)=|cd examples/consumer && func start"
+    r"|\.venv/bin/(python (examples/|-m aiosmtpd)|pre-commit)"
 )
 # Changes secrets, or asks the person at the keyboard; tests of their own run it on the emulators.
 NOT_HERE = {"rotate-secret"}
