@@ -87,9 +87,12 @@ class MailServer:
             self.sessions.append(session)
         return answer
 
-    async def handle_QUIT(self, *_: object) -> str:  # noqa: N802
-        """Answer QUIT."""
-        return self.refusals.get("QUIT", "221 Bye")
+    async def handle_QUIT(self, server: SMTP, _: Session, __: Envelope) -> str:  # noqa: N802
+        """Answer QUIT, or hang up."""
+        answer = self.refusals.get("QUIT", "221 Bye")
+        if answer == "hang up" and server.transport is not None:
+            server.transport.abort()
+        return answer
 
 
 class _Controller(Controller):

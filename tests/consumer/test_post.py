@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,9 @@ from letters import Letter, Refused, key_of  # isort: skip (from the example's f
 from notices import Event, Unreadable  # isort: skip
 from post import AT_MOST, FAILURES_IN_A_ROW, LAPSE, PAUSES, REMEMBERED, WAIT, post, receive  # isort: skip
 from store_sqlite import SqliteStore  # isort: skip
+from store_table import TableStore  # isort: skip
 
+ROOT = Path(__file__).resolve().parents[2]
 FAR = datetime(2999, 1, 1, tzinfo=UTC)
 WAITED = NOW + WAIT
 
@@ -253,6 +258,20 @@ def test_what_another_worker_finished_meanwhile_is_not_sent_again(store: AnyStor
     assert put(store, message()) == ["repeated"]
 
 
+@pytest.mark.parametrize("store", ["table"], indirect=True)
+def test_what_was_finished_while_a_repeat_came_in_is_not_sent_again(
+    store: TableStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, message())
+    round_of(store, Mailbox())
+    with monkeypatch.context() as before:
+        before.setattr(store, "_is_done", lambda _: False)  # this worker looked before the other one was done
+        assert put(store, message()) == ["kept"]
+
+    assert not store.claim(event()["id"], NOW)
+    assert list(store.kept()) == []
+
+
 def test_a_worker_that_was_too_slow_still_leaves_the_notice_done(store: AnyStore) -> None:
     put(store, message())
     identifier = event()["id"]
@@ -323,3 +342,18 @@ def test_what_is_no_notice_is_unreadable_and_not_kept(store: AnyStore) -> None:
         put(store, "{}")
 
     assert list(store.kept()) == []
+
+
+def test_the_recipe_in_sql_finds_the_batches_that_are_ready() -> None:
+    text = (ROOT / "docs" / "consume.md").read_text("utf-8")
+    (query,) = re.findall(r"`(select batch from kept [^`]*)`", text)
+    now = NOW.timestamp()
+    rows = [("complete", 2, now), ("complete", 2, now), ("young", 2, now - 599), ("waited", 2, now - 600)]
+    rows += [("grew", 1, now), ("grew", 3, now)]
+    with closing(sqlite3.connect(":memory:")) as base:
+        base.execute("create table kept (batch, size, since)")
+        base.executemany("insert into kept values (?, ?, ?)", rows)
+
+        assert {batch for (batch,) in base.execute(query, {"now": now})} == {"complete", "waited"}
+
+    assert timedelta(seconds=600) == WAIT
