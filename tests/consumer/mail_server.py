@@ -90,8 +90,9 @@ class MailServer:
     async def handle_QUIT(self, server: SMTP, _: Session, __: Envelope) -> str:  # noqa: N802
         """Answer QUIT, or hang up."""
         answer = self.refusals.get("QUIT", "221 Bye")
-        if answer == "hang up" and server.transport is not None:
-            server.transport.abort()
+        if answer == "hang up":
+            transport: Any = server.transport
+            transport.abort()
         return answer
 
 
