@@ -100,7 +100,7 @@ def to_message(notice: Notice, *, source: str, time: datetime, time_zone: str) -
 def fits(notice: Notice) -> bool:
     """Whether the message of a notice stays within the size of a queue message, whatever its zone and batch.
 
-    Nearly always told without making it: a character takes at most four bytes, and all but the user's own texts
+    Nearly always known without making it: a character takes at most four bytes, and all but the user's own texts
     stays well below 4 KiB.
     """
     user = notice.user

@@ -29,7 +29,7 @@ class Language:
     thousands: str
 
     def date_of(self, day: date) -> str:
-        """Write a date out, so that nobody takes the day for the month."""
+        """Write a date out, so that day and month cannot be confused."""
         return self.date_form.format(day=day.day, month=self.months[day.month - 1], year=day.year)
 
     def amount_of(self, amount: str, currency: str | None) -> str:

@@ -23,7 +23,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What one customer is told.
+    """What one customer gets.
 
     `key` is the same for the same notices: the idempotency key for a provider. `addresses` are the customer's e-mail
     addresses, the best first, each with the field of the notice in which it stands.
@@ -48,7 +48,7 @@ Raises Refused where that is for good, and anything else where it may go well an
 
 
 def letter_of(events: Sequence[Event], now: datetime, default_language: str = "en") -> Letter:
-    """Write the letter about these notices of one customer, all of them still to be told at `now`."""
+    """Write the letter about these notices of one customer, none of them expired at `now`."""
     latest = max(events, key=lambda event: (event["data"]["businessDate"], event["id"]))["data"]
     customer = latest["customer"]
     language = choose(customer.get("preferredLanguage"), default_language)

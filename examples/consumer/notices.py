@@ -19,7 +19,15 @@ class Unreadable(Exception):
     """The message is no notice, and trying again will not make it one."""
 
 
-def read(text: str | bytes) -> Event:
+def decode(raw: bytes) -> str:
+    """Return the text of a message: UTF-8, of which a relay may have marked the beginning. Raises Unreadable."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable("the message is not in UTF-8") from error
+
+
+def read(text: str) -> Event:
     """Return the notice in a message. Raises Unreadable, whose text has no value of the message in it."""
     try:
         event = json.loads(text)
@@ -36,12 +44,12 @@ def read(text: str | bytes) -> Event:
 
 
 def is_expired(event: Event, now: datetime) -> bool:
-    """Whether it is too late to tell the customer. Ask right before you do."""
+    """Whether it is too late to notify the customer. Ask right before you do."""
     return now >= moment(event["expirytime"])
 
 
-def has_expired(text: str | bytes, now: datetime) -> bool:
-    """Whether this is an event of any type whose time is over. Such a one needs no reading: nobody wants it."""
+def has_expired(text: str, now: datetime) -> bool:
+    """Whether this is an event of any type whose time is over. Such a one needs no reading: it is of no use."""
     try:
         return is_expired(json.loads(text), now)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from letters import Deliver, Refused, letter_of
-from notices import Event, has_expired, is_expired, read, utc_now
+from notices import Event, decode, has_expired, is_expired, read, utc_now
 
 WAIT = timedelta(minutes=10)  # for the rest of a batch: from the first notice of it that came
 LAPSE = timedelta(minutes=5)  # of a claim: longer than any delivery takes
@@ -75,14 +75,14 @@ class Store(Protocol):
         ...
 
 
-def receive(text: str | bytes, store: Store, now: datetime) -> str:
+def receive(raw: bytes, store: Store, now: datetime) -> str:
     """Take a message and return what became of it: `kept`, `repeated` or `expired`. Raises Unreadable."""
+    text = decode(raw)
     if has_expired(text, now):
         _logger.info("a message: expired")
         return "expired"
     event = read(text)
-    whole = text.decode() if isinstance(text, bytes) else text
-    outcome = "kept" if store.keep(whole, event["id"], now) else "repeated"
+    outcome = "kept" if store.keep(text, event["id"], now) else "repeated"
     _logger.info("notice %s: %s", event["id"], outcome)
     return outcome
 

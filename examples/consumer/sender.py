@@ -1,4 +1,4 @@
-"""Chooses who sends: by SMTP, by Azure Communication Services, or nobody yet. Your own sender goes here, too."""
+"""Chooses who sends: by SMTP, by Azure Communication Services, or to the log alone. Your own sender goes here, too."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def language(environ: Mapping[str, str]) -> str:
 
 
 def log(letter: Letter) -> None:
-    """Write a line to the log, and reach nobody."""
+    """Write a line to the log, and send nothing."""
     if not letter.addresses:
         raise Refused("no e-mail address")
     _logger.info("letter %s would go to user %s by e-mail, in %s", letter.key, letter.user_id, letter.language)

@@ -15,7 +15,7 @@ function open() {
 
 async function takenOver() {
   const [queue, poison] = open();
-  let told = 0;
+  let notified = 0;
   const receive = queue.receiveMessages.bind(queue);
   queue.receiveMessages = async (options) => {
     const page = await receive(options);
@@ -25,13 +25,13 @@ async function takenOver() {
     return page;
   };
   const found = await step(queue, poison, new Store(":memory:"), async () => {
-    told += 1;
+    notified += 1;
     if (what === "cleared") await queue.clearMessages();
   });
-  return { found, told };
+  return { found, notified };
 }
 
-async function told() {
+async function ended() {
   const [queue, poison] = open();
   const store = new Store(":memory:");
   let id;
@@ -62,7 +62,7 @@ function giveBack() {
 }
 
 const answers = {
-  cleared: takenOver, updated: takenOver, refused: told, failed: told, busy: told, lapsed: told,
+  cleared: takenOver, updated: takenOver, refused: ended, failed: ended, busy: ended, lapsed: ended,
   "give-back": giveBack, days: () => daysUntil(rest[0], rest[1], new Date(rest[2])),
 };
 console.log(JSON.stringify(await answers[what]()));

@@ -128,7 +128,7 @@ def test_a_wrong_key_is_a_failure_for_now_and_is_not_shown(service: Communicatio
     assert "d3Jvbmc=" not in str(refused.value)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+def test_a_certificate_of_an_unknown_authority_is_not_trusted(
     service: CommunicationService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")

@@ -135,7 +135,7 @@ def test_a_language_that_is_not_there_is_answered_in_the_default_and_never_in_a_
     assert choose(None, "de") is GERMAN
 
 
-def test_the_key_hangs_on_the_ids_alone_and_not_on_the_batch() -> None:
+def test_the_key_depends_on_the_ids_alone_and_not_on_the_batch() -> None:
     first, second = event(size=3), event(reference="INV-2", size=3)
     again = event(size=4, display_name="Alice Baum", amount="1")
 

@@ -110,14 +110,14 @@ def test_a_message_that_another_worker_took_over_meanwhile_does_no_harm(
 ) -> None:
     put(storage_access, text(), text(stage=-3))
 
-    assert ask(environ, tmp_path, how) == {"found": 2, "told": 2}
+    assert ask(environ, tmp_path, how) == {"found": 2, "notified": 2}
     assert poisoned(storage_access) == []
 
 
 @pytest.mark.parametrize(
     ("how", "outcome"), [("refused", "done"), ("failed", "free"), ("busy", "busy"), ("lapsed", "free")]
 )
-def test_telling_ends_in_one_of_three_ways(
+def test_notifying_ends_in_one_of_three_ways(
     environ: dict[str, str], storage_access: StorageAccess, tmp_path: Path, how: str, outcome: str
 ) -> None:
     put(storage_access, text())

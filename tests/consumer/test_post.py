@@ -39,7 +39,7 @@ class Poison:
 
 
 def put(store: AnyStore, *texts: str, now: datetime = NOW) -> list[str]:
-    return [receive(text, store, now) for text in texts]
+    return [receive(text.encode(), store, now) for text in texts]
 
 
 def round_of(
@@ -337,11 +337,27 @@ def test_the_largest_message_can_be_kept(store: AnyStore) -> None:
     assert [each.event for each in store.kept()] == [json.loads(large)]
 
 
-def test_what_is_no_notice_is_unreadable_and_not_kept(store: AnyStore) -> None:
+@pytest.mark.parametrize("raw", [b"{}", b"", b"\xff", message().encode("utf-16"), message().encode("utf-32-le")])
+def test_what_is_no_notice_is_unreadable_and_not_kept(store: AnyStore, raw: bytes) -> None:
     with pytest.raises(Unreadable):
-        put(store, "{}")
+        receive(raw, store, NOW)
 
     assert list(store.kept()) == []
+
+
+def test_a_mark_before_the_text_does_no_harm(store: AnyStore) -> None:
+    assert receive(message().encode("utf-8-sig"), store, NOW) == "kept"
+    assert [each.event for each in store.kept()] == [event()]
+
+
+def test_a_name_that_no_mail_can_carry_is_poison_in_the_end_and_stops_no_other(store: AnyStore) -> None:
+    odd = json.dumps(event(reference="odd")).replace("Alice Abel", "\\ud800")
+    put(store, odd, message())
+
+    def deliver(letter: Letter) -> None:
+        letter.name.encode()
+
+    assert round_of(store, deliver) == {"failed": 1, "handed over": 1}
 
 
 def test_the_recipe_in_sql_finds_the_batches_that_are_ready() -> None:

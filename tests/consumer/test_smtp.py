@@ -240,7 +240,7 @@ def test_it_speaks_tls_from_the_first_byte(certificates: Certificates, monkeypat
 
 
 @pytest.mark.parametrize(("security", "at_once"), [("starttls", False), ("tls", True)])
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+def test_a_certificate_of_an_unknown_authority_is_not_trusted(
     certificates: Certificates, *, security: str, at_once: bool
 ) -> None:
     with MailServer(certificates, at_once=at_once) as server, pytest.raises(ssl.SSLCertVerificationError):

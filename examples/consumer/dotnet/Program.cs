@@ -1,9 +1,9 @@
-// A consumer in .NET 8: a loop that tells each notice by itself, and remembers ids in SQLite.
+// A consumer in .NET 8: a loop that takes each notice by itself, and remembers ids in SQLite.
 //
 //     dotnet run [-- --once]
 //
 // NOT COMPILED AND NOT RUN where this repository is tested: there is no .NET there. The loop in Node beside it does
-// the same and is tested; where the two differ, believe that one. `Tell` is yours.
+// the same and is tested; where the two differ, believe that one. `Notify` is yours.
 
 using System.Globalization;
 using System.Text;
@@ -57,7 +57,7 @@ async Task<string> Handle(string base64)
 {
     using var notice = Notice.Parse(base64);
     var now = DateTimeOffset.UtcNow;
-    if (notice.Expires is { } expires && expires <= now) return "expired"; // of any type: nobody wants it
+    if (notice.Expires is { } expires && expires <= now) return "expired"; // of any type: it is of no use any more
     notice.Check();
     switch (store.Claim(notice.Id, now))
     {
@@ -67,7 +67,7 @@ async Task<string> Handle(string base64)
     var outcome = "handed over";
     try
     {
-        await Tell(notice); // hand notice.Id on as idempotency key
+        await Notify(notice); // hand notice.Id on as idempotency key
     }
     catch (RefusedException refused)
     {
@@ -84,7 +84,7 @@ async Task<string> Handle(string base64)
 }
 
 // Yours: throw RefusedException if that failed for good, anything else if it may go well another time.
-Task Tell(Notice notice)
+Task Notify(Notice notice)
 {
     var data = notice.Data;
     // Days from today in the customer's zone; amounts and dates by the invariant culture:
@@ -94,7 +94,7 @@ Task Tell(Notice notice)
     var due = DateOnly.ParseExact(data.GetProperty("dueDate").GetString()!, "yyyy-MM-dd", CultureInfo.InvariantCulture);
     var customer = data.GetProperty("customer");
     var channel = customer.TryGetProperty("email", out _) ? "e-mail" : "phone";
-    Console.WriteLine($"would tell user {customer.GetProperty("id")} by {channel}: {due.DayNumber - today.DayNumber} days");
+    Console.WriteLine($"would notify user {customer.GetProperty("id")} by {channel}: {due.DayNumber - today.DayNumber} days");
     return Task.CompletedTask;
 }
 
@@ -129,7 +129,8 @@ sealed partial class Notice(JsonDocument document) : IDisposable
         try
         {
             var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-            return new Notice(JsonDocument.Parse(utf8.GetString(Convert.FromBase64String(base64))));
+            var text = utf8.GetString(Convert.FromBase64String(base64)).TrimStart('\uFEFF');
+            return new Notice(JsonDocument.Parse(text));
         }
         catch (Exception error) when (error is FormatException or DecoderFallbackException or JsonException)
         {
@@ -158,7 +159,7 @@ sealed partial class Notice(JsonDocument document) : IDisposable
 /// <summary>Remembers ids, durably.</summary>
 sealed class Store : IDisposable
 {
-    private const long Lapse = 5 * 60_000; // of a claim: longer than telling takes
+    private const long Lapse = 5 * 60_000; // of a claim: longer than notifying takes
     private readonly SqliteConnection _file;
 
     public Store(string path)

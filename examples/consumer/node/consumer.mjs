@@ -1,8 +1,8 @@
-// A consumer in Node: a loop that tells each notice by itself, and remembers ids in SQLite.
+// A consumer in Node: a loop that takes each notice by itself, and remembers ids in SQLite.
 //
 //     npm install && node consumer.mjs [--once]
 //
-// Settings: NOTICE_STORAGE (a connection string) and NOTICE_QUEUE. `tell` is yours.
+// Settings: NOTICE_STORAGE (a connection string) and NOTICE_QUEUE. `notify` is yours.
 
 import { readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
@@ -12,7 +12,7 @@ import { QueueServiceClient } from "@azure/storage-queue";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
-const LAPSE = 5 * 60_000; // of a claim: longer than telling takes
+const LAPSE = 5 * 60_000; // of a claim: longer than notifying takes
 const HIDDEN = 120; // seconds: longer than one page of messages takes
 const MOST_TRIES = 5;
 const REMEMBERED = 90 * 86_400_000; // a notice may be sent again that late, after an outage
@@ -27,11 +27,11 @@ export class Busy extends Error {}
 /** The customer cannot be reached this way, now or later. The text has no address in it. */
 export class Refused extends Error {}
 
-/** Tells the customer. Throw Refused if that failed for good, anything else if it may go well another time. */
-export async function tell(event) {
+/** Notifies the customer. Throw Refused if that failed for good, anything else if it may go well another time. */
+export async function notify(event) {
   const { customer, timeZone, dueDate } = event.data;
   const channel = customer.email ? "e-mail" : "phone";
-  console.log(`would tell user ${customer.id} by ${channel}: ${daysUntil(dueDate, timeZone, new Date())} days`);
+  console.log(`would notify user ${customer.id} by ${channel}: ${daysUntil(dueDate, timeZone, new Date())} days`);
 }
 
 /** Days from today in the customer's zone: here it may be another day, and `new Date("2026-12-01")` is UTC. */
@@ -75,9 +75,9 @@ export class Store {
 }
 
 /** Handles one message; returns `expired`, `repeated`, `refused` or `handed over`. */
-export async function handle(base64, store, tellCustomer, now) {
+export async function handle(base64, store, notifyCustomer, now) {
   const event = parse(base64);
-  if (isExpired(event, now)) return "expired"; // of any type: nobody wants it
+  if (isExpired(event, now)) return "expired"; // of any type: it is of no use any more
   if (!valid(event)) throw new Unreadable(`breaks the schema at ${valid.errors[0].instancePath || "its root"}`);
   const claimed = now.getTime();
   const claim = store.claim(event.id, claimed);
@@ -85,7 +85,7 @@ export async function handle(base64, store, tellCustomer, now) {
   if (claim === "done") return "repeated";
   let outcome = "handed over";
   try {
-    await tellCustomer(event); // hand event.id on as idempotency key
+    await notifyCustomer(event); // hand event.id on as idempotency key
   } catch (error) {
     if (!(error instanceof Refused)) {
       store.giveBack(event.id, claimed);
@@ -113,11 +113,11 @@ function parse(base64) {
 }
 
 /** Handles one page of messages; returns how many there were. */
-export async function step(queue, poison, store, tellCustomer, now = () => new Date()) {
+export async function step(queue, poison, store, notifyCustomer, now = () => new Date()) {
   const page = await queue.receiveMessages({ numberOfMessages: 32, visibilityTimeout: HIDDEN });
   for (const message of page.receivedMessageItems) {
     try {
-      console.log(`message ${message.messageId}: ${await handle(message.messageText, store, tellCustomer, now())}`);
+      console.log(`message ${message.messageId}: ${await handle(message.messageText, store, notifyCustomer, now())}`);
     } catch (error) {
       if (!(error instanceof Unreadable) && (error instanceof Busy || message.dequeueCount < MOST_TRIES)) {
         console.warn(`message ${message.messageId} failed (${error.name}); it comes again`);
@@ -148,7 +148,7 @@ async function main() {
   const store = new Store("seen.sqlite");
   store.forget(Date.now());
   for (;;) {
-    const found = await step(queue, poison, store, tell);
+    const found = await step(queue, poison, store, notify);
     if (!found && once) return;
     if (!found) await pause(5_000);
   }
