@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,8 +23,9 @@ LOG_PREFIX = "due-notices run "
 
 
 class Outcome(StrEnum):
-    """How a run ended."""
+    """How a run ended; `began` until it has."""
 
+    BEGAN = "began"
     COMPLETED = "completed"
     FAILED = "failed"
     LIMIT = "limit"
@@ -44,13 +47,15 @@ class RunReport:
     `owed` are the notices that the ledger did not have as sent when the run looked; each of them ends in
     `sent`, in `failed` (not on the queue, as far as this run knows), or in `already_sent` (another run was
     quicker), which also counts those sent before. `seconds` are wall-clock seconds. `unusual` compares `owed`
-    with `usual_owed`, the median of the last completed runs.
+    with `usual_owed`, the median of the last completed days. `at` is when the run ended or, while it has not,
+    began (UTC).
     """
 
     run_id: str
     business_date: date
     outcome: Outcome = Outcome.FAILED
     version: str = ""
+    at: datetime | None = None
     users_read: int = 0
     obligations: int = 0
     owed: int = 0
@@ -75,7 +80,7 @@ class RunReport:
     @property
     def ok(self) -> bool:
         """Whether nothing needs to be done."""
-        return self.outcome not in {Outcome.FAILED, Outcome.LIMIT}
+        return self.outcome not in {Outcome.BEGAN, Outcome.FAILED, Outcome.LIMIT}
 
     @property
     def completed(self) -> bool:
@@ -154,6 +159,46 @@ class RunReport:
         return LOG_PREFIX + self.to_json()
 
 
+def by_date_and_time(report: RunReport) -> tuple[date, datetime]:
+    """Return what runs are ordered by: their date and, on one date, their end."""
+    return report.business_date, report.at or datetime.min.replace(tzinfo=UTC)
+
+
+def by_day(runs: Iterable[RunReport]) -> list[RunReport]:
+    """Return one report for each business date of some runs, the oldest first.
+
+    What was done adds up over a day's runs; what was seen is what the last of them saw that completed, or ended. A
+    day of which one run completed is completed, whatever came after.
+    """
+    return [
+        _day(list(reports))
+        for _, reports in itertools.groupby(sorted(runs, key=by_date_and_time), key=lambda run: run.business_date)
+    ]
+
+
+def _day(runs: Sequence[RunReport]) -> RunReport:
+    ended = [run for run in runs if run.outcome is not Outcome.BEGAN]
+    if not ended:
+        return runs[-1]
+    done = {name: sum(getattr(run, name) for run in ended) for name in _DONE}
+    stages: Counter[str] = Counter()
+    for run in ended:
+        stages.update(run.stages)
+    completed = [run for run in ended if run.completed]
+    seen = (completed or ended)[-1]
+    return dataclasses.replace(
+        seen,
+        outcome=seen.outcome if completed else runs[-1].outcome,
+        at=runs[-1].at,
+        stages={stage: stages[stage] for stage in sorted(stages, key=int)},
+        **done,
+    )
+
+
+_DONE = ("sent", "late", "superseded", "graph_requests", "throttled")
+"""The figures that add up over the runs of a day."""
+
+
 def _json_name(name: str) -> str:
     return re.sub("_(.)", lambda found: found[1].upper(), name)
 
@@ -164,8 +209,8 @@ def _to_json(value: Any) -> Any:
             return _to_json({_json_name(name): each for name, each in value._asdict().items()})
         case Mapping():
             return {str(name): _to_json(each) for name, each in value.items()}
-        case date():
-            return value.isoformat()
+        case date():  # a moment is one, too
+            return value.isoformat().replace("+00:00", "Z")
         case float():
             return round(value, 3)
         case StrEnum():
@@ -205,6 +250,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "int": _count,
     "int | None": _count,
     "bool": _of(bool),
+    "datetime | None": datetime.fromisoformat,
     "Mapping[str, int]": _numbers,
     "Mapping[str, float]": _numbers,
     "Waiting": _waiting,
