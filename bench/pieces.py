@@ -21,6 +21,7 @@ PUTS = 4_000
 TRANSACTIONS = 200
 ROWS = 100
 A_MESSAGE = message({"id": "0" * 36, "displayName": "Customer Number 1", "mail": "c@example.com", ATTRIBUTE: "-"}, -7)
+DUE = "2026-12-01"
 _NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
 
@@ -81,10 +82,13 @@ def claim_ours() -> Done:
         async with bootstrap.open_storage(bootstrap.load_settings(), SystemClock()) as storage:
             return await _timed(
                 lambda number: storage.ledger.claim(
-                    "2026-12-01_-7",
-                    [ClaimRow(f"{number:016x}{row:016x}", "0" * 36, "0" * 64) for row in range(ROWS)],
-                    Claim("0" * 32, _NOW),
-                    {},
+                    DUE,
+                    [
+                        ClaimRow(f"{number:016x}{row:016x}_-7", "0" * 32, "0" * 36, True, "0" * 64)  # noqa: FBT003
+                        for row in range(ROWS)
+                    ],
+                    Claim("0" * 32, _NOW, _NOW.date()),
+                    _NOW,
                 ),
                 TRANSACTIONS,
                 CHUNKS_AT_A_TIME,
@@ -108,8 +112,11 @@ def claim_sdk() -> Done:
             def transaction(number: int) -> Awaitable[object]:
                 rows = [
                     {
-                        "PartitionKey": "2026-12-01_-7",
-                        "RowKey": f"{number:016x}{row:016x}",
+                        "PartitionKey": DUE,
+                        "RowKey": f"{number:016x}{row:016x}_-7",
+                        "noticeId": "0" * 32,
+                        "hasReference": True,
+                        "businessDate": _NOW.date().isoformat(),
                         "state": "claimed",
                         "claimId": "0" * 32,
                         "claimedAt": _NOW,

@@ -15,6 +15,7 @@ Read it in this order; `make check` holds that imports run down only:
     report        what a run reports
     progress      who watches a run
     ports         the outside world as the core sees it; `adapters/` implements it
+    ownership     pure: one ledger, one deployment
     credentials   pure: what proves the app to Entra, how long it is good, when to warn
     refusals      pure: what the services say when they refuse, and the remedy
     errors        one class per distinct reaction

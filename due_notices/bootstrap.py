@@ -24,6 +24,7 @@ from due_notices.credentials import (
     exchange_audience,
 )
 from due_notices.errors import SettingsError
+from due_notices.ownership import Deployment
 from due_notices.ports import Clock, Storage, UserDirectory
 from due_notices.services import Services
 from due_notices.settings import Settings
@@ -163,8 +164,10 @@ async def open_storage(settings: Settings, clock: Clock) -> AsyncIterator[Storag
         signature = "" if login else queue_signature(queue, expiry)
         puts = await stack.enter_async_context(StoragePipeline(login, signature, options))
         signature = "" if login else table_signature(table, expiry)
-        writes = await stack.enter_async_context(StoragePipeline(login, signature, options))
-        yield Storage(StorageNoticeQueue(queue, poison, puts, clock), TableLedger(table, writes, clock))
+        rows = await stack.enter_async_context(StoragePipeline(login, signature, options))
+        owner = Deployment(settings.tenant_id, "/".join(settings.policy.rules.attribute), settings.queue)
+        ledger = TableLedger(table, rows, clock, owner)
+        yield Storage(StorageNoticeQueue(queue, poison, puts, clock), ledger)
 
 
 def storage_clients(settings: Settings) -> AbstractAsyncContextManager[StorageClients]:

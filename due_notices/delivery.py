@@ -6,27 +6,29 @@
                                   └──────────▶ released, the next run begins anew
                                   │  perhaps accepted, or this process died
                                   └──────────▶ the claim lapses; whoever finds it takes it over by a
-                                               conditional update and sends again, with the same id
+                                               conditional update and sends again, with the same id;
+                                               after 80 days it counts as sent
 
 Notices go in chunks of one ledger partition, because a table transaction takes at most 100 rows of one
-partition; several chunks are under way at a time. Whatever another run has claimed is left to it and looked
-at again until it is sent, or its claim has lapsed.
+partition; several chunks are under way at a time. Whatever another run has claimed is left to it, and its claim
+is asked for again until it is sent, or the other's has lapsed: no more than what the other has under way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import Counter, defaultdict
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, TypeVar
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
 
 from due_notices.errors import SendError, StorageError
 from due_notices.message import Message, to_message
 from due_notices.model import Notice
 from due_notices.planning import Plan
-from due_notices.ports import Claim, ClaimRow, Clock, Ledger, LedgerEntry, Progress, Storage
+from due_notices.ports import Claim, ClaimRow, Clock, Ledger, Progress, SentByUser, Storage
 
 _T = TypeVar("_T")
 
@@ -34,23 +36,16 @@ CHUNK = 100  # https://learn.microsoft.com/rest/api/storageservices/performing-e
 CHUNKS_AT_A_TIME = 4
 SENDS_AT_A_TIME = 64
 LOOKS_AT_A_TIME = 8
+_USER, _OBLIGATION = 16, 32  # where these keys end in a row
 FAILURES_IN_A_ROW = 20  # then the queue, not a message, is at fault
 LONGEST_LOOK_PAUSE = 30.0  # seconds between two looks at what another run has claimed
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """A notice that the ledger does not have as sent; `entry` is a claim on it, if there is one."""
-
-    notice: Notice
-    entry: LedgerEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A plan after the ledger was asked what was done already."""
 
-    owed: tuple[Owed, ...]
+    owed: tuple[Notice, ...]
     already_sent: int
     superseded: int
     expired: int
@@ -58,27 +53,36 @@ class Standing:
 
 async def standing(plan: Plan, ledger: Ledger) -> Standing:
     """Ask the ledger which planned notices are sent, and which missed stages were sent after all."""
-    by_partition = _by_partition(plan.notices)
-    missed_by_partition: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    rows: dict[str, set[str]] = defaultdict(set)
+    for notice in plan.notices:
+        rows[notice.partition].add(notice.row)
     for missed in plan.missed:
-        missed_by_partition[missed.partition].append((missed.notice_id, missed.kind))
-    owed: list[Owed] = []
-    missed_kinds: Counter[str] = Counter()
-    partitions = sorted(by_partition.keys() | missed_by_partition.keys())
-    for batch in _batches(partitions, LOOKS_AT_A_TIME):
-        looks = await _together(ledger.entries(partition) for partition in batch)
-        for partition, entries in zip(batch, looks, strict=True):
-            sent = {identifier for identifier, entry in entries.items() if entry.state == "sent"}
-            owed.extend(
-                Owed(notice, entries.get(notice.id)) for notice in by_partition[partition] if notice.id not in sent
-            )
-            missed_kinds.update(kind for identifier, kind in missed_by_partition[partition] if identifier not in sent)
-    return Standing(
-        owed=tuple(owed),
-        already_sent=len(plan.notices) - len(owed),
-        superseded=missed_kinds["superseded"],
-        expired=missed_kinds["expired"],
-    )
+        rows[missed.partition].add(missed.row)
+    sent: set[tuple[str, str]] = set()
+    for batch in _batches(sorted(rows), LOOKS_AT_A_TIME):
+        users = ({row[:_USER] for row in rows[partition]} for partition in batch)
+        looks = await _together(
+            ledger.sent(date.fromisoformat(partition), those, plan.day.business_date)
+            for partition, those in zip(batch, users, strict=True)
+        )
+        for partition, found in zip(batch, looks, strict=True):
+            sent.update((partition, row) for row in rows[partition] if is_sent(row, found))
+    owed = tuple(notice for notice in plan.notices if (notice.partition, notice.row) not in sent)
+    missed_kinds = Counter(missed.kind for missed in plan.missed if (missed.partition, missed.row) not in sent)
+    return Standing(owed, len(plan.notices) - len(owed), missed_kinds["superseded"], missed_kinds["expired"])
+
+
+def is_sent(row: str, sent: SentByUser) -> bool:
+    """Whether the stage that a row is about was sent."""
+    obligation = sent.get(row[:_USER], {}).get(row[_USER:_OBLIGATION])
+    return obligation is not None and int(row[_OBLIGATION + 1 :]) in obligation.stages
+
+
+class _Held(NamedTuple):
+    """A notice that another run has claimed, since when."""
+
+    notice: Notice
+    since: datetime
 
 
 @dataclass(slots=True)
@@ -87,17 +91,18 @@ class Delivery:
 
     `deadline` is on the clock's monotonic scale: no chunk begins after it. `lapse` is how long a claim
     holds; a notice whose claim is older than a third of it is not sent any more, so that a slow but living run
-    never sends what another may have taken over, even with clocks that differ by minutes.
+    never sends what another may have taken over, even with clocks that differ by minutes. `may_send` is asked
+    right before each notice is sent: a run may be slow, and a notice has its time.
     """
 
     storage: Storage
     clock: Clock
     progress: Progress
-    run_id: str
     source: str
     time_zone: str
     lapse: timedelta
     deadline: float
+    may_send: Callable[[Notice, datetime], bool]
     sent: int = 0
     late: int = 0
     taken: int = 0
@@ -107,57 +112,29 @@ class Delivery:
     _failures_in_a_row: int = 0
     _permits: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SENDS_AT_A_TIME))
 
-    async def deliver(self, owed: Sequence[Owed]) -> None:
+    async def deliver(self, owed: Sequence[Notice]) -> None:
         """Send what can be sent; return when every notice is sent, failed, or taken by another run."""
-        free, pending = self._by_freedom(owed)
-        pending += await self._send_all(free)
+        held = await self._send_all(owed)
         pause = 1.0
-        while pending and not self.stopped:
-            if self._out_of_time():
-                break
+        while held and not self.stopped and not self._out_of_time():
             if pause == 1.0:
-                until = (
-                    max((item.entry.claim.at for item in pending if item.entry), default=self.clock.now()) + self.lapse
-                )
+                until = max(item.since for item in held) + self.lapse
                 self.progress.say(
-                    f"{len(pending)} notices are claimed by another run; waiting until it has sent them or its claims "
+                    f"{len(held)} notices are claimed by another run; waiting until it has sent them or its claims "
                     f"lapse, at {until:%H:%M:%S} UTC"
                 )
             await self.clock.wait(pause)
             pause = min(pause * 2, LONGEST_LOOK_PAUSE)
-            free, pending = self._by_freedom(await self._look_again(pending))
-            pending += await self._send_all(free)
-        if pending and not self.stopped:
+            if not self._out_of_time():
+                held = await self._send_all([item.notice for item in held])
+        if held and not self.stopped:
             self._problem(
-                "notices are claimed by another run that has not finished; the next tick sees to them",
-                len(pending),
+                "notices are claimed by another run that has not finished; the next tick sees to them", len(held)
             )
 
-    def _by_freedom(self, items: Iterable[Owed]) -> tuple[list[Owed], list[Owed]]:
-        """Split into what may be claimed now, and what another run holds."""
-        now = self.clock.now()
-        free: list[Owed] = []
-        held: list[Owed] = []
-        for item in items:
-            lapsed = item.entry is None or item.entry.claim.at + self.lapse <= now
-            (free if lapsed else held).append(item)
-        return free, held
-
-    async def _look_again(self, pending: Sequence[Owed]) -> list[Owed]:
-        still: list[Owed] = []
-        for partition, notices in _by_partition(item.notice for item in pending).items():
-            entries = await self.storage.ledger.entries(partition)
-            for notice in notices:
-                entry = entries.get(notice.id)
-                if entry is not None and entry.state == "sent":
-                    self.taken += 1
-                else:
-                    still.append(Owed(notice, entry))
-        return still
-
-    async def _send_all(self, free: Sequence[Owed]) -> list[Owed]:
-        """Send chunk by chunk, a few at a time; return what another run had claimed first."""
-        lost: list[Owed] = []
+    async def _send_all(self, free: Sequence[Notice]) -> list[_Held]:
+        """Send chunk by chunk, a few at a time; return what another run has claimed."""
+        held: list[_Held] = []
         chunks = _chunks(free)
 
         async def work() -> None:
@@ -169,14 +146,14 @@ class Delivery:
                     self._problem("the run came near the host's time limit and stopped; the next tick goes on")
                     return
                 try:
-                    lost.extend(await self._to_its_end(self._send_chunk(partition, chunk)))
+                    held.extend(await self._to_its_end(self._send_chunk(partition, chunk)))
                 except StorageError as error:
                     self.stopped = True
                     self._problem(str(error))
                     return
 
         await _together(work() for _ in range(CHUNKS_AT_A_TIME))
-        return lost
+        return held
 
     async def _to_its_end(self, chunk: Coroutine[Any, Any, _T]) -> _T:
         """Await a chunk; after Ctrl-C, too: its sends under way end marked as sent, and no new one begins."""
@@ -190,56 +167,66 @@ class Delivery:
             await asyncio.gather(task, return_exceptions=True)
             raise
 
-    async def _send_chunk(self, partition: str, chunk: Sequence[Owed]) -> list[Owed]:
-        claim = Claim(self.run_id, self.clock.now())
+    async def _send_chunk(self, partition: str, chunk: Sequence[Notice]) -> list[_Held]:
+        claim = Claim(uuid.uuid4().hex, self.clock.now(), chunk[0].business_date)
+        rows = {notice.row: notice for notice in chunk}
         messages = {
-            item.notice.id: to_message(item.notice, source=self.source, time=claim.at, time_zone=self.time_zone)
-            for item in chunk
+            row: to_message(notice, source=self.source, time=claim.at, time_zone=self.time_zone)
+            for row, notice in rows.items()
         }
-        won = await self.storage.ledger.claim(
+        found = await self.storage.ledger.claim(
             partition,
-            [ClaimRow(item.notice.id, item.notice.user.id, messages[item.notice.id].digest) for item in chunk],
+            [
+                ClaimRow(row, notice.id, notice.user.id, bool(notice.obligation.reference), messages[row].digest)
+                for row, notice in rows.items()
+            ],
             claim,
-            {item.notice.id: item.entry for item in chunk if item.entry is not None},
+            claim.at - self.lapse,
         )
+        self.taken += sum(entry.state == "sent" for entry in found.values())
+        won = rows.keys() - found.keys()
         accepted: dict[str, str] = {}
         unsure: set[str] = set()
         try:
             await _together(
-                self._send(item.notice, messages[item.notice.id], claim, accepted, unsure)
-                for item in chunk
-                if item.notice.id in won
+                self._send(row, notice, messages[row], claim, accepted, unsure)
+                for row, notice in rows.items()
+                if row in won
             )
         finally:  # also after a second Ctrl-C, as far as that leaves time: what was sent shall be known as sent
             if accepted:
-                await self.storage.ledger.mark_sent(partition, accepted, self.clock.now())
+                await self.storage.ledger.mark_sent(partition, accepted, claim, self.clock.now())
             if unsent := won - accepted.keys() - unsure:
                 await self.storage.ledger.release(partition, unsent, claim)
-        return [item for item in chunk if item.notice.id not in won]
+        return [_Held(rows[row], entry.at) for row, entry in found.items() if entry.state == "claimed"]
 
     async def _send(
-        self, notice: Notice, message: Message, claim: Claim, accepted: dict[str, str], unsure: set[str]
+        self, row: str, notice: Notice, message: Message, claim: Claim, accepted: dict[str, str], unsure: set[str]
     ) -> None:
         async with self._permits:
             if self.stopped:
                 return
-            if self.clock.now() - claim.at > self.lapse / 3:
+            now = self.clock.now()
+            if now - claim.at > self.lapse / 3:
                 self._problem("notices waited too long behind slow storage to be sent safely")
                 return
-            unsure.add(notice.id)
+            if not self.may_send(notice, now):
+                self._problem("notices were not sent because their time was over; the next tick decides anew")
+                return
+            unsure.add(row)
             try:
-                accepted[notice.id] = await self.storage.queue.send(message.text)
+                accepted[row] = await self.storage.queue.send(message.text)
             except SendError as error:
                 if not error.accepted_perhaps:
-                    unsure.discard(notice.id)
+                    unsure.discard(row)
                 self._failed(error)
                 return
             except StorageError as error:
-                unsure.discard(notice.id)
+                unsure.discard(row)
                 self.stopped = True
                 self._problem(str(error))
                 return
-        unsure.discard(notice.id)
+        unsure.discard(row)
         self._failures_in_a_row = 0
         self.sent += 1
         self.late += notice.late
@@ -260,18 +247,11 @@ class Delivery:
         self.problems[text] += count
 
 
-def _by_partition(notices: Iterable[Notice]) -> dict[str, list[Notice]]:
+def _chunks(notices: Iterable[Notice]) -> Iterator[tuple[str, Sequence[Notice]]]:
+    """Yield chunks of one partition each, in the order of the notices."""
     grouped: dict[str, list[Notice]] = defaultdict(list)
     for notice in notices:
         grouped[notice.partition].append(notice)
-    return grouped
-
-
-def _chunks(items: Sequence[Owed]) -> Iterator[tuple[str, Sequence[Owed]]]:
-    """Yield chunks of one partition each, in the order of the items."""
-    grouped: dict[str, list[Owed]] = defaultdict(list)
-    for item in items:
-        grouped[item.notice.partition].append(item)
     for partition, members in grouped.items():
         for chunk in _batches(members, CHUNK):
             yield partition, chunk

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
@@ -20,6 +21,7 @@ class Reason(StrEnum):
     VOID = "void"
     DISPUTED = "disputed"
     PAUSED = "paused"
+    SETTLED = "settled"
     DISABLED = "disabled"
     UNREACHABLE = "unreachable"
     NOT_ALLOWED = "not-allowed"
@@ -41,6 +43,30 @@ class Obligation:
     currency: str | None = None
     status: Status = "open"
     paused_until: date | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is open, but nothing is left to pay."""
+        return self.status == "open" and self.amount is not None and Decimal(self.amount) <= 0
+
+    @property
+    def facts(self) -> tuple[str, str, str, str]:
+        """What makes it this obligation and no other: due date, reference, amount and currency.
+
+        With a reference the last two are empty. Amounts compare as numbers: `120.50` is `120.5`.
+        """
+        due = self.due.isoformat()
+        if self.reference:
+            return due, self.reference, "", ""
+        return due, "", _plain(self.amount), self.currency or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent of one obligation: each stage with the latest business date on which it was sent."""
+
+    stages: Mapping[int, date]
+    has_reference: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +150,19 @@ class Notice:
     batch: Batch | None = None
 
     @property
+    def row(self) -> str:
+        """Its row in that partition."""
+        return row_of(self.user.id, self.obligation, self.stage)
+
+    @property
     def late(self) -> bool:
         """Whether it leaves on a later day than its stage date."""
         return self.business_date > self.stage_date
 
     @property
     def partition(self) -> str:
-        """The ledger partition that remembers it."""
-        return partition_of(self.obligation.due, self.stage)
+        """The ledger partition that remembers it: the due date."""
+        return self.obligation.due.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +174,7 @@ class MissedStage:
 
     notice_id: str
     partition: str
+    row: str
     kind: Literal["superseded", "expired"]
 
 
@@ -155,20 +187,42 @@ class Skipped:
     reference: str = ""
 
 
-def notice_id(user_id: str, reference: str, due: date, stage: int) -> str:
-    """Return the idempotency key of a notice: 32 hex digits, the same for ever for the same four facts.
+def user_key(user_id: str) -> str:
+    """Return how the ledger's rows name a user: 16 hex digits."""
+    return _digest(user_id)[:16]
 
-    First half of SHA-256 over the four, joined by U+001F, UTF-8. None of them can hold that character.
+
+def obligation_key(obligation: Obligation) -> str:
+    """Return how the ledger's rows name an obligation of a user: 16 hex digits over its facts."""
+    return _digest(*obligation.facts)[:16]
+
+
+def notice_id(user_id: str, obligation: Obligation, stage: int) -> str:
+    """Return the idempotency key of a notice: 32 hex digits, the same for ever for the same facts.
+
+    First half of SHA-256 over user id, the obligation's facts and the stage.
     """
-    facts = "\x1f".join((user_id, reference, due.isoformat(), str(stage)))
-    return hashlib.sha256(facts.encode()).hexdigest()[:32]
+    return _digest(user_id, *obligation.facts, str(stage))[:32]
 
 
 def batch_id(user_id: str, business_date: date) -> str:
     """Return what the notices of one user on one business date have in common: 32 hex digits."""
-    return hashlib.sha256(f"{user_id}\x1f{business_date.isoformat()}".encode()).hexdigest()[:32]
+    return _digest(user_id, business_date.isoformat())[:32]
 
 
-def partition_of(due: date, stage: int) -> str:
-    """Return the ledger partition of all notices with this due date and stage."""
-    return f"{due.isoformat()}_{stage}"
+def row_of(user_id: str, obligation: Obligation, stage: int) -> str:
+    """Return the row of a notice in the ledger partition of its due date."""
+    return f"{user_key(user_id)}{obligation_key(obligation)}_{stage}"
+
+
+def _digest(*facts: str) -> str:
+    """Return SHA-256 over facts joined by U+001F, UTF-8. None of them can hold that character."""
+    return hashlib.sha256("\x1f".join(facts).encode()).hexdigest()
+
+
+def _plain(amount: str | None) -> str:
+    """Return a decimal number without trailing zeros and without an exponent; empty for none."""
+    if amount is None:
+        return ""
+    number = Decimal(amount)
+    return f"{number.normalize():f}" if number else "0"

@@ -22,7 +22,7 @@ from due_notices.model import (
     User,
     UserPage,
     notice_id,
-    partition_of,
+    row_of,
 )
 from due_notices.obligations import NEVER, Malformed, parse_obligation, values_of
 from due_notices.stages import ONE_DAY, StageDate, Stages, local_midnight, near_due_dates
@@ -206,8 +206,9 @@ class _Planner:
     def _miss(
         self, user: User, obligation: Obligation, stage: StageDate, kind: Literal["superseded", "expired"]
     ) -> None:
-        identifier = notice_id(user.id, obligation.reference, obligation.due, stage.stage)
-        self.missed[identifier] = MissedStage(identifier, partition_of(obligation.due, stage.stage), kind)
+        identifier = notice_id(user.id, obligation, stage.stage)
+        row = row_of(user.id, obligation, stage.stage)
+        self.missed[identifier] = MissedStage(identifier, obligation.due.isoformat(), row, kind)
 
     def _skip_duplicate(self, identifier: str, reference: str) -> None:
         self._skip(Skipped(identifier, Reason.DUPLICATE, reference))
@@ -333,7 +334,7 @@ def to_notice(user: User, obligation: Obligation, when: Timing, day: Day) -> Not
     if when.current is None or when.expires is None:
         raise ValueError("only a stage that is owed has a notice")
     return Notice(
-        id=notice_id(user.id, obligation.reference, obligation.due, when.current.stage),
+        id=notice_id(user.id, obligation, when.current.stage),
         user=user,
         obligation=obligation,
         stage=when.current.stage,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from due_notices.model import Notice
 from due_notices.planning import Rules
 from due_notices.stages import LONGEST_MOVE_DAYS, ONE_DAY, SendWindow
 
@@ -49,6 +50,10 @@ class Policy:
         local = now.astimezone(self.rules.time_zone)
         today_over = self.window.closes is not None and local.time() >= self.window.closes
         return next(iter(self.business_days(local.date() if today_over else local.date() - ONE_DAY, 1)), None)
+
+    def may_send(self, notice: Notice, now: datetime) -> bool:
+        """Whether a notice may still leave at this moment: in the window, before it expires."""
+        return now < notice.expires and self.why_closed(now) is None
 
     def forget_before(self, today: date) -> date:
         """Return the day before which the ledger may forget what was due, once the run of `today` completed.

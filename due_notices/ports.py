@@ -6,14 +6,14 @@ contract tests runs on both. What adapters raise is named here; nothing else may
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 
 from due_notices.credentials import CredentialEnd, ExpiryWarning
-from due_notices.model import FoundUser, UserPage
+from due_notices.model import FoundUser, Sent, UserPage
 from due_notices.report import RunReport, Waiting
 
 
@@ -119,102 +119,134 @@ class NoticeQueue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one run writes before it sends: who claims, and since when (UTC)."""
+    """What is written before anything is sent: which attempt claims, since when (UTC), and for which business date.
+
+    The id is a new one at each attempt, so that an attempt knows its own claims and no other's.
+    """
 
     id: str
     at: datetime
+    business_date: date
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
     """A notice to be claimed. `message_hash` is the SHA-256 of the message about to be sent."""
 
+    row: str
     notice_id: str
     user_id: str
+    has_reference: bool
     message_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """What the ledger knows of one notice. `version` changes with every write of the entry."""
+class Entry(NamedTuple):
+    """What stands in the way of a claim: the notice was sent, or somebody has claimed it, since `at` (UTC)."""
 
-    notice_id: str
     state: Literal["claimed", "sent"]
-    claim: Claim
-    version: str
-    user_id: str = ""
-    sent_at: datetime | None = None
-    message_id: str = ""
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class PastNotice:
-    """A notice as the ledger remembers it for whoever looks back. Holds no personal data besides the user's id."""
+    """A notice as the ledger remembers it. Holds no personal data besides the user's id.
 
-    entry: LedgerEntry
+    `business_date` is that of the run that claimed it last; `sent_at` is None where the ledger does not know that
+    it was sent. Moments are UTC.
+    """
+
+    notice_id: str
+    user_id: str
     due: date
     stage: int
-    message_hash: str
+    has_reference: bool
+    state: Literal["claimed", "sent"]
+    business_date: date
+    claim_id: str
+    claimed_at: datetime
+    sent_at: datetime | None = None
+    message_id: str = ""
+    message_hash: str = ""
+    row: str = ""
 
     @property
     def at(self) -> datetime:
         """When it was sent or, where the ledger does not know that it was, claimed (UTC)."""
-        return self.entry.sent_at or self.entry.claim.at
+        return self.sent_at or self.claimed_at
+
+
+SentByUser = Mapping[str, Mapping[str, Sent]]
+"""What was sent: user key → obligation key → the stages."""
+
+CLAIM_COUNTS_AS_SENT = timedelta(days=80)
+"""The age at which a claim counts as sent on its day: consumers keep ids for 90 days, no repeat may come later."""
 
 
 class Ledger(Protocol):
-    """Remembers every notice claimed and sent, and every run. All methods may raise StorageError."""
+    """Remembers every notice claimed and sent, and every run. All methods may raise StorageError.
 
-    async def entries(self, partition: str) -> dict[str, LedgerEntry]:
-        """Return what a partition knows, by notice id."""
+    A partition is a due date (ISO 8601); `Notice.row` names a row in it.
+    """
+
+    async def check_owner(self) -> None:
+        """Raise StorageError where the ledger belongs to another deployment, or has another format. Writes nothing."""
         ...
 
-    async def entry(self, partition: str, notice_id: str) -> LedgerEntry | None:
-        """Return what is known of one notice."""
-        ...
+    async def take_ownership(self, *, accept: bool = False) -> None:
+        """Check the owner; a ledger without anything in it becomes this deployment's.
 
-    async def claim(
-        self,
-        partition: str,
-        rows: Sequence[ClaimRow],
-        claim: Claim,
-        lapsed: Mapping[str, LedgerEntry],
-    ) -> frozenset[str]:
-        """Claim notices (at most 100) and return the ids won.
-
-        A notice in `lapsed` is taken over only if its entry is still that very one; any other only if the
-        ledger has no entry of it. Asking again with the same claim wins again what it had won.
+        With `accept` a changed attribute or queue is taken over; another tenant's or format's is still refused.
         """
         ...
 
-    async def mark_sent(self, partition: str, sent: Mapping[str, str], at: datetime) -> None:
-        """Mark notices (at most 100; id → message id) as sent, whatever was there before."""
+    async def sent(self, due: date, users: Container[str], today: date) -> SentByUser:
+        """Return what was sent of the obligations due on a day, of those whose user's key is in `users`.
+
+        A claim whose business date lies more than CLAIM_COUNTS_AS_SENT before `today` counts as sent on that date.
+        """
         ...
 
-    async def release(self, partition: str, notice_ids: Iterable[str], claim: Claim) -> None:
-        """Forget what `claim` holds of these notices and has not sent."""
+    async def of_user(self, due: date, user: str) -> Sequence[PastNotice]:
+        """Return all that the ledger has about a user (by key) and a due date, in the order of the rows."""
+        ...
+
+    async def claim(
+        self, partition: str, rows: Sequence[ClaimRow], claim: Claim, lapsed_before: datetime
+    ) -> Mapping[str, Entry]:
+        """Claim notices (at most 100); return those not won, by row, with what stands in the way.
+
+        A claim made before `lapsed_before` is taken over, unless it counts as sent. Asking again with the same
+        claim wins again what it had won.
+        """
+        ...
+
+    async def mark_sent(self, partition: str, sent: Mapping[str, str], claim: Claim, at: datetime) -> None:
+        """Mark notices (at most 100; row → message id) as sent on the claim's business date, whatever was there."""
+        ...
+
+    async def release(self, partition: str, rows: Iterable[str], claim: Claim) -> None:
+        """Forget what `claim` holds of these rows and has not sent."""
         ...
 
     async def runs(self, since: date) -> list[RunReport]:
-        """Return the reports of the recorded runs from business date `since` on, the oldest first."""
+        """Return the report of each run from business date `since` on, by date and then by when it was recorded."""
         ...
 
-    def history(
-        self, since: datetime, until: datetime, user_id: str | None = None
-    ) -> AsyncIterator[Sequence[PastNotice]]:
-        """Yield, some at a time, the notices whose `at` lies from `since` to just before `until`.
+    def history(self, first: date, last: date, user_id: str | None = None) -> AsyncIterator[Sequence[PastNotice]]:
+        """Yield, some at a time, the notices of the business dates from `first` to `last`.
 
-        In the order of due date, stage (as text) and notice id. With `user_id` only those of this user.
+        In the order of due date and row. With `user_id` only those of this user.
         """
         ...
 
     async def record_run(self, report: RunReport) -> None:
-        """Store the report of a business date's run; a completed one is never overwritten by one that is not."""
+        """Store the report of a run, in place of what the same run recorded before."""
         ...
 
-    async def forget(self, before: date, most: int) -> int:
-        """Delete some of what was due, and of the runs recorded, before a day: the oldest first, `most` at the most.
+    async def forget(self, due_before: date, sent_before: date, most: int) -> int:
+        """Delete some of what is old: the oldest first, `most` at the most.
 
+        Old is a notice that was due before a day and sent or claimed before another, and a run before `due_before`.
         Returns how many there were to delete; 0 means that nothing so old is left. Two may forget at once.
         """
         ...

@@ -20,8 +20,10 @@ class Services:
 
 
 @contextmanager
-def opened(open_storage: OpenStorage) -> Iterator[tuple[Storage, asyncio.Runner]]:
+def opened(open_storage: OpenStorage, *, to_write: bool = False) -> Iterator[tuple[Storage, asyncio.Runner]]:
     """Open queue and ledger on an event loop of this thread, and close both.
+
+    Another deployment's ledger is refused; an empty one becomes this deployment's where it is opened to write.
 
     Coroutines run through the runner, one after another, so that the synchronous reading in between can be
     interrupted like any other code, and log lines stay in the thread of the function's invocation.
@@ -29,6 +31,8 @@ def opened(open_storage: OpenStorage) -> Iterator[tuple[Storage, asyncio.Runner]
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:  # from the opening on: an interruption may come as soon as something is open
-            yield runner.run(stack.enter_async_context(open_storage())), runner
+            storage = runner.run(stack.enter_async_context(open_storage()))
+            runner.run(storage.ledger.take_ownership() if to_write else storage.ledger.check_owner())
+            yield storage, runner
         finally:
             runner.run(stack.aclose())

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 STAGES = (-7, -3, -1, 0)
@@ -25,11 +26,15 @@ class ExpectedNotice(NamedTuple):
     reference: str
     due: dt.date
     stage: int
+    amount: str = ""
+    currency: str = ""
 
     @property
     def id(self) -> str:
         """Return the idempotency key, by its definition."""
-        parts = (self.user_id, self.reference, str(self.due), str(self.stage))
+        amount = "" if self.reference or not self.amount else f"{Decimal(self.amount).normalize():f}"
+        currency = "" if self.reference else self.currency
+        parts = (self.user_id, str(self.due), self.reference, amount, currency, str(self.stage))
         return hashlib.sha256("\u001f".join(parts).encode()).hexdigest()[:32]
 
 
@@ -43,7 +48,7 @@ def expected_notices(
         email, reachable = _contact(user)
         if user.get("accountEnabled") is False or not reachable:
             continue
-        for (due, reference), is_open in _obligations(user.get(attribute), business_date).items():
+        for (due, reference), (is_open, *price) in _obligations(user.get(attribute), business_date).items():
             passed = [stage for stage in STAGES if due + dt.timedelta(days=stage) <= business_date]
             if not is_open or not passed:
                 continue
@@ -55,24 +60,25 @@ def expected_notices(
                 if same_message in told:
                     continue
                 told.add(same_message)
-            notice = ExpectedNotice(str(user["id"]), reference, due, stage)
+            notice = ExpectedNotice(str(user["id"]), reference, due, stage, *price)
             found[notice.id] = notice
     return found
 
 
-def _obligations(value: Any, business_date: dt.date) -> dict[tuple[dt.date, str], bool]:
-    """Return due date and reference of every readable value, and whether all that say so are open."""
+def _obligations(value: Any, business_date: dt.date) -> dict[tuple[dt.date, str], tuple[bool, str, str]]:
+    """Return due date and reference of every readable value, whether all that say so are open, and their price."""
     values = value if isinstance(value, list) else [value]
-    result: dict[tuple[dt.date, str], bool] = {}
+    result: dict[tuple[dt.date, str], tuple[bool, str, str]] = {}
     for each in values:
         read = _read(each, business_date)
         if read is not None:
-            key, is_open = read
-            result[key] = result.get(key, True) and is_open
+            key, is_open, amount, currency = read
+            before, *price = result.get(key, (True, amount, currency))
+            result[key] = (before and is_open, price[0], price[1])
     return result
 
 
-def _read(value: Any, business_date: dt.date) -> tuple[tuple[dt.date, str], bool] | None:
+def _read(value: Any, business_date: dt.date) -> tuple[tuple[dt.date, str], bool, str, str] | None:
     if not isinstance(value, str) or len(value) > 256:  # noqa: PLR2004 (the directory's limit)
         return None
     try:
@@ -95,7 +101,8 @@ def _read(value: Any, business_date: dt.date) -> tuple[tuple[dt.date, str], bool
     if wrong or due is None:
         return None
     silent = until is not None and until >= business_date
-    return (due, fields.get("ref") or ""), status == "open" and not silent
+    is_open = status == "open" and not silent
+    return (due, fields.get("ref") or ""), is_open, fields.get("amount") or "", fields.get("currency") or ""
 
 
 def _date(text: str) -> dt.date | None:

@@ -27,9 +27,13 @@ _MOST_ROWS = 100  # of one transaction
 _ALL_USUAL = {"malformed": 24, "paid": 11, "unreachable": 9, "duplicate": 5, "disputed": 3, "paused": 2}
 
 
-def write_past(table: TableClient, today: dt.date, seed: int = 1) -> int:
-    """Fill an empty ledger with the eight weeks before `today`; return how many notices it then remembers."""
+def write_past(table: TableClient, today: dt.date, environ: Mapping[str, str], seed: int = 1) -> int:
+    """Fill an empty ledger with the eight weeks before `today`; return how many notices it then remembers.
+
+    `environ` are the settings of the deployment whose ledger it shall be.
+    """
     rng = random.Random(seed)  # noqa: S311 (sample data)
+    table.create_entity(_format_row(environ))
     notices = 0
     missed: list[tuple[dt.date, int, int]] = []
     for offset in range(DAYS):
@@ -44,7 +48,7 @@ def write_past(table: TableClient, today: dt.date, seed: int = 1) -> int:
         run = uuid.UUID(int=rng.getrandbits(128)).hex
         at = dt.datetime.combine(day, dt.time(8, 0, 3), dt.UTC)
         for due, stage, count in (*owed, *caught_up):
-            _write(table, _rows(rng, run, at, due, stage, count))
+            _write(table, _rows(rng, at, due, stage, count))
             notices += count
         figures = {"sent": [*owed, *caught_up], "late": sum(count for _, _, count in late), "expired": expired}
         table.upsert_entity(_run_row(rng, run, day, figures))
@@ -60,17 +64,19 @@ def _count(rng: random.Random, day: dt.date, stage: int) -> int:
     return max(1, round(rng.gauss(9, 1.6) * month_end * weekend))
 
 
-def _rows(
-    rng: random.Random, run: str, at: dt.datetime, due: dt.date, stage: int, count: int
-) -> Iterator[dict[str, Any]]:
+def _rows(rng: random.Random, at: dt.datetime, due: dt.date, stage: int, count: int) -> Iterator[dict[str, Any]]:
+    claim = f"{rng.getrandbits(128):032x}"
     for _ in range(count):
         identifier = f"{rng.getrandbits(128):032x}"
         yield {
-            "PartitionKey": f"{due}_{stage}",
-            "RowKey": identifier,
+            "PartitionKey": due.isoformat(),
+            "RowKey": f"{rng.getrandbits(128):032x}_{stage}",
+            "noticeId": identifier,
+            "hasReference": True,
             "state": "sent",
-            "claimId": run,
+            "claimId": claim,
             "claimedAt": at,
+            "businessDate": at.date().isoformat(),
             "sentAt": at + dt.timedelta(seconds=rng.random() * 3),
             "userId": str(uuid.UUID(int=rng.getrandbits(128))),
             "messageId": str(uuid.UUID(int=rng.getrandbits(128))),
@@ -83,7 +89,16 @@ def _write(table: TableClient, rows: Iterator[dict[str, Any]]) -> None:
         table.submit_transaction([("create", row) for row in chunk])
 
 
+def _format_row(environ: Mapping[str, str]) -> dict[str, Any]:
+    from due_notices.adapters.table_rows import owner_entity
+    from due_notices.ownership import FORMAT, Deployment, Owner
+
+    names = ("GRAPH_TENANT_ID", "DUE_DATE_ATTRIBUTE", "NOTICE_QUEUE")
+    return owner_entity(Owner(FORMAT, Deployment(*(environ[name] for name in names))))
+
+
 def _run_row(rng: random.Random, run: str, day: dt.date, figures: Mapping[str, Any]) -> dict[str, Any]:
+    from due_notices.adapters.table_rows import run_entity
     from due_notices.credentials import CredentialEnd, CredentialKind
     from due_notices.model import Reason
     from due_notices.report import Outcome, RunReport
@@ -103,9 +118,4 @@ def _run_row(rng: random.Random, run: str, day: dt.date, figures: Mapping[str, A
         seconds={"total": 1.2 + sent * 0.03 + rng.random() * 0.8},
         credential=CredentialEnd(CredentialKind.SECRET, 200),
     )
-    return {
-        "PartitionKey": "runs",
-        "RowKey": day.isoformat(),
-        "outcome": report.outcome.value,
-        "report": report.to_json(),
-    }
+    return run_entity(report)

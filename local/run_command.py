@@ -89,7 +89,7 @@ def _audit(screen: Console, stack: LocalStack, environ: Mapping[str, str], today
     with TableServiceClient.from_connection_string(stack.azurite.connection_string, **options) as tables:
         tables.create_table(PAST_TABLE)
         with tables.get_table_client(PAST_TABLE) as table:
-            notices = write_past(table, today)
+            notices = write_past(table, today, environ)
     screen.print(f"a made-up past: {DAYS} days, {notices:,} notices, two outages")
     first = today - dt.timedelta(days=DAYS)
     command = ["audit", "--from", first.isoformat(), "--to", (today - dt.timedelta(days=1)).isoformat()]

@@ -184,7 +184,7 @@ def notice(**overrides: Any) -> Notice:
     what = overrides.pop("obligation", None) or Obligation(**owed | of_obligation)
     stage = overrides.pop("stage", -7)
     fields: dict[str, Any] = {
-        "id": notice_id(whose.id, what.reference, what.due, stage),
+        "id": notice_id(whose.id, what, stage),
         "user": whose,
         "obligation": what,
         "stage": stage,

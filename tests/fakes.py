@@ -7,32 +7,35 @@ for the service as well.
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from due_notices.credentials import CredentialEnd, CredentialKind, ExpiryWarning
 from due_notices.errors import SendError, StorageError
-from due_notices.model import FoundUser, UserPage
+from due_notices.model import FoundUser, Sent, UserPage
+from due_notices.ownership import FORMAT, Deployment, Owner, why_refused
 from due_notices.ports import (
+    CLAIM_COUNTS_AS_SENT,
     Claim,
     ClaimRow,
-    LedgerEntry,
+    Entry,
     PastNotice,
     Progress,
     QueueLook,
     QueueLooks,
+    SentByUser,
     Storage,
 )
-from due_notices.report import RunReport, Waiting
+from due_notices.report import RunReport, Waiting, by_date_and_time
 from tests.factories import GraphUser, found_user, page_of
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)  # a Tuesday
 MOST_ROWS = 100
 COMPLETED = "completed"
+MINE = Deployment("00000000-0000-0000-0000-000000000000", "due", "due-notices")
 
 
 class MovableClock:
@@ -131,144 +134,194 @@ class FakeNoticeQueue:
 class FakeLedger:
     """A ledger in dictionaries. Each method is one indivisible step, as a table transaction is.
 
-    Its failures are planned by method name in `failures`; `lost_answers` are calls that take effect and
-    fail all the same.
+    `rows` are the notices by partition and row. Its failures are planned by method name in `failures`;
+    `lost_answers` are calls that take effect and fail all the same.
     """
 
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.partitions: dict[str, dict[str, LedgerEntry]] = defaultdict(dict)
-        self.hashes: dict[str, str] = {}
-        self.records: dict[date, RunReport] = {}
+    def __init__(self, owner: Deployment = MINE, table: FakeLedger | None = None) -> None:
+        """Begin empty, or on the table of another ledger, in the hands of `owner`."""
+        self.rows: dict[str, dict[str, PastNotice]] = table.rows if table else defaultdict(dict)
+        self.records: dict[tuple[date, str], RunReport] = table.records if table else {}
+        self.formats: list[Owner] = table.formats if table else []
+        self.owner = owner
         self.failures: dict[str, Failures] = defaultdict(Failures)
         self.lost_answers: dict[str, Failures] = defaultdict(Failures)
         self.writes = 0
         self.latency: Callable[[], float] | None = None
-        self._versions = itertools.count(1)
 
-    async def entries(self, partition: str) -> dict[str, LedgerEntry]:
-        """Return a copy of a partition."""
-        await self._begin("entries")
-        found = dict(self.partitions[partition])
-        await self._end("entries")
+    async def check_owner(self) -> None:
+        """Refuse what is another's."""
+        await self._begin("check_owner")
+        self._refuse_others(accept=False)
+        await self._end("check_owner")
+
+    async def take_ownership(self, *, accept: bool = False) -> None:
+        """Refuse what is another's, and keep what is nobody's."""
+        await self._begin("take_ownership")
+        self._refuse_others(accept=accept)
+        self.take()
+        await self._end("take_ownership")
+
+    def take(self) -> None:
+        """Let it be `owner`'s."""
+        self.formats[:] = [Owner(FORMAT, self.owner)]
+
+    def _refuse_others(self, *, accept: bool) -> None:
+        has_rows = any(self.rows.values()) or bool(self.records)
+        found = self.formats[0] if self.formats else None
+        why = why_refused(found, self.owner, table="duenotices", has_rows=has_rows, accept=accept)
+        if why is not None:
+            raise StorageError(why)
+
+    async def sent(self, due: date, users: Container[str], today: date) -> SentByUser:
+        """Return what was sent, and what was claimed too long ago to be sent again."""
+        await self._begin("sent")
+        found: dict[str, dict[str, Sent]] = {}
+        for row, past in sorted(self.rows[due.isoformat()].items()):
+            if row[:16] in users and (past.state == "sent" or today - past.business_date > CLAIM_COUNTS_AS_SENT):
+                obligations = found.setdefault(row[:16], {})
+                before = obligations.get(row[16:32])
+                stages = dict(before.stages) if before else {}
+                stages[past.stage] = past.business_date
+                obligations[row[16:32]] = Sent(stages, past.has_reference)
+        await self._end("sent")
         return found
 
-    async def entry(self, partition: str, notice_id: str) -> LedgerEntry | None:
-        """Return an entry."""
-        await self._begin("entry")
-        found = self.partitions[partition].get(notice_id)
-        await self._end("entry")
+    async def of_user(self, due: date, user: str) -> Sequence[PastNotice]:
+        """Return a user's rows."""
+        await self._begin("of_user")
+        found = [past for row, past in sorted(self.rows[due.isoformat()].items()) if row.startswith(user)]
+        await self._end("of_user")
         return found
 
     async def claim(
-        self, partition: str, rows: Sequence[ClaimRow], claim: Claim, lapsed: Mapping[str, LedgerEntry]
-    ) -> frozenset[str]:
-        """Claim what nobody has, what is lapsed and unchanged, and what this claim has already."""
-        _check_rows(row.notice_id for row in rows)
+        self, partition: str, rows: Sequence[ClaimRow], claim: Claim, lapsed_before: datetime
+    ) -> Mapping[str, Entry]:
+        """Claim what nobody has, what has lapsed, and what this claim has already."""
+        _check_rows(row.row for row in rows)
         await self._begin("claim")
-        entries = self.partitions[partition]
-        won = set()
+        there = self.rows[partition]
+        found: dict[str, Entry] = {}
         for row in rows:
-            there, known = entries.get(row.notice_id), lapsed.get(row.notice_id)
-            if there is not None and there.claim == claim:
-                won.add(row.notice_id)
-            elif there is None or (known is not None and there.version == known.version):
-                entries[row.notice_id] = LedgerEntry(
-                    row.notice_id, "claimed", claim, self._version(), user_id=row.user_id
+            past = there.get(row.row)
+            if past is not None and past.claim_id == claim.id:
+                continue
+            if past is None or (
+                past.state == "claimed"
+                and past.claimed_at <= lapsed_before
+                and claim.business_date - past.business_date <= CLAIM_COUNTS_AS_SENT
+            ):
+                self.writes += 1
+                there[row.row] = PastNotice(
+                    row.notice_id,
+                    row.user_id,
+                    date.fromisoformat(partition),
+                    int(row.row[33:]),
+                    row.has_reference,
+                    "claimed",
+                    claim.business_date,
+                    claim.id,
+                    claim.at,
+                    message_hash=row.message_hash,
+                    row=row.row,
                 )
-                self.hashes[row.notice_id] = row.message_hash
-                won.add(row.notice_id)
+                continue
+            old = claim.business_date - past.business_date > CLAIM_COUNTS_AS_SENT
+            found[row.row] = Entry("sent" if old else past.state, past.at)
         await self._end("claim")
-        return frozenset(won)
+        return found
 
-    async def mark_sent(self, partition: str, sent: Mapping[str, str], at: datetime) -> None:
+    async def mark_sent(self, partition: str, sent: Mapping[str, str], claim: Claim, at: datetime) -> None:
         """Mark, keeping what the claim wrote."""
         _check_rows(sent)
         await self._begin("mark_sent")
-        entries = self.partitions[partition]
-        nobody = Claim("", datetime.min.replace(tzinfo=UTC))
-        for identifier, message_id in sent.items():
-            there = entries.get(identifier) or LedgerEntry(identifier, "claimed", nobody, "")
-            entries[identifier] = replace(
-                there, state="sent", sent_at=at, message_id=message_id, version=self._version()
+        there = self.rows[partition]
+        for row, message_id in sent.items():
+            past = there.get(row) or PastNotice(
+                notice_id="",
+                user_id="",
+                due=date.fromisoformat(partition),
+                stage=int(row[33:]),
+                has_reference=True,
+                state="sent",
+                business_date=claim.business_date,
+                claim_id="",
+                claimed_at=at,
+                row=row,
+            )
+            self.writes += 1
+            there[row] = replace(
+                past, state="sent", sent_at=at, message_id=message_id, business_date=claim.business_date
             )
         await self._end("mark_sent")
 
-    async def release(self, partition: str, notice_ids: Iterable[str], claim: Claim) -> None:
+    async def release(self, partition: str, rows: Iterable[str], claim: Claim) -> None:
         """Forget what this claim holds and has not sent."""
         await self._begin("release")
-        entries = self.partitions[partition]
-        for identifier in set(notice_ids):
-            there = entries.get(identifier)
-            if there is not None and there.claim == claim and there.state == "claimed":
-                del entries[identifier]
+        there = self.rows[partition]
+        for row in set(rows):
+            past = there.get(row)
+            if past is not None and past.claim_id == claim.id and past.state == "claimed":
+                del there[row]
         await self._end("release")
 
     async def runs(self, since: date) -> list[RunReport]:
         """Return records."""
         await self._begin("runs")
-        found = [self.records[day] for day in sorted(self.records) if day >= since]
+        found = [record for (day, _), record in self.records.items() if day >= since]
         await self._end("runs")
-        return found
+        return sorted(found, key=by_date_and_time)
 
-    async def history(
-        self, since: datetime, until: datetime, user_id: str | None = None
-    ) -> AsyncIterator[Sequence[PastNotice]]:
+    async def history(self, first: date, last: date, user_id: str | None = None) -> AsyncIterator[Sequence[PastNotice]]:
         """Yield what is in the period, two at a time."""
         await self._begin("history")
         found = [
-            PastNotice(entry, date.fromisoformat(partition[:10]), int(partition[11:]), self.hashes.get(identifier, ""))
-            for partition in sorted(self.partitions)
-            for identifier, entry in sorted(self.partitions[partition].items())
-            if user_id in {None, entry.user_id}
+            past
+            for partition in sorted(self.rows)
+            for _, past in sorted(self.rows[partition].items())
+            if user_id in {None, past.user_id} and first <= past.business_date <= last
         ]
-        found = [past for past in found if since <= past.at < until]
         for start in range(0, len(found), 2):
             yield found[start : start + 2]
         await self._end("history")
 
     async def record_run(self, report: RunReport) -> None:
-        """Keep a record, unless it would hide a completed run."""
+        """Keep a record."""
         await self._begin("record_run")
-        there = self.records.get(report.business_date)
-        if there is None or not there.completed or report.completed:
-            self.records[report.business_date] = RunReport.from_dict(report.to_dict())
+        self.records[report.business_date, report.run_id] = RunReport.from_dict(report.to_dict())
         await self._end("record_run")
 
-    async def forget(self, before: date, most: int) -> int:
-        """Delete old entries and records, the oldest first."""
+    async def forget(self, due_before: date, sent_before: date, most: int) -> int:
+        """Delete old rows and records, the oldest first."""
         await self._begin("forget")
         old = [
-            (partition, identifier)
-            for partition in sorted(self.partitions)
-            if partition[:10] < before.isoformat()
-            for identifier in sorted(self.partitions[partition])
+            (partition, row)
+            for partition in sorted(self.rows)
+            if partition < due_before.isoformat()
+            for row, past in sorted(self.rows[partition].items())
+            if past.business_date < sent_before
         ][:most]
-        for partition, identifier in old:
-            del self.partitions[partition][identifier]
-        days = sorted(day for day in self.records if day < before)[: most - len(old)]
-        for day in days:
-            del self.records[day]
+        for partition, row in old:
+            del self.rows[partition][row]
+        runs = sorted(key for key in self.records if key[0] < due_before)[: most - len(old)]
+        for key in runs:
+            del self.records[key]
         await self._end("forget")
-        return len(old) + len(days)
+        return len(old) + len(runs)
 
     @property
-    def sent(self) -> set[str]:
+    def sent_ids(self) -> set[str]:
         """The ids of all notices marked as sent."""
-        return {entry.notice_id for entry in self._all() if entry.state == "sent"}
+        return {past.notice_id for past in self._all() if past.state == "sent"}
 
     @property
     def claimed(self) -> set[str]:
         """The ids of all notices claimed and not sent."""
-        return {entry.notice_id for entry in self._all() if entry.state == "claimed"}
+        return {past.notice_id for past in self._all() if past.state == "claimed"}
 
-    def _all(self) -> Iterator[LedgerEntry]:
-        for entries in self.partitions.values():
-            yield from entries.values()
-
-    def _version(self) -> str:
-        self.writes += 1
-        return f"version-{next(self._versions)}"
+    def _all(self) -> Iterator[PastNotice]:
+        for rows in self.rows.values():
+            yield from rows.values()
 
     async def _begin(self, method: str) -> None:
         await self._delay()

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,30 @@ class Message:
     @property
     def partition(self) -> str:
         """The partition in which the ledger should have it."""
-        return f"{self._data.get('dueDate')}_{self._data.get('stage')}"
+        return str(self._data.get("dueDate"))
+
+    @property
+    def row(self) -> str:
+        """The row in which the ledger should have it."""
+        return f"{_digest(self._user)[:16]}{_digest(*self._facts)[:16]}_{self._data.get('stage')}"
 
     @property
     def id_of_its_facts(self) -> str:
         """The id that its own facts ask for, by the definition."""
-        reference = self._data.get("obligation", {}).get("reference", "")
-        facts = (self.event.get("subject"), reference, self._data.get("dueDate"), self._data.get("stage"))
-        return hashlib.sha256("\u001f".join(map(str, facts)).encode()).hexdigest()[:32]
+        return _digest(self._user, *self._facts, str(self._data.get("stage")))[:32]
+
+    @property
+    def _user(self) -> str:
+        return str(self.event.get("subject"))
+
+    @property
+    def _facts(self) -> tuple[str, str, str, str]:
+        """Due date, reference, amount and currency; the last two only where there is no reference."""
+        obligation, due = self._data.get("obligation", {}), str(self._data.get("dueDate"))
+        if reference := obligation.get("reference", ""):
+            return due, reference, "", ""
+        amount = obligation.get("amount")
+        return due, "", "" if amount is None else f"{Decimal(amount).normalize():f}", obligation.get("currency", "")
 
     @property
     def _data(self) -> dict[str, Any]:
@@ -63,6 +80,7 @@ class Row:
     """One notice in the ledger."""
 
     partition: str
+    row: str
     id: str
     state: str
     message_id: str | None
@@ -109,12 +127,12 @@ class Verdict:
     @property
     def foreign(self) -> frozenset[str]:
         """What is on the queue and should not be: not owed, unknown to the ledger, or with an id of other facts."""
-        known = {(row.partition, row.id) for row in self.rows}
+        known = {(row.partition, row.row, row.id) for row in self.rows}
         return frozenset(
             message.id
             for message in self.messages
             if (self.owed is not None and message.id not in self.owed)
-            or (message.partition, message.id) not in known
+            or (message.partition, message.row, message.id) not in known
             or message.id != message.id_of_its_facts
         )
 
@@ -194,8 +212,14 @@ def _event(content: str) -> dict[str, Any]:
 
 
 def _rows(table: TableClient) -> Iterator[Row]:
-    for entity in table.query_entities("PartitionKey ne 'runs'"):
-        yield Row(entity["PartitionKey"], entity["RowKey"], entity["state"], entity.get("messageId"))
+    # Partitions of notices are due dates; those with letters hold runs and the ledger's format.
+    for entity in table.query_entities("PartitionKey lt 'A'"):
+        identifier = entity.get("noticeId", "")
+        yield Row(entity["PartitionKey"], entity["RowKey"], identifier, entity["state"], entity.get("messageId"))
+
+
+def _digest(*facts: str) -> str:
+    return hashlib.sha256("\u001f".join(facts).encode()).hexdigest()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

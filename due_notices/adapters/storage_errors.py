@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 4
 BUSY = frozenset({429, 503})  # the service says that it did not do it
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+NO_SUCH_ROW = frozenset({"ResourceNotFound", "EntityNotFound"})
 MISSING = frozenset({"QueueNotFound", "TableNotFound", "ResourceNotFound"})  # a 404 without a code is no service's
 
 # What an operation needs of whoever has no connection string.
@@ -33,6 +34,10 @@ TO_READ = "Storage Table Data Reader on the table (a run needs Storage Table Dat
 # Caps for every request, in seconds. `retry_total=0`: an adapter retries itself, and only what is safe to repeat;
 # the queue SDK's own policy puts a message twice when an answer gets lost.
 LIMITS = {"connection_timeout": 5, "read_timeout": 15, "retry_total": 0}
+
+
+class ForeignAnswer(AzureError):
+    """An answer that cannot be the service's own, whatever its status says."""
 
 
 def never_arrived(error: AzureError) -> bool:
@@ -91,7 +96,7 @@ def _unusable(error: AzureError, what: str, missing: str, role: str, credential:
         )
     elif code in MISSING:
         remedy = f"it does not exist: {missing}"
-    elif status == 404:  # noqa: PLR2004 (HTTP)
+    elif status == 404 or isinstance(error, ForeignAnswer):  # noqa: PLR2004 (HTTP)
         remedy = "something between here and the service answered: check NOTICE_STORAGE and the proxies on the way"
     elif status in {401, 403} and not hasattr(credential, "get_token"):
         remedy = (

@@ -1,7 +1,7 @@
-"""The two requests of which there are many, Put Message and the table transaction, over aiohttp.
+"""The requests of which there are many, over aiohttp: Put Message, the table's transactions and its queries.
 
 The Storage SDKs spend several times the work of the request itself on each of them (docs/performance.md has the
-figures), so these two are written out here, as the services' references have them. All else goes through the
+figures), so these are written out here, as the services' references have them. All else goes through the
 SDKs, which stand on aiohttp too, and so does the login: a credential's bearer token, or a shared access signature.
 Errors are told in azure-core's classes, so that the adapters know one kind.
 """
@@ -9,6 +9,7 @@ Errors are told in azure-core's classes, so that the adapters know one kind.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,12 +33,13 @@ from yarl import URL
 from due_notices.adapters.storage_errors import failure
 
 API_VERSION = "2021-12-02"  # has all that is used here, and is known to every cloud and to Azurite
+IDLE = 4.0  # seconds that a connection is kept: Azurite's server closes it after five, and no POST is repeated
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 _MARGIN = 300  # seconds before its end in which a token is not used any more
 
 
 class StoragePipeline:
-    """Posts to one service of a storage account, with a bearer token or a signature in the URL."""
+    """Asks and posts to one service of a storage account, with a bearer token or a signature in the URL."""
 
     def __init__(self, credential: AsyncTokenCredential | None, signature: str, options: Mapping[str, Any]) -> None:
         """Take either a credential or a signature (a query string), and the options that the SDKs' clients get."""
@@ -51,8 +53,10 @@ class StoragePipeline:
     async def __aenter__(self) -> Self:
         """Open the connections."""
         self._session = await aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(keepalive_timeout=IDLE),
+            headers={"Accept-Encoding": "identity"},  # whatever is compressed on the way would not be read
             timeout=aiohttp.ClientTimeout(
-                total=None,
+                total=self._options["connection_timeout"] + self._options["read_timeout"],
                 sock_connect=self._options["connection_timeout"],
                 sock_read=self._options["read_timeout"],
             ),
@@ -70,10 +74,19 @@ class StoragePipeline:
 
         Any other status is a failure: a redirect or a proxy's own page is no sign that the service did anything.
         """
+        content, _ = await self._request("POST", self._target(url), headers, body, success)
+        return content
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> tuple[bytes, Mapping[str, str]]:
+        """Return body and headers of an answer with status 200; raises AzureError, as the SDKs do."""
+        return await self._request("GET", self._signed(url), headers, None, success=200)
+
+    async def _request(
+        self, method: str, target: URL, headers: Mapping[str, str], body: bytes | None, success: int
+    ) -> tuple[bytes, Mapping[str, str]]:
         given = {"x-ms-version": API_VERSION, **headers, **await self._authorization()}
         try:
-            target = self._target(url)
-            async with self._session.post(target, data=body, headers=given, allow_redirects=False) as answer:
+            async with self._session.request(method, target, data=body, headers=given, allow_redirects=False) as answer:
                 content = await answer.read()
         except aiohttp.ConnectionTimeoutError as error:
             raise ServiceRequestTimeoutError(str(error)) from error
@@ -82,15 +95,18 @@ class StoragePipeline:
         except aiohttp.ClientError as error:
             raise ServiceRequestError(str(error)) from error
         if answer.status != success:
-            raise failure(answer.status, answer.headers.get("x-ms-error-code"))
-        return content
+            raise failure(answer.status, answer.headers.get("x-ms-error-code") or _code_in(content))
+        return content, answer.headers
 
     def _target(self, url: str) -> URL:
         """Return where to post; there are few addresses, so each is taken apart once and not for every message."""
         if url not in self._targets:
-            signature = f"{'&' if '?' in url else '?'}{self._signature}" if self._signature else ""
-            self._targets[url] = URL(url + signature, encoded=True)
+            self._targets[url] = self._signed(url)
         return self._targets[url]
+
+    def _signed(self, url: str) -> URL:
+        signature = f"{'&' if '?' in url else '?'}{self._signature}" if self._signature else ""
+        return URL(url + signature, encoded=True)
 
     async def _authorization(self) -> dict[str, str]:
         if self._credential is None:
@@ -99,6 +115,12 @@ class StoragePipeline:
             if self._token.expires_on - time.time() < _MARGIN:
                 self._token = await self._credential.get_token(STORAGE_SCOPE)
         return {"Authorization": f"Bearer {self._token.token}"}
+
+
+def _code_in(body: bytes) -> str | None:
+    """Return the service's code for an error, which tables write into the body alone, as JSON or XML."""
+    found = re.search(rb'"code"\s*:\s*"([A-Za-z]+)"|<(?:[a-z]:)?code>([A-Za-z]+)<', body)
+    return None if found is None else (found[1] or found[2]).decode()
 
 
 def queue_signature(queue: QueueClient, expiry: datetime) -> str:
@@ -116,15 +138,16 @@ def queue_signature(queue: QueueClient, expiry: datetime) -> str:
 
 
 def table_signature(table: TableClient, expiry: datetime) -> str:
-    """Return what entitles to write to the table, for a client made from a connection string."""
+    """Return what entitles to read the table and to write to it, for a client made from a connection string."""
     if isinstance(table.credential, AzureSasCredential):
         return table.credential.signature
     if not isinstance(table.credential, AzureNamedKeyCredential):
         raise TypeError("only a connection string gives a signature")
     # Of the account and not of the table alone: a transaction is sent to the account, and Azurite takes no other.
+    # A query asks for rights on the container.
     return generate_account_sas(
         table.credential,
-        resource_types=ResourceTypes(object=True),
+        resource_types=ResourceTypes(object=True, container=True),
         permission=AccountSasPermissions(read=True, write=True, add=True, update=True, delete=True),
         expiry=expiry,
     )

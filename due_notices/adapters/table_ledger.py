@@ -1,208 +1,212 @@
 """The ledger in Azure Table Storage.
 
-A partition per due date and stage, a row per notice. Partition `runs` has a row per business date. Every
-write may be repeated without harm, so an answer that got lost is simply asked for again.
+A partition per due date with a row per notice, `runs` with a row per run, and `format`, which says whose it all is.
+Every write may be repeated without harm, so an answer that got lost is simply asked for again; of a query, the page
+that got lost. Nothing but the rows in question is read, and of them the columns in question.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
-import json
 import operator
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Container,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any, NamedTuple, TypeVar
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError
-from azure.data.tables import TableEntity
 from azure.data.tables.aio import TableClient
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from due_notices.adapters import table_query, table_rows
 from due_notices.adapters.storage_errors import (
     ATTEMPTS,
+    NO_SUCH_ROW,
     TO_READ,
     TO_WRITE,
     TRANSIENT,
+    ForeignAnswer,
     code_of,
     status_of,
     table_unusable,
 )
 from due_notices.adapters.storage_pipeline import StoragePipeline
+from due_notices.adapters.table_query import PAGE, Query, literal, of_partition
+from due_notices.adapters.table_rows import RUNS, UNREADABLE, Row
 from due_notices.adapters.table_transaction import Operation, refused, transaction
 from due_notices.errors import StorageError
-from due_notices.ports import Claim, ClaimRow, Clock, LedgerEntry, PastNotice
-from due_notices.report import RunReport
+from due_notices.ownership import FORMAT, Deployment, Owner, why_refused
+from due_notices.ports import Claim, ClaimRow, Clock, Entry, PastNotice, SentByUser
+from due_notices.report import RunReport, by_date_and_time
 
-RUNS = "runs"
 # https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
 MOST_OPERATIONS = 100
+ROWS_AT_A_TIME = 16  # looked at one by one
 _ACCEPTED = 202
-_SECOND = timedelta(seconds=1)
-_NO_SUCH_ROW = frozenset({"ResourceNotFound", "EntityNotFound"})
+_KEYS = ("PartitionKey", "RowKey")
+_NOTICES = "PartitionKey lt 'A'"  # their partitions begin with a digit, the others with a letter
 _T = TypeVar("_T")
 
 
-class TableLedger:
-    """One table. The client must not retry by itself."""
+class _Found(NamedTuple):
+    """A row with its ETag."""
 
-    def __init__(self, table: TableClient, pipeline: StoragePipeline, clock: Clock) -> None:
-        """Take an open client, and the pipeline that writes transactions."""
+    row: Row
+    etag: str
+
+
+class TableLedger:
+    """One table, in the hands of one deployment."""
+
+    def __init__(self, table: TableClient, pipeline: StoragePipeline, clock: Clock, owner: Deployment) -> None:
+        """Take a client that knows the table's address, the pipeline to its service, and whose the ledger shall be."""
         self._table = table
+        self._name = table.table_name
+        self._url = f"{table.url}/{table.table_name}"
         self._pipeline = pipeline
         self._clock = clock
+        self._owner = owner
 
-    async def entries(self, partition: str) -> dict[str, LedgerEntry]:
-        """Return what a partition knows, by notice id."""
-        return await self._entries("PartitionKey eq @partition", {"partition": partition})
+    async def check_owner(self) -> None:
+        """Refuse what is another's."""
+        await self._format(accept=False)
 
-    async def entry(self, partition: str, notice_id: str) -> LedgerEntry | None:
-        """Return what is known of one notice."""
-        found = await self._entries(
-            "PartitionKey eq @partition and RowKey eq @row", {"partition": partition, "row": notice_id}
-        )
-        return found.get(notice_id)
+    async def take_ownership(self, *, accept: bool = False) -> None:
+        """Refuse what is another's, and write the `format` row where it is not there, or says something else."""
+        mine = table_rows.owner_entity(Owner(FORMAT, self._owner))
+        for _ in range(ATTEMPTS):
+            found = await self._format(accept=accept)
+            if found is not None and not (accept and table_rows.owner_of(found.row) != Owner(FORMAT, self._owner)):
+                return
+            with contextlib.suppress(_Conflict):
+                await self._transaction([("create", mine, None) if found is None else ("update", mine, found.etag)])
+                return
+        raise StorageError(f"the ledger table {self._name} changes hands all the time; look at who else writes to it")
+
+    async def _format(self, *, accept: bool) -> _Found | None:
+        found = await self._row(*table_rows.FORMAT_KEY)
+        has_rows = found is not None or bool(await self._first(Query("", _KEYS, 1), 1))
+        if found is None and has_rows:  # an owner writes this row first of all, and may have done so since
+            found = await self._row(*table_rows.FORMAT_KEY)
+        owner = None if found is None else table_rows.owner_of(found.row)
+        why = why_refused(owner, self._owner, table=self._name, has_rows=has_rows, accept=accept)
+        if why is not None:
+            raise StorageError(why)
+        return found
+
+    async def sent(self, due: date, users: Container[str], today: date) -> SentByUser:
+        """Return what was sent of one partition; keep what is asked for, a page at a time."""
+        reader = table_rows.SentReader(users, today)
+        query = Query(of_partition(due.isoformat()), table_rows.SENT_COLUMNS)
+        async for rows in self._pages(query):
+            with self._reading():
+                reader.add(rows)
+        return reader.result()
+
+    async def of_user(self, due: date, user: str) -> Sequence[PastNotice]:
+        """Return a range of rows: their keys begin with the user's."""
+        rows = f"RowKey ge {literal(user)} and RowKey lt {literal(f'{user}~')}"
+        query = Query(of_partition(due.isoformat(), rows), table_rows.NOTICE_COLUMNS)
+        return [past async for rows in self._pages(query) for past in self._read(rows, table_rows.past_notice)]
 
     async def claim(
-        self,
-        partition: str,
-        rows: Sequence[ClaimRow],
-        claim: Claim,
-        lapsed: Mapping[str, LedgerEntry],
-    ) -> frozenset[str]:
+        self, partition: str, rows: Sequence[ClaimRow], claim: Claim, lapsed_before: datetime
+    ) -> Mapping[str, Entry]:
         """Claim notices in one transaction; where a row stands in the way, leave it out and claim the rest."""
-        wanted = {row.notice_id: row for row in rows}
-        replaceable = dict(lapsed)
-        won: set[str] = set()
+        wanted = {row.row: row for row in rows}
+        lapsed: dict[str, str] = {}  # the ETags of what may be taken over
+        in_the_way: dict[str, Entry] = {}
         for _ in range(ATTEMPTS):
             if not wanted:
                 break
-            operations = [_claim_operation(partition, row, claim, replaceable) for row in wanted.values()]
+            operations: list[Operation] = [
+                (
+                    "update" if key in lapsed else "create",
+                    table_rows.claim_entity(partition, row, claim),
+                    lapsed.get(key),
+                )
+                for key, row in wanted.items()
+            ]
             try:
                 await self._transaction(operations)
             except _Conflict:
                 # One row in the way rejects all, and so does our own first try when its answer got lost.
-                known = await self._entries(
-                    "PartitionKey eq @partition and RowKey ge @first and RowKey le @last",
-                    {"partition": partition, "first": min(wanted), "last": max(wanted)},
-                )
-                for identifier in list(wanted):
-                    entry = known.get(identifier)
-                    if entry is None:
-                        replaceable.pop(identifier, None)
-                    elif entry.claim == claim:
-                        won.add(identifier)
-                        del wanted[identifier]
-                    elif identifier not in replaceable or entry.version != replaceable[identifier].version:
-                        del wanted[identifier]
+                found = await self._rows(partition, wanted)
+                lapsed.clear()
+                with self._reading():
+                    for key, (row, etag) in found.items():
+                        if row.get("claimId") != claim.id and table_rows.is_lapsed(row, claim, lapsed_before):
+                            lapsed[key] = etag
+                            continue
+                        if row.get("claimId") != claim.id:
+                            in_the_way[key] = table_rows.entry_of(row, claim)
+                        del wanted[key]
             else:
-                won.update(wanted)
-                break
-        return frozenset(won)
+                return in_the_way
+        # Others were quicker at each attempt: what they hold is theirs since now.
+        return in_the_way | dict.fromkeys(wanted, Entry("claimed", claim.at))
 
-    async def mark_sent(self, partition: str, sent: Mapping[str, str], at: datetime) -> None:
+    async def mark_sent(self, partition: str, sent: Mapping[str, str], claim: Claim, at: datetime) -> None:
         """Mark notices as sent in one transaction, whatever was there before."""
         await self._transaction(
             [
-                (
-                    "upsert",
-                    {
-                        "PartitionKey": partition,
-                        "RowKey": identifier,
-                        "state": "sent",
-                        "sentAt": at,
-                        "messageId": message_id,
-                    },
-                    None,
-                )
-                for identifier, message_id in sent.items()
+                ("upsert", table_rows.sent_entity(partition, row, message_id, claim, at), None)
+                for row, message_id in sent.items()
             ]
         )
 
-    async def release(self, partition: str, notice_ids: Iterable[str], claim: Claim) -> None:
+    async def release(self, partition: str, rows: Iterable[str], claim: Claim) -> None:
         """Delete what `claim` still holds; should somebody interfere, the claims lapse by themselves."""
-        ids = set(notice_ids)
-        if not ids:
-            return
-        known = await self._entries(
-            "PartitionKey eq @partition and RowKey ge @first and RowKey le @last",
-            {"partition": partition, "first": min(ids), "last": max(ids)},
-        )
+        found = await self._rows(partition, set(rows))
         operations: list[Operation] = [
-            ("delete", {"PartitionKey": partition, "RowKey": identifier}, entry.version)
-            for identifier, entry in known.items()
-            if identifier in ids and entry.claim == claim and entry.state == "claimed"
+            ("delete", {"PartitionKey": partition, "RowKey": key}, etag)
+            for key, (row, etag) in found.items()
+            if row.get("claimId") == claim.id and row.get("state") == "claimed"
         ]
-        if operations:
-            try:
-                await self._transaction(operations)
-            except _Conflict:
-                return
+        with contextlib.suppress(_Conflict):
+            await self._transaction(operations)
 
     async def runs(self, since: date) -> list[RunReport]:
-        """Return the recorded runs from business date `since` on, the oldest first."""
-        rows = await self._query(
-            "PartitionKey eq @partition and RowKey ge @first", {"partition": RUNS, "first": since.isoformat()}
-        )
-        return [RunReport.from_dict(json.loads(row["report"])) for row in rows]
+        """Return the recorded runs from business date `since` on."""
+        query = Query(of_partition(RUNS, f"RowKey ge {literal(since.isoformat())}"), ("RowKey", "report"))
+        found = [run async for rows in self._pages(query) for run in self._read(rows, table_rows.run_of)]
+        return sorted(found, key=by_date_and_time)
 
-    async def history(
-        self, since: datetime, until: datetime, user_id: str | None = None
-    ) -> AsyncIterator[Sequence[PastNotice]]:
+    async def history(self, first: date, last: date, user_id: str | None = None) -> AsyncIterator[Sequence[PastNotice]]:
         """Yield the notices of a period, a page of the service at a time.
 
-        The service looks through the whole table and sends what fits, so that memory stays flat; a page that
-        got lost is asked for again, the pages before it are not.
+        The service looks through the whole table and sends what fits, so that memory stays flat.
         """
-        # Partitions of notices begin with a digit, the others with a letter.
-        query = (
-            "PartitionKey lt @letters and ( sentAt ge @since and sentAt lt @until "
-            "or state eq 'claimed' and claimedAt ge @since and claimedAt lt @until )"
-        )
-        # The SDK writes moments in filters with fewer digits than rows have: a second more, and then exactly, here.
-        parameters: dict[str, Any] = {"letters": "A", "since": since - _SECOND, "until": until + _SECOND}
-        if user_id is not None:
-            query, parameters["user"] = f"userId eq @user and {query}", user_id
-        pages = self._table.query_entities(query, parameters=parameters, results_per_page=1000).by_page()
-
-        async def read() -> list[TableEntity] | None:
-            try:
-                return [row async for row in await anext(pages)]
-            except StopAsyncIteration:
-                return None
-
-        while (rows := await self._patiently(read)) is not None:
-            yield [past for past in map(_to_past_notice, rows) if since <= past.at < until]
+        period = f"businessDate ge {literal(first.isoformat())} and businessDate le {literal(last.isoformat())}"
+        user = "" if user_id is None else f"userId eq {literal(user_id)} and "
+        async for rows in self._pages(Query(f"{user}{_NOTICES} and {period}", table_rows.NOTICE_COLUMNS)):
+            yield self._read(rows, table_rows.past_notice)
 
     async def record_run(self, report: RunReport) -> None:
-        """Store a run; a completed one is never overwritten by one that is not."""
-        row = {
-            "PartitionKey": RUNS,
-            "RowKey": report.business_date.isoformat(),
-            "outcome": report.outcome.value,
-            "report": report.to_json(),
-        }
-        for _ in range(ATTEMPTS):
-            known = await self._query(
-                "PartitionKey eq @partition and RowKey eq @row", {"partition": RUNS, "row": row["RowKey"]}
-            )
-            if known and not report.completed and RunReport.from_dict(json.loads(known[0]["report"])).completed:
-                return
-            operation: Operation = ("update", row, _etag(known[0])) if known else ("create", row, None)
-            try:
-                await self._transaction([operation])
-            except _Conflict:
-                continue
-            return
-        raise StorageError(f"the run of {row['RowKey']} was recorded by somebody else all the time; look at both runs")
+        """Store a run in its row."""
+        await self._transaction([("replace", table_rows.run_entity(report), None)])
 
-    async def forget(self, before: date, most: int) -> int:
+    async def forget(self, due_before: date, sent_before: date, most: int) -> int:
         """Delete old rows, in transactions of one partition each; what others delete meanwhile is left to them."""
-        # Partitions of notices begin with the due date, and no table lists its partitions: a range of keys does.
-        old = await self._oldest("PartitionKey lt @before", {"before": before.isoformat()}, most)
+        # No table lists its partitions: a range of keys finds the old ones.
+        due = literal(due_before.isoformat())
+        notices = f"PartitionKey lt {due} and businessDate lt {literal(sent_before.isoformat())}"
+        old = await self._first(Query(notices, _KEYS, min(most, PAGE)), most)
         if len(old) < most:
-            runs = {"partition": RUNS, "before": before.isoformat()}
-            old += await self._oldest("PartitionKey eq @partition and RowKey lt @before", runs, most - len(old))
+            runs = of_partition(RUNS, f"RowKey lt {due}")
+            old += await self._first(Query(runs, _KEYS, min(most - len(old), PAGE)), most - len(old))
         for _, rows in itertools.groupby(old, key=operator.itemgetter("PartitionKey")):
             operations: list[Operation] = [("delete", row, None) for row in rows]
             for start in range(0, len(operations), MOST_OPERATIONS):
@@ -210,37 +214,76 @@ class TableLedger:
                     await self._transaction(operations[start : start + MOST_OPERATIONS])
         return len(old)
 
-    async def _oldest(self, query: str, parameters: dict[str, str], most: int) -> list[TableEntity]:
+    async def _first(self, query: Query, most: int) -> list[Row]:
         """Return the keys of the first rows of a query."""
+        found: list[Row] = []
+        async for rows in self._pages(query):
+            found += self._read(rows, table_rows.key_of)
+            if len(found) >= most:
+                break
+        return found[:most]
 
-        async def read() -> list[TableEntity]:
-            found = self._table.query_entities(
-                query, parameters=parameters, results_per_page=most, select=["PartitionKey", "RowKey"]
-            )
-            keys: list[TableEntity] = []
-            async for row in found:
-                keys.append(row)
-                if len(keys) == most:
-                    break
-            return keys
+    async def _pages(self, query: Query) -> AsyncIterator[list[Any]]:
+        """Yield the pages of a query; one that got lost is asked for again, those before it are not."""
+        after: dict[str, str] | None = None
+        while True:
+            url = table_query.page_url(self._url, query, after)
+
+            async def read(url: str = url) -> tuple[list[Any], dict[str, str] | None]:
+                body, headers = await self._pipeline.get(url, table_query.HEADERS)
+                return table_rows.page_of(body), table_query.after(headers)
+
+            rows, after = await self._patiently(read)
+            yield rows
+            if after is None:
+                return
+
+    async def _rows(self, partition: str, keys: Iterable[str]) -> dict[str, _Found]:
+        """Return those of some rows that are there, by key, some at a time."""
+        permits = asyncio.Semaphore(ROWS_AT_A_TIME)
+
+        async def one(key: str) -> tuple[str, _Found | None]:
+            async with permits:
+                return key, await self._row(partition, key, table_rows.ENTRY_COLUMNS)
+
+        return {key: found for key, found in await _together(one(key) for key in keys) if found is not None}
+
+    async def _row(self, partition: str, key: str, columns: Sequence[str] = ()) -> _Found | None:
+        url = table_query.row_url(self._url, partition, key, columns)
+
+        async def read() -> _Found | None:
+            try:
+                body, headers = await self._pipeline.get(url, table_query.HEADERS)
+            except AzureError as error:
+                if _is_no_row(error):
+                    return None
+                raise
+            etag = headers.get("ETag")
+            if not etag:  # without one a takeover would be no conditional update
+                raise ForeignAnswer("the answer to a question for a row lacks its ETag")
+            return _Found(table_rows.row_of(body), etag)
 
         return await self._patiently(read)
 
-    async def _entries(self, query: str, parameters: dict[str, str]) -> dict[str, LedgerEntry]:
-        return {row["RowKey"]: _to_entry(row) for row in await self._query(query, parameters)}
+    def _read(self, rows: Iterable[Row], read: Callable[[Row], _T]) -> list[_T]:
+        with self._reading():
+            return [read(row) for row in rows]
 
-    async def _query(self, query: str, parameters: dict[str, str]) -> list[TableEntity]:
-        async def read() -> list[TableEntity]:
-            found = self._table.query_entities(query, parameters=parameters, results_per_page=1000)
-            return [row async for row in found]
-
-        return await self._patiently(read)
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Say of a row that is not as this program writes them that it is not."""
+        try:
+            yield
+        except UNREADABLE as error:
+            raise StorageError(
+                f"the ledger table {self._name} has a row that this program did not write ({type(error).__name__}): "
+                "look for who else writes to it, and remove that row or give this deployment its own LEDGER_TABLE"
+            ) from error
 
     async def _transaction(self, operations: Sequence[Operation]) -> None:
         if not operations:
             return
-
-        body, headers = transaction(self._table.url, self._table.table_name, operations)
+        body, headers = transaction(self._table.url, self._name, operations)
 
         async def write() -> None:
             try:
@@ -249,7 +292,7 @@ class TableLedger:
                     raise error
             except AzureError as error:
                 if _is_conflict(error):
-                    message = f"the ledger table {self._table.table_name} refused a write ({code_of(error)})"
+                    message = f"the ledger table {self._name} refused a write ({code_of(error)})"
                     raise _Conflict(f"{message}; the next tick tries again") from error
                 raise
 
@@ -283,49 +326,17 @@ def _passes(error: BaseException) -> bool:
 
 def _is_conflict(error: AzureError) -> bool:
     """Whether a row was not as expected; a 404 is only where the service says so of a row."""
-    status = status_of(error)
-    return status in {409, 412} or (status == 404 and code_of(error) in _NO_SUCH_ROW)  # noqa: PLR2004 (HTTP)
+    return status_of(error) in {409, 412} or _is_no_row(error)
 
 
-def _claim_operation(partition: str, row: ClaimRow, claim: Claim, replaceable: Mapping[str, LedgerEntry]) -> Operation:
-    entity = {
-        "PartitionKey": partition,
-        "RowKey": row.notice_id,
-        "state": "claimed",
-        "claimId": claim.id,
-        "claimedAt": claim.at,
-        "userId": row.user_id,
-        "messageHash": row.message_hash,
-    }
-    if row.notice_id in replaceable:
-        entry = replaceable[row.notice_id]
-        return ("update", entity, entry.version)
-    return ("create", entity, None)
+def _is_no_row(error: AzureError) -> bool:
+    return status_of(error) == 404 and code_of(error) in NO_SUCH_ROW  # noqa: PLR2004 (HTTP)
 
 
-def _etag(row: TableEntity) -> str:
-    return row.metadata["etag"] or ""
-
-
-def _to_entry(row: TableEntity) -> LedgerEntry:
-    return LedgerEntry(
-        notice_id=row["RowKey"],
-        state="sent" if row["state"] == "sent" else "claimed",
-        claim=Claim(row.get("claimId", ""), _utc(row.get("claimedAt"))),
-        version=_etag(row),
-        user_id=row.get("userId", ""),
-        sent_at=_utc(row["sentAt"]) if "sentAt" in row else None,
-        message_id=row.get("messageId", ""),
-    )
-
-
-def _to_past_notice(row: TableEntity) -> PastNotice:
-    due, _, stage = row["PartitionKey"].partition("_")
-    return PastNotice(_to_entry(row), date.fromisoformat(due), int(stage), row.get("messageHash", ""))
-
-
-def _utc(moment: datetime | None) -> datetime:
-    """Return the moment as an ordinary datetime (the SDK has a class of its own, which compares differently)."""
-    if moment is None:
-        return datetime.min.replace(tzinfo=UTC)
-    return datetime.combine(moment.date(), moment.time(), UTC)
+async def _together(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Await all of `work` at once; when the first error is raised, all of it has ended."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]

@@ -13,12 +13,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from azure.core.exceptions import AzureError, ServiceResponseError
+from azure.core.exceptions import AzureError
 
-from due_notices.adapters.storage_errors import failure
+from due_notices.adapters.storage_errors import ForeignAnswer, failure
 
 Operation = tuple[str, Mapping[str, Any], str | None]
-"""`create`, `update` (replaces), `upsert` (merges) or `delete`; the entity; its `etag` where it must be unchanged."""
+"""`create`, `update` (replaces), `replace` (or inserts), `upsert` (merges) or `delete`; the entity; its `etag` where it
+must be unchanged."""
 
 
 def transaction(table_url: str, table: str, operations: Sequence[Operation]) -> tuple[bytes, dict[str, str]]:
@@ -29,7 +30,8 @@ def transaction(table_url: str, table: str, operations: Sequence[Operation]) -> 
         key = f"(PartitionKey='{_key(entity['PartitionKey'])}',RowKey='{_key(entity['RowKey'])}')"
         method, where = {
             "create": ("POST", ""),
-            "update": ("PUT", key),  # replaces
+            "update": ("PUT", key),
+            "replace": ("PUT", key),  # without If-Match it inserts where nothing is
             "upsert": ("PATCH", key),  # merges; without If-Match it inserts where nothing is
             "delete": ("DELETE", key),
         }[kind]
@@ -59,7 +61,7 @@ def refused(answer: bytes, operations: int) -> AzureError | None:
     if found is None:
         if len(re.findall(rb"HTTP/1\.1 2[0-9]{2}", answer)) == operations:
             return None
-        return ServiceResponseError("the answer to a transaction does not say that it was taken")
+        return ForeignAnswer("the answer to a transaction does not say that it was taken")
     code = re.search(rb'"code":"([A-Za-z]+)"', answer)
     return failure(int(found[1]), code[1].decode() if code else None)
 

@@ -12,6 +12,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.VOID: "it is void",
     Reason.DISPUTED: "it is disputed",
     Reason.PAUSED: "it is paused on that day",
+    Reason.SETTLED: "nothing is left to pay",
     Reason.DISABLED: "the account is disabled",
     Reason.UNREACHABLE: "the user has neither a usable e-mail address nor a phone number",
     Reason.NOT_ALLOWED: "RECIPIENT_ALLOW_LIST does not have the user's address",

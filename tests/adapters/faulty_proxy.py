@@ -8,6 +8,7 @@ It forwards each request as it is, so that signatures hold, and treats it as pla
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
 
 HANG_SECONDS = 3.0
 
@@ -62,9 +64,14 @@ class _Plan:
 
 @dataclass
 class FaultyProxy:
-    """Forwards to `port`; `seen` and `forwarded` tell the methods and paths of the requests."""
+    """Forwards to `port`; `seen` and `forwarded` tell the methods and paths of the requests.
+
+    With `nulls` a table's answers have null for each selected column that a row lacks, as Azure's have: Azurite
+    leaves it out.
+    """
 
     port: int
+    nulls: bool = False
     seen: list[str] = field(default_factory=list)
     forwarded: list[str] = field(default_factory=list)
     url_port: int = 0
@@ -130,7 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
             connection.putheader("Connection", "close")
             connection.endheaders(body)
             answer = connection.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
+            content = answer.read()
+            if self.proxy.nulls and answer.status == 200:
+                content = _with_nulls(self.path, content)
+            return answer.status, answer.getheaders(), content
         finally:
             connection.close()
 
@@ -146,10 +156,23 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _serve  # noqa: N815 (the library's names)
 
 
+def _with_nulls(path: str, content: bytes) -> bytes:
+    selected = parse_qs(urlsplit(path).query).get("$select", [""])[0].split(",")
+    if selected == [""]:
+        return content
+    answer = json.loads(content)
+    absent = dict.fromkeys(selected)
+    if "value" in answer:
+        answer["value"] = [{**absent, **row} for row in answer["value"]]
+    else:
+        answer = {**absent, **answer}
+    return json.dumps(answer).encode()
+
+
 @contextmanager
-def faulty_proxy(port: int) -> Iterator[FaultyProxy]:
+def faulty_proxy(port: int, *, nulls: bool = False) -> Iterator[FaultyProxy]:
     """Run a proxy before this port of the machine."""
-    proxy = FaultyProxy(port)
+    proxy = FaultyProxy(port, nulls)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy}))
     server.daemon_threads = True
     proxy.url_port = server.server_address[1]

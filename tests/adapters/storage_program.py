@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from due_notices import bootstrap
@@ -16,19 +16,22 @@ from due_notices.errors import DueNoticesError
 from due_notices.ports import Claim, ClaimRow
 
 AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
+DUE = date(2026, 12, 1)
+ROW = f"{0:016x}{0:016x}_-7"
 
 
 async def main() -> None:
     """Claim, send, mark, and print what is then known, or the error."""
     try:
         async with bootstrap.open_storage(bootstrap.load_settings(), SystemClock()) as storage:
-            claim = Claim("run", AT)
-            won = await storage.ledger.claim("2026-12-01_-7", [ClaimRow("notice", "user", "hash")], claim, {})
+            claim = Claim("claim", AT, AT.date())
+            row = ClaimRow(ROW, "notice", "user", has_reference=False, message_hash="hash")
+            lost = await storage.ledger.claim(DUE.isoformat(), [row], claim, AT)
             message_id = await storage.queue.send('{"id":"notice"}')
-            await storage.ledger.mark_sent("2026-12-01_-7", {"notice": message_id}, AT)
-            entry = await storage.ledger.entry("2026-12-01_-7", "notice")
+            await storage.ledger.mark_sent(DUE.isoformat(), {ROW: message_id}, claim, AT)
+            (past,) = await storage.ledger.of_user(DUE, ROW[:16])
             waiting = await storage.queue.waiting()
-            answer: dict[str, Any] = {"won": sorted(won), "state": entry.state if entry else None, "waiting": waiting}
+            answer: dict[str, Any] = {"lost": sorted(lost), "state": past.state, "waiting": waiting}
     except DueNoticesError as error:
         answer = {"kind": type(error).__name__, "error": str(error)}
     print(json.dumps(answer))  # noqa: T201 (the answer)

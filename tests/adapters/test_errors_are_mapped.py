@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -32,7 +32,11 @@ from due_notices.credentials import AppCredential
 from due_notices.errors import CredentialError, DirectoryError, DueNoticesError, SendError, StorageError
 from due_notices.ports import Claim, ClaimRow
 from due_notices.secret import Secret
-from tests.fakes import START, MovableClock
+from tests.fakes import MINE, START, MovableClock
+
+DUE = START.date()
+CLAIM = Claim("claim", START, DUE)
+ROWS = [ClaimRow("row", "id", "user", has_reference=True, message_hash="hash")]
 
 # The kinds of what a send may end in.
 PERHAPS, CERTAINLY_NOT, STOP = "perhaps accepted", "certainly not accepted", "nothing can be sent"
@@ -164,10 +168,8 @@ class FailingClient:
     async def get_queue_properties(self) -> None:
         raise self.error
 
-    async def query_entities(self, *_: object, **__: object) -> AsyncIterator[object]:
-        if self.error:
-            raise self.error
-        yield None
+    async def get(self, *_: object, **__: object) -> None:
+        raise self.error
 
 
 @pytest.mark.parametrize(("error", "kind"), AZURE_CASES)
@@ -195,13 +197,13 @@ async def test_a_count_that_fails_is_unknown(error: Exception, kind: str) -> Non
 
 
 @pytest.mark.parametrize(("error", "kind"), AZURE_CASES)
-@pytest.mark.parametrize("method", ["entries", "mark_sent"])
+@pytest.mark.parametrize("method", ["sent", "mark_sent"])
 async def test_every_error_of_the_ledger_is_mapped(error: Exception, kind: str, method: str) -> None:
     del kind
     client: Any = FailingClient(error)
-    ledger = TableLedger(client, client, MovableClock())
+    ledger = TableLedger(client, client, MovableClock(), MINE)
     with pytest.raises(StorageError) as caught:
-        await (ledger.entries("p") if method == "entries" else ledger.mark_sent("p", {"id": "m"}, START))
+        await (ledger.sent(DUE, (), DUE) if method == "sent" else ledger.mark_sent("p", {"row": "m"}, CLAIM, START))
 
     assert "the-name" in str(caught.value)
     assert "next tick" in str(caught.value) or "check" in str(caught.value) or "assign" in str(caught.value)
@@ -212,10 +214,10 @@ async def test_every_error_of_the_ledger_is_mapped(error: Exception, kind: str, 
 async def test_every_error_of_a_claim_is_mapped_or_wins_nothing(error: Exception, kind: str) -> None:
     del kind
     client: Any = FailingClient(error)
-    ledger = TableLedger(client, client, MovableClock())
+    ledger = TableLedger(client, client, MovableClock(), MINE)
 
     with pytest.raises(StorageError):
-        await ledger.claim("p", [ClaimRow("id", "user", "hash")], Claim("c", MovableClock().now()), {})
+        await ledger.claim("p", ROWS, CLAIM, START)
 
 
 @pytest.mark.parametrize(("error", "kind"), AZURE_CASES)
@@ -244,7 +246,7 @@ class Login:
 ROLES = {
     "send": "Storage Queue Data Message Sender",
     "look": "Storage Queue Data Reader",
-    "entries": "Storage Table Data Reader",
+    "sent": "Storage Table Data Reader",
     "runs": "Storage Table Data Reader",
     "mark_sent": "Storage Table Data Contributor",
     "claim": "Storage Table Data Contributor",
@@ -256,15 +258,15 @@ async def refusal(operation: str, error: Exception, credential: object) -> str:
     client: Any = FailingClient(error)
     client.credential = credential
     queue = StorageNoticeQueue(client, client, client, MovableClock())
-    ledger = TableLedger(client, client, MovableClock())
+    ledger = TableLedger(client, client, MovableClock(), MINE)
     if operation == "look":
         return (await queue.look()).queue.problem or ""
     operations: Mapping[str, Callable[[], Awaitable[object]]] = {
         "send": lambda: queue.send("text"),
-        "entries": lambda: ledger.entries("p"),
+        "sent": lambda: ledger.sent(DUE, (), DUE),
         "runs": lambda: ledger.runs(START.date()),
-        "mark_sent": lambda: ledger.mark_sent("p", {"id": "m"}, START),
-        "claim": lambda: ledger.claim("p", [ClaimRow("id", "user", "hash")], Claim("c", START), {}),
+        "mark_sent": lambda: ledger.mark_sent("p", {"row": "m"}, CLAIM, START),
+        "claim": lambda: ledger.claim("p", ROWS, CLAIM, START),
     }
     with pytest.raises(StorageError) as caught:
         await operations[operation]()

@@ -9,23 +9,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from due_notices.errors import StorageError
-from due_notices.ports import Claim, ClaimRow, Storage
+from due_notices.ports import Storage
 from local.stack import LocalStack
 from tests.adapters.conftest import OpenStorage
 from tests.adapters.faulty_proxy import FaultyProxy, Step
 from tests.adapters.storage_access import StorageAccess
+from tests.contract.ledger_rows import TODAY, claimed, keys
 
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
 ROWS = 1200  # more than the thousand of one page
 
 
 async def fill(storage: Storage) -> None:
-    identifiers = [f"{number:032x}" for number in range(ROWS)]
     for start in range(0, ROWS, 100):
-        chunk = identifiers[start : start + 100]
-        rows = [ClaimRow(identifier, "alice", "hash") for identifier in chunk]
-        await storage.ledger.claim("2026-12-01_0", rows, Claim("run", NOON), {})
+        await claimed(storage.ledger, keys(100, start=start))
 
 
 @pytest.mark.parametrize("step", [Step.REQUEST_LOST, Step.ANSWER_LOST, Step.REFUSED_503, Step.REFUSED_500])
@@ -35,9 +31,9 @@ async def test_a_page_of_history_that_got_lost_is_asked_for_again_and_nothing_is
     await fill(storage_by_proxy)
     table_proxy.plan(step, Step.PASS, step, method="GET")
 
-    pages = [some async for some in storage_by_proxy.ledger.history(NOON - DAY, NOON + DAY)]
+    pages = [some async for some in storage_by_proxy.ledger.history(TODAY, TODAY)]
 
-    told = [past.entry.notice_id for some in pages for past in some]
+    told = [past.notice_id for some in pages for past in some]
     assert len(pages) > 1
     assert len(told) == len(set(told)) == ROWS
 
@@ -49,7 +45,7 @@ async def test_a_ledger_that_stays_away_is_an_error_and_no_short_history(
     table_proxy.plan(Step.PASS, *[Step.REFUSED_503] * 20, method="GET")
 
     with pytest.raises(StorageError, match="ledger table"):
-        [some async for some in storage_by_proxy.ledger.history(NOON - DAY, NOON + DAY)]
+        [some async for some in storage_by_proxy.ledger.history(TODAY, TODAY)]
 
 
 async def test_a_look_tells_since_when_the_oldest_message_waits(storage: Storage) -> None:

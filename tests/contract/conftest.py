@@ -3,41 +3,80 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from due_notices import bootstrap
 from due_notices.adapters.clock import SystemClock
+from due_notices.adapters.table_ledger import TableLedger
+from due_notices.ownership import Deployment
 from due_notices.ports import Clock, Ledger, NoticeQueue, Storage, UserDirectory
+from due_notices.secret import Secret
 from due_notices.settings import Settings
 from local.stack import LocalStack
+from tests.adapters.faulty_proxy import faulty_proxy
 from tests.adapters.storage_access import StorageAccess
 from tests.conftest import use_environment
-from tests.fakes import FakeDirectory, FakeStorage, MovableClock
+from tests.fakes import FakeDirectory, FakeLedger, FakeStorage, MovableClock
 
-BOTH_STORAGES = ("fake", "azurite")
+STORAGES = ("fake", "azurite", "azurite with Azure's nulls")
 MakeDirectory = Callable[..., UserDirectory]
 
 
-@pytest.fixture(params=BOTH_STORAGES)
+@pytest.fixture(params=STORAGES)
 def storage(request: pytest.FixtureRequest, runner: asyncio.Runner, clock: MovableClock) -> Iterator[Storage]:
     """Queue and ledger, opened as the composition root opens them."""
+    stack = AsyncExitStack()
     if request.param == "fake":
         opening = FakeStorage()()
     else:
         settings: Settings = request.getfixturevalue("stack_settings")
+        if "nulls" in request.param:
+            running: LocalStack = request.getfixturevalue("running_stack")
+            proxy = stack.enter_context(faulty_proxy(running.azurite.ports["table"], nulls=True))
+            settings = _by(proxy.url_port, running.azurite.ports["table"], settings)
         opening = bootstrap.open_storage(settings, clock)
-    stack = AsyncExitStack()
     yield runner.run(stack.enter_async_context(opening))
     runner.run(stack.aclose())
+
+
+def _by(port: int, instead_of: int, settings: Settings) -> Settings:
+    """Return the settings with another port of the table service."""
+    text = settings.storage.connection_string
+    assert text is not None
+    account = replace(settings.storage, connection_string=Secret(text.reveal().replace(f":{instead_of}/", f":{port}/")))
+    return replace(settings, storage=account)
 
 
 @pytest.fixture
 def ledger(storage: Storage) -> Ledger:
     return storage.ledger
+
+
+@pytest.fixture
+def mine(ledger: Ledger) -> Deployment:
+    """Whose the ledger would be."""
+    owner: Deployment = ledger.owner if isinstance(ledger, FakeLedger) else vars(ledger)["_owner"]
+    return owner
+
+
+@pytest.fixture
+def ledger_of(ledger: Ledger) -> Callable[[Deployment], Ledger]:
+    """Return a function that returns the same ledger in the hands of another deployment."""
+
+    def make(owner: Deployment) -> Ledger:
+        if isinstance(ledger, FakeLedger):
+            return FakeLedger(owner, ledger)
+        table: TableLedger = copy.copy(cast("TableLedger", ledger))
+        vars(table)["_owner"] = owner
+        return table
+
+    return make
 
 
 @pytest.fixture

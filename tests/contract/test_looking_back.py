@@ -3,91 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
-from due_notices.ports import Claim, ClaimRow, Ledger, NoticeQueue, PastNotice
+from due_notices.ports import Ledger, NoticeQueue, PastNotice
+from tests.contract.ledger_rows import FIRST, NEVER, NOON, PARTITION, TODAY, claim_rows, claimed, key, keys, past, sent
 from tests.factories import run_report
 
-NOON = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 DAY = timedelta(days=1)
-ALICE, BOB = "alice", "bob's id"
 
 
-def identifier(number: int) -> str:
-    return f"{number:032x}"
-
-
-async def sent(ledger: Ledger, partition: str, *numbers: int, at: datetime = NOON, user: str = ALICE) -> None:
-    rows = [ClaimRow(identifier(number), user, f"hash-{number}") for number in numbers]
-    await ledger.claim(partition, rows, Claim("run", at - timedelta(seconds=2)), {})
-    await ledger.mark_sent(partition, {row.notice_id: f"message-{row.notice_id[-2:]}" for row in rows}, at)
-
-
-async def history(
-    ledger: Ledger, since: datetime = NOON - DAY, until: datetime = NOON + DAY, user: str | None = None
-) -> list[PastNotice]:
-    return [past async for some in ledger.history(since, until, user) for past in some]
+async def history(ledger: Ledger, first: date = TODAY, last: date = TODAY, user: str | None = None) -> list[PastNotice]:
+    return [each async for some in ledger.history(first, last, user) for each in some]
 
 
 async def test_an_empty_ledger_has_no_history(ledger: Ledger) -> None:
     assert await history(ledger) == []
 
 
-async def test_history_tells_what_was_sent_when_and_the_message_that_it_was(ledger: Ledger) -> None:
-    await sent(ledger, "2026-12-01_-7", 1)
+async def test_history_has_what_was_sent_whole(ledger: Ledger) -> None:
+    await sent(ledger, keys(1))
 
-    (past,) = await history(ledger)
-
-    assert (past.due, past.stage, past.at, past.message_hash) == (date(2026, 12, 1), -7, NOON, "hash-1")
-    assert past.entry == await ledger.entry("2026-12-01_-7", identifier(1))
+    assert await history(ledger) == [await past(ledger, key(0))]
 
 
-async def test_history_begins_with_its_first_moment_and_ends_before_its_last(ledger: Ledger) -> None:
-    moments = (NOON - timedelta(microseconds=1), NOON, NOON + DAY - timedelta(microseconds=1), NOON + DAY)
-    for number, moment in enumerate(moments):
-        await sent(ledger, "2026-12-01_0", number, at=moment)
+async def test_history_goes_by_the_business_date_of_the_run_whatever_the_hour(ledger: Ledger) -> None:
+    for number, days in enumerate((-1, 0, 1, 2)):
+        await sent(ledger, keys(1, start=number), TODAY + days * DAY)
 
-    found = await history(ledger, NOON, NOON + DAY)
+    found = await history(ledger, TODAY, TODAY + DAY)
 
-    assert [past.entry.notice_id for past in found] == [identifier(1), identifier(2)]
-
-
-async def test_history_goes_by_the_day_of_sending_and_not_by_that_of_the_claim(ledger: Ledger) -> None:
-    row = ClaimRow(identifier(1), ALICE, "hash")
-    await ledger.claim("2026-12-01_0", [row], Claim("run", NOON - 2 * DAY), {})
-    await ledger.mark_sent("2026-12-01_0", {identifier(1): "message"}, NOON)
-
-    assert len(await history(ledger, NOON, NOON + DAY)) == 1
-    assert await history(ledger, NOON - 3 * DAY, NOON - DAY) == []
+    assert [each.business_date for each in found] == [TODAY, TODAY + DAY]
 
 
 async def test_history_has_claims_that_were_never_marked_sent(ledger: Ledger) -> None:
-    await ledger.claim("2026-12-01_0", [ClaimRow(identifier(1), ALICE, "hash")], Claim("run", NOON), {})
+    await claimed(ledger, keys(1))
 
-    (past,) = await history(ledger)
+    (found,) = await history(ledger)
 
-    assert past.entry.state == "claimed"
-    assert past.at == NOON
+    assert found.state == "claimed"
+    assert found.at == NOON
 
 
 async def test_history_of_one_user_has_no_other(ledger: Ledger) -> None:
-    await sent(ledger, "2026-12-01_0", 1, user=ALICE)
-    await sent(ledger, "2026-12-01_0", 2, user=BOB)
+    rows = [replace(row, user_id=user) for row, user in zip(claim_rows(keys(2)), ("alice", "bob's id"), strict=True)]
+    await ledger.claim(PARTITION, rows, FIRST, NEVER)
 
-    assert [past.entry.user_id for past in await history(ledger, user=BOB)] == [BOB]
+    assert [each.user_id for each in await history(ledger, user="bob's id")] == ["bob's id"]
     assert await history(ledger, user="nobody") == []
     assert await history(ledger, user="x' or userId ne '") == []
 
 
 async def test_history_has_every_notice_once_in_order_and_no_run(ledger: Ledger) -> None:
-    for partition, first in (("2026-12-02_0", 500), ("2026-12-01_-7", 200), ("2026-12-01_3", 900)):
+    await ledger.take_ownership()
+    for due, first in (("2026-12-02", 500), ("2026-12-01", 200), ("2026-12-05", 900)):
         for start in range(first, first + 300, 100):
-            await sent(ledger, partition, *range(start, start + 100))
-    await ledger.record_run(run_report(NOON.date()))
+            await sent(ledger, keys(100, start=start), partition=due)
+    await ledger.record_run(run_report(TODAY))
 
     found = await history(ledger)
 
-    places = [(past.due.isoformat(), str(past.stage), past.entry.notice_id) for past in found]
+    places = [(each.due, each.notice_id) for each in found]
     assert len(places) == 900
     assert places == sorted(places)
     assert len(set(places)) == 900
@@ -95,7 +71,7 @@ async def test_history_has_every_notice_once_in_order_and_no_run(ledger: Ledger)
 
 async def test_more_than_one_page_of_the_service_is_read_to_its_end(ledger: Ledger) -> None:
     for start in range(0, 1200, 100):
-        await sent(ledger, "2026-12-01_0", *range(start, start + 100))
+        await sent(ledger, keys(100, start=start))
 
     assert len(await history(ledger)) == 1200
 

@@ -124,7 +124,7 @@ def run_tick(tick: Tick, parent: Connection, together: Barrier | None = None) ->
         if tick.kill is not None and (when, method, calls[when, method]) == tick.kill:
             os.kill(os.getpid(), signal.SIGKILL)
         # All have read the directory, and nobody has claimed anything yet.
-        if together is not None and (when, method, calls[when, method]) == ("before", "entries", 1):
+        if together is not None and (when, method, calls[when, method]) == ("before", "sent", 1):
             together.wait(timeout=60)
 
     settings = Settings.from_mapping(tick.environ)

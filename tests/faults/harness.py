@@ -131,15 +131,15 @@ class Case:
     def remember_unfinished(self) -> None:
         """Take note of the claims that a kill has left behind."""
         rows = self.arena.tables.get_table_client(self.name).query_entities(
-            "PartitionKey ne 'runs' and state eq 'claimed'", select=["RowKey"]
+            "PartitionKey lt 'A' and state eq 'claimed'", select=["noticeId"]
         )
-        self.unfinished.update(row["RowKey"] for row in rows)
+        self.unfinished.update(row["noticeId"] for row in rows)
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Return rows of the table."""
         return [dict(row) for row in self.arena.tables.get_table_client(self.name).query_entities(query)]
 
-    def add_rows(self, partition: str, names: Sequence[str], **fields: str) -> None:
+    def add_rows(self, partition: str, names: Sequence[str], **fields: str | datetime) -> None:
         """Write rows of one partition, as if an earlier run had."""
         table = self.arena.tables.get_table_client(self.name)
         rows = [{"PartitionKey": partition, "RowKey": name, **fields} for name in names]

@@ -37,7 +37,8 @@ SECRET = "Z_marker"
 
 RULES = Rules(Stages((-7, -3, -1, 0, 5), 3, EveryDay()), ZoneInfo("Europe/Berlin"), ("due",))
 DAY = Day(TODAY, TODAY - timedelta(days=1))
-PARTITION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}_-?[0-9]{1,3}")
+PARTITION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+ROW = re.compile(r"[0-9a-f]{32}_-?[0-9]{1,3}")
 NOTICE_ID = re.compile(r"[0-9a-f]{32}")
 USER_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -77,7 +78,7 @@ def check_value(value: object) -> None:
     assert isinstance(obligation.due, date)
     assert "\x1f" not in obligation.reference
     obligation.reference.encode()
-    assert NOTICE_ID.fullmatch(notice_id("somebody", obligation.reference, obligation.due, -7))
+    assert NOTICE_ID.fullmatch(notice_id("somebody", obligation, -7))
 
 
 def check_users(users: Sequence[GraphUser]) -> Plan:
@@ -106,6 +107,7 @@ def check_users(users: Sequence[GraphUser]) -> Plan:
 
 def _check_notice(notice: Notice) -> None:
     assert PARTITION.fullmatch(notice.partition)
+    assert ROW.fullmatch(notice.row)
     assert NOTICE_ID.fullmatch(notice.id)
     assert USER_ID.fullmatch(notice.user.id)
     try:

@@ -29,11 +29,14 @@ NAMED: Mapping[str, Point] = {
     "in the middle of a chunk": Point("after", "send", 200),
     "between send and mark": Point("before", "mark_sent", 2),
     "between chunks": Point("after", "mark_sent", 3),
-    "before the day is closed": Point("before", "record_run"),
-    "after the day is closed": Point("after", "record_run"),
+    "before the day is closed": Point("before", "record_run", 2),
+    "after the day is closed": Point("after", "record_run", 2),
     "while forgetting": Point("before", "forget"),
 }
 """Where ticks die: the point, and the highest number of a call that every first tick comes to."""
+
+LEAST = {"before the day is closed": 2, "after the day is closed": 2}
+"""The lowest number of the call, where the first is something else: a run is recorded when it begins, too."""
 
 LAST = ("after the day is closed", "while forgetting")
 """A tick that dies here has left nothing to do for that day."""
@@ -67,9 +70,9 @@ def die_at(case: Case, deaths: Sequence[Point], start: datetime = NINE) -> datet
 def named_kills(arena: Arena, names: Sequence[str], tally: Tally, rng: random.Random | None = None) -> None:
     """Let ticks die at these named points, the first of them at any of its calls, then let one live."""
     case = arena.case()
-    first, *others = (NAMED[name] for name in names)
-    number = rng.randint(1, first.number) if rng else 1
-    deaths = [first._replace(number=number), *(death._replace(number=1) for death in others)]
+    deaths = [NAMED[name]._replace(number=LEAST.get(name, 1)) for name in names]
+    if rng:
+        deaths[0] = deaths[0]._replace(number=rng.randint(deaths[0].number, NAMED[names[0]].number))
     report = case.runs(die_at(case, deaths))
     closed = names[-1] in LAST
     assert report["outcome"] == ("already-completed" if closed else "completed"), report["error"]

@@ -158,7 +158,7 @@ def test_a_partial_read_is_a_failed_run_that_says_why_and_sends_nothing(
     assert [part for part in case.says if part not in error] == []
     assert error.isprintable()
     assert storage.queue.messages == []
-    assert storage.ledger.claimed | storage.ledger.sent == set()
+    assert storage.ledger.claimed | storage.ledger.sent_ids == set()
     assert sum(clock.waits) < 60
 
     stack.graph.faults.clear()

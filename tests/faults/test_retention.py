@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from due_notices.errors import StorageError
 from due_notices.planning import Day, Rules, due_dates_in_question, timing
 from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
-from due_notices.ports import Claim, ClaimRow
+from due_notices.ports import Claim
 from due_notices.report import Outcome
 from due_notices.run import MOST_FORGOTTEN
 from due_notices.stages import ONE_DAY, BusinessCalendar, EveryDay, HolidayCalendar, Stages
 from local.expected import expected_notices
 from tests import factories
+from tests.contract.ledger_rows import claim_rows, key
 from tests.fakes import START
 from tests.run.world import POLICY, TODAY, World, customer, customers
 
@@ -82,10 +83,10 @@ def test_stages_far_after_the_due_date_make_the_ledger_remember_longer() -> None
     assert policy.forget_before(TODAY) < TODAY - timedelta(days=365 + MOST_CATCH_UP_DAYS)
 
 
-async def fill(world: World, due: date, count: int) -> None:
+async def fill(world: World, due: date, count: int, on: date) -> None:
     for start in range(0, count, 100):
-        rows = [ClaimRow(f"{number:032x}", "user", "hash") for number in range(start, min(start + 100, count))]
-        await world.storage.ledger.claim(f"{due}_0", rows, Claim("a run", START), {})
+        rows = claim_rows([key(number, 0) for number in range(start, min(start + 100, count))])
+        await world.storage.ledger.claim(due.isoformat(), rows, Claim("a claim", START, on), START)
 
 
 OLD = POLICY.forget_before(TODAY) - ONE_DAY
@@ -93,14 +94,14 @@ OLD = POLICY.forget_before(TODAY) - ONE_DAY
 
 async def old_world(count: int = 250, **fields: object) -> World:
     world = World(customers(3), **fields)  # type: ignore[arg-type]
-    await fill(world, OLD, count)
-    await fill(world, OLD + ONE_DAY, 2)
+    await fill(world, OLD, count, OLD)
+    await fill(world, OLD + ONE_DAY, 2, OLD)
     world.record_run(OLD)
     return world
 
 
 def left(world: World) -> int:
-    return len(world.storage.ledger.partitions[f"{OLD}_0"])
+    return len(world.storage.ledger.rows[str(OLD)])
 
 
 @pytest.fixture
@@ -113,8 +114,8 @@ def test_a_completed_run_forgets_what_is_old_and_says_so(world: World) -> None:
 
     assert report.outcome is Outcome.COMPLETED
     assert left(world) == 0
-    assert len(world.storage.ledger.partitions[f"{OLD + ONE_DAY}_0"]) == 2
-    assert set(world.storage.ledger.records) == {TODAY}
+    assert len(world.storage.ledger.rows[str(OLD + ONE_DAY)]) == 2
+    assert {day for day, _ in world.storage.ledger.records} == {TODAY}
     assert f"the ledger forgot 251 entries from before {OLD + ONE_DAY}" in world.watcher.details
 
 
@@ -145,9 +146,9 @@ def test_forgetting_ends_in_time_and_the_next_day_goes_on(runner: object) -> Non
     world: World = runner.run(old_world(5_000))  # type: ignore[attr-defined]
     forget = world.storage.ledger.forget
 
-    async def slow(before: date, most: int) -> int:
+    async def slow(due_before: date, sent_before: date, most: int) -> int:
         world.clock.move(seconds=25)
-        return await forget(before, most)
+        return await forget(due_before, sent_before, most)
 
     world.storage.ledger.forget = slow  # type: ignore[method-assign]
 
@@ -173,7 +174,7 @@ def test_an_obligation_whose_row_was_forgotten_is_not_sent_again() -> None:
     world.clock.move(days=(TODAY - OLD).days + 2)
     assert world.run().outcome is Outcome.COMPLETED
 
-    assert world.storage.ledger.sent == set()
+    assert world.storage.ledger.sent_ids == set()
     world.clock.move(days=1)
     assert world.run().sent == 0
     assert len(world.storage.queue.messages) == 1

@@ -29,7 +29,8 @@ def message(number: int, message_id: str | None = None, **changes: Any) -> Messa
 
 
 def row(number: int, state: str = "sent", **changes: Any) -> Row:
-    fields = {"partition": NOTICES[number].partition, "id": NOTICES[number].id, "message_id": f"message-{number}"}
+    notice = NOTICES[number]
+    fields = {"partition": notice.partition, "row": notice.row, "id": notice.id, "message_id": f"message-{number}"}
     return Row(**fields | {"state": state} | changes)
 
 
@@ -55,7 +56,8 @@ def test_nothing_is_wrong_with_what_is_right() -> None:
         ([message(0, id="f" * 32), *MESSAGES[1:]], ROWS, "on the queue and should not be: " + "f" * 32),
         ([message(0, subject="somebody else"), *MESSAGES[1:]], ROWS, "1 on the queue and should not be"),
         ([message(0, "another"), *MESSAGES[1:]], ROWS, "1 sent by the ledger's word"),
-        (MESSAGES, [row(0, partition="2026-12-01_0"), *ROWS[1:]], "1 on the queue and should not be"),
+        (MESSAGES, [row(0, partition="2026-12-02"), *ROWS[1:]], "1 on the queue and should not be"),
+        (MESSAGES, [row(0, row=NOTICES[1].row), *ROWS[1:]], "1 on the queue and should not be"),
     ],
 )
 def test_what_is_wrong_is_found(messages: list[Message], rows: list[Row], says: str) -> None:
@@ -116,7 +118,7 @@ def test_the_command_prints_the_figures_and_tells_by_its_exit_code(
     assert "missing                 1" in told
     assert "wrong: 1 missing on the queue" in told
     with TableClient.from_connection_string(running_stack.azurite.connection_string, name, **OPTIONS) as table:
-        table.create_entity({"PartitionKey": "2026-12-01_-7", "RowKey": "x", "state": "sent"})
+        table.create_entity({"PartitionKey": "2026-12-01", "RowKey": "x", "noticeId": "x", "state": "sent"})
     assert main(options) == 1
     with pytest.raises(SystemExit):
         main([*options, "--date", "2026-11-24"])

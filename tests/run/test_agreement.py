@@ -102,17 +102,17 @@ def test_explain_preview_and_run_never_disagree(
         seen = preview_day(policy, services, list_skips=None)
         told = explained(policy, services, users)
 
-        assert notices(told, "owed", "claimed") == sorted(item.notice.id for item in seen.standing.owed)
+        assert notices(told, "owed", "claimed") == sorted(item.id for item in seen.standing.owed)
         assert skips(told) == sorted(str(skip.reason) for skip in seen.plan.skips)
-        before = set(storage.ledger.sent)
+        before = set(storage.ledger.sent_ids)
 
         report = send_due_notices(policy, services)
 
         if report.outcome is Outcome.OUTSIDE_WINDOW:
-            assert storage.ledger.sent == before
+            assert storage.ledger.sent_ids == before
             continue
         assert report.outcome is Outcome.COMPLETED
-        assert storage.ledger.sent - before == {item.notice.id for item in seen.standing.owed}
+        assert storage.ledger.sent_ids - before == {item.id for item in seen.standing.owed}
         assert report.skipped == seen.plan.skipped
         assert not notices(explained(policy, services, users), "owed", "claimed")
 
@@ -126,4 +126,4 @@ def test_preview_and_explain_of_another_day_agree(users: list[dict[str, Any]], a
     seen = preview_day(policy, services, business_date=day)
 
     told = explained(policy, services, users, day)
-    assert notices(told, "owed") == sorted(item.notice.id for item in seen.standing.owed)
+    assert notices(told, "owed") == sorted(item.id for item in seen.standing.owed)

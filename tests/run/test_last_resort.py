@@ -15,7 +15,7 @@ BREAK: dict[str, Callable[[World, Exception], None]] = {
     "opening the storage": lambda world, error: setattr(world.storage, "unopenable", error),
     "asking for earlier runs": lambda world, error: world.storage.ledger.failures["runs"].on(1, error=error),
     "reading": lambda world, error: world.directory.faults.on(1, error=error),
-    "asking what was sent": lambda world, error: world.storage.ledger.failures["entries"].on(1, error=error),
+    "asking what was sent": lambda world, error: world.storage.ledger.failures["sent"].on(1, error=error),
     "claiming": lambda world, error: world.storage.ledger.failures["claim"].on(1, error=error),
     "recording": lambda world, error: world.storage.ledger.failures["record_run"].on(1, error=error),
 }

@@ -9,9 +9,9 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from due_notices.delivery import Delivery, standing
 from due_notices.planning import Day, Plan, plan_notices
-from due_notices.ports import Claim, ClaimRow, LedgerEntry, Progress, Storage
+from due_notices.ports import Claim, ClaimRow, Entry, Progress, SentByUser, Storage
 from tests.factories import page_of
 from tests.fakes import FakeLedger, FakeNoticeQueue, FakeStorage
 from tests.run.virtual_time import LoopClock, VirtualLoop
@@ -66,19 +66,19 @@ class Mortal:
     async def send(self, text: str) -> str:
         return await self._live(lambda: self._storage.queue.send(text))
 
-    async def entries(self, partition: str) -> dict[str, LedgerEntry]:
-        return await self._live(lambda: self._storage.ledger.entries(partition))
+    async def sent(self, due: date, users: Container[str], today: date) -> SentByUser:
+        return await self._live(lambda: self._storage.ledger.sent(due, users, today))
 
     async def claim(
-        self, partition: str, rows: Sequence[ClaimRow], claim: Claim, lapsed: Mapping[str, LedgerEntry]
-    ) -> frozenset[str]:
-        return await self._live(lambda: self._storage.ledger.claim(partition, rows, claim, lapsed))
+        self, partition: str, rows: Sequence[ClaimRow], claim: Claim, lapsed_before: datetime
+    ) -> Mapping[str, Entry]:
+        return await self._live(lambda: self._storage.ledger.claim(partition, rows, claim, lapsed_before))
 
-    async def mark_sent(self, partition: str, sent: Mapping[str, str], at: datetime) -> None:
-        await self._live(lambda: self._storage.ledger.mark_sent(partition, sent, at))
+    async def mark_sent(self, partition: str, sent: Mapping[str, str], claim: Claim, at: datetime) -> None:
+        await self._live(lambda: self._storage.ledger.mark_sent(partition, sent, claim, at))
 
-    async def release(self, partition: str, notice_ids: Iterable[str], claim: Claim) -> None:
-        await self._live(lambda: self._storage.ledger.release(partition, notice_ids, claim))
+    async def release(self, partition: str, rows: Iterable[str], claim: Claim) -> None:
+        await self._live(lambda: self._storage.ledger.release(partition, rows, claim))
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"a delivery does not use {name}")
@@ -102,11 +102,11 @@ class Host:
             Storage(mortal, mortal),
             clock,
             Progress(),
-            self.name,
             POLICY.source,
             "UTC",
             POLICY.lapse,
             deadline=clock.monotonic() + POLICY.longest.total_seconds(),
+            may_send=lambda notice, now: now < notice.expires,
         )
         try:
             stand = await standing(plan, mortal)
@@ -159,7 +159,7 @@ def test_runs_that_overlap_send_every_notice_once(seed: int, count: int, hosts: 
     )
 
     assert ids_on(storage.queue) == Counter(notice.id for notice in plan.notices)
-    assert storage.ledger.sent == {notice.id for notice in plan.notices}
+    assert storage.ledger.sent_ids == {notice.id for notice in plan.notices}
     deliveries = [delivery for delivery in ended if delivery is not None]
     assert sum(delivery.sent for delivery in deliveries) == count
     assert all(not delivery.problems for delivery in deliveries)
@@ -220,7 +220,7 @@ def test_what_a_dead_run_left_is_sent_and_only_that_can_be_repeated(
     assert on_queue.keys() == {notice.id for notice in plan.notices}
     assert {identifier for identifier, times in on_queue.items() if times > 1} <= open_at_death
     assert max(on_queue.values()) <= 2
-    assert storage.ledger.sent == on_queue.keys()
+    assert storage.ledger.sent_ids == on_queue.keys()
     assert delivery is not None
     assert not delivery.problems
 
@@ -235,9 +235,8 @@ def test_a_lapsed_claim_waits_for_the_lapse_even_by_a_clock_that_is_behind() -> 
     async def work() -> None:
         clock = LoopClock(120)
         for notice in plan.notices:
-            await storage.ledger.claim(
-                notice.partition, [ClaimRow(notice.id, notice.user.id, "hash")], Claim("dead", clock.now()), {}
-            )
+            row = ClaimRow(notice.row, notice.id, notice.user.id, has_reference=False, message_hash="hash")
+            await storage.ledger.claim(notice.partition, [row], Claim("dead", clock.now(), TODAY), clock.now())
         await Host("second", skew=-120).run(storage, plan)
 
     on_virtual_time(work)

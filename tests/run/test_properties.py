@@ -32,7 +32,7 @@ SEND_FAULT = st.sampled_from(
         StorageError("the queue is gone"),
     ]
 )
-LEDGER_METHODS = st.sampled_from(["runs", "entries", "claim", "mark_sent", "release", "record_run"])
+LEDGER_METHODS = st.sampled_from(["runs", "sent", "claim", "mark_sent", "release", "record_run"])
 Faults = dict[int, Exception]
 
 
@@ -43,7 +43,7 @@ def test_a_run_does_what_the_preview_showed(users: list[dict[str, Any]]) -> None
 
     report = world.run()
 
-    assert world.ids == sorted(owed.notice.id for owed in shown.standing.owed)
+    assert world.ids == sorted(owed.id for owed in shown.standing.owed)
     assert report.outcome is Outcome.COMPLETED
     assert (report.owed, report.skipped) == (len(shown.standing.owed), shown.plan.skipped)
     assert (report.superseded, report.expired) == (shown.standing.superseded, shown.standing.expired)
@@ -67,7 +67,7 @@ def test_whatever_fails_the_next_ticks_repair_it(
     minutes: list[int],
 ) -> None:
     world = World(users, page_size=3)
-    wanted = {owed.notice.id for owed in world.preview().standing.owed}
+    wanted = {owed.id for owed in world.preview().standing.owed}
     world.storage.queue.failures.planned.update(sends)
     world.directory.faults.planned.update({world.directory.faults.calls + page: error for page, error in pages.items()})
     for method, number, takes_effect in ledger:
@@ -86,7 +86,7 @@ def test_whatever_fails_the_next_ticks_repair_it(
 
     assert last.outcome in {Outcome.COMPLETED, Outcome.ALREADY_COMPLETED}
     assert set(world.ids) == wanted
-    assert world.storage.ledger.sent == wanted
+    assert world.storage.ledger.sent_ids == wanted
     assert world.storage.ledger.claimed == set()
 
 

@@ -130,4 +130,4 @@ def test_a_run_over_midnight_keeps_its_business_date() -> None:
     assert report.business_date.isoformat() == "2026-11-24"
     assert [event["data"]["daysUntilDue"] for event in world.events] == [7, 7, 7]
     assert [event["data"]["late"] for event in world.events] == [False] * 3
-    assert [day.isoformat() for day in world.storage.ledger.records] == ["2026-11-24"]
+    assert [day.isoformat() for day, _ in world.storage.ledger.records] == ["2026-11-24"]

@@ -7,14 +7,16 @@ import os
 import signal
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import jsonschema
 import pytest
 
 from due_notices.delivery import CHUNK, CHUNKS_AT_A_TIME, FAILURES_IN_A_ROW, SENDS_AT_A_TIME
-from due_notices.errors import SendError, StorageError
+from due_notices.errors import DirectoryError, SendError, StorageError
 from due_notices.report import Outcome, RunReport
+from due_notices.stages import SendWindow
 from tests.factories import notice_schema
 from tests.run.world import TODAY, World, customer, customers, in_days
 
@@ -36,7 +38,7 @@ def test_every_owed_notice_is_on_the_queue_and_remembered() -> None:
     assert (report.owed, report.sent, report.failed, report.already_sent) == (26 + 1, 27, 0, 0)
     assert report.stages == {"-7": 26, "0": 1}
     assert report.late == 1
-    assert world.storage.ledger.sent == set(world.ids)
+    assert world.storage.ledger.sent_ids == set(world.ids)
     assert len(set(world.ids)) == 27
     assert world.watcher.to_send == 27
     assert report.waiting.queue == 27
@@ -60,7 +62,7 @@ def test_the_ledger_remembers_which_message_and_when() -> None:
 
     world.run()
 
-    (entry,) = world.storage.ledger.partitions["2026-12-01_-7"].values()
+    (entry,) = world.storage.ledger.rows["2026-12-01"].values()
     assert entry.message_id == "message-1"
     assert entry.user_id == "user-00000"
     assert entry.sent_at == world.clock.now()
@@ -285,7 +287,7 @@ def test_a_queue_that_breaks_in_the_middle_leaves_everything_in_order() -> None:
     report = world.run()
 
     assert (report.sent, report.failed) == (119, 181)
-    assert world.storage.ledger.sent == set(world.ids)
+    assert world.storage.ledger.sent_ids == set(world.ids)
     assert world.storage.ledger.claimed == set()
 
     world.storage.queue.failures.planned.clear()
@@ -307,7 +309,7 @@ def test_a_ledger_that_cannot_be_opened_fails_the_run() -> None:
     assert world.directories == 0
 
 
-@pytest.mark.parametrize("method", ["runs", "entries", "claim"])
+@pytest.mark.parametrize("method", ["runs", "take_ownership", "sent", "claim"])
 def test_a_ledger_that_fails_before_the_send_sends_nothing(method: str) -> None:
     world = World(customers(300))
     world.storage.ledger.failures[method].always = StorageError("the ledger table cannot be used")
@@ -350,7 +352,7 @@ def test_marking_that_fails_is_said_and_repeats_the_same_ids_at_the_most() -> No
 
 def test_a_run_that_cannot_be_recorded_fails_and_the_next_one_sends_nothing_again() -> None:
     world = World(customers(5))
-    world.storage.ledger.failures["record_run"].on(1, error=StorageError("the ledger table cannot be used"))
+    world.storage.ledger.failures["record_run"].on(2, error=StorageError("the ledger table cannot be used"))
 
     report = world.run()
 
@@ -363,8 +365,8 @@ def test_a_run_that_cannot_be_recorded_fails_and_the_next_one_sends_nothing_agai
 
 def test_both_errors_are_said_when_the_failed_run_cannot_be_recorded_either() -> None:
     world = World(customers(5))
-    world.storage.ledger.failures["entries"].always = StorageError("reading failed")
-    world.storage.ledger.failures["record_run"].always = StorageError("recording failed")
+    world.storage.ledger.failures["sent"].always = StorageError("reading failed")
+    world.storage.ledger.failures["record_run"].on(2, error=StorageError("recording failed"))
 
     assert world.run().error == "reading failed; recording failed"
 
@@ -422,7 +424,7 @@ def test_what_another_run_sends_meanwhile_counts_as_already_sent() -> None:
 def test_what_another_run_releases_meanwhile_is_sent() -> None:
     world = World(customers(5))
     world.claim_by_another(world.clock.now())
-    world.clock.after_wait = world.storage.ledger.partitions.clear
+    world.clock.after_wait = world.storage.ledger.rows.clear
 
     report = world.run()
 
@@ -482,7 +484,7 @@ def test_a_run_near_its_time_limit_stops_between_chunks_and_the_next_goes_on() -
     assert report.outcome is Outcome.FAILED
     assert (report.sent, report.failed) == (begun, 200)
     assert "came near the host's time limit" in str(report.error)
-    assert world.storage.ledger.sent == set(world.ids)
+    assert world.storage.ledger.sent_ids == set(world.ids)
     assert world.storage.ledger.claimed == set()
 
     world.next_tick()
@@ -523,8 +525,8 @@ def test_notices_that_wait_behind_a_slow_queue_are_not_sent_on_an_old_claim() ->
 def test_an_unusual_day_is_said(before: list[int], owed: int, unusual: bool, usual: int | None) -> None:  # noqa: FBT001
     world = World(customers(owed), page_size=999)
     for number, count in enumerate(before, start=1):
-        world.record_run(TODAY - timedelta(days=number), owed=count)
-    world.record_run(TODAY - timedelta(days=20), "failed", owed=1)
+        world.record_run(TODAY - timedelta(days=number), sent=count)
+    world.record_run(TODAY - timedelta(days=20), "failed", sent=1)
 
     report = world.run()
 
@@ -604,7 +606,7 @@ def test_what_is_under_way_when_somebody_presses_ctrl_c_ends_marked_as_sent(afte
         world.run()
 
     assert after <= len(world.ids) < after + SENDS_AT_A_TIME
-    assert world.storage.ledger.sent == set(world.ids)
+    assert world.storage.ledger.sent_ids == set(world.ids)
     assert sum("Ctrl-C again" in text for text in world.watcher.said) == 1
     assert world.storage.opened == world.storage.closed
 
@@ -612,3 +614,96 @@ def test_what_is_under_way_when_somebody_presses_ctrl_c_ends_marked_as_sent(afte
     assert report.outcome is Outcome.COMPLETED
     assert report.sent + report.already_sent == len(world.ids) == len(set(world.ids)) == 1_000
     assert world.clock.waits == []
+
+
+# Right before a notice is sent.
+
+
+def test_what_expires_while_the_run_reads_is_not_sent_and_its_claim_is_given_back() -> None:
+    world = World([customer(1, due=in_days(1)), customer(2, due=in_days(7))])
+    world.policy = replace(world.policy, window=SendWindow.parse("00:00-24:00"))
+    world.clock.move(hours=14, minutes=50)  # it is 23:50; at midnight the first one's next stage comes
+    world.directory.before_page = lambda: world.clock.move(minutes=15)
+
+    report = world.run()
+
+    assert (report.outcome, report.sent, report.failed, report.stages) == (Outcome.FAILED, 1, 1, {"-7": 1})
+    assert "their time was over" in str(report.error)
+    assert world.storage.ledger.claimed == set()
+    world.directory.before_page = lambda: None
+    second = world.run()
+    assert (second.outcome, second.stages) == (Outcome.COMPLETED, {"0": 1})
+
+
+def test_what_is_left_when_the_window_closes_waits_for_the_next_one() -> None:
+    world = World(customers(10))
+    world.clock.move(hours=8, minutes=59)
+    world.storage.queue.before_send = lambda _: world.clock.move(seconds=20)
+
+    report = world.run()
+
+    assert report.outcome is Outcome.FAILED
+    assert 0 < report.sent < 10
+    assert report.failed == 10 - report.sent
+    assert "their time was over" in str(report.error)
+    assert world.storage.ledger.sent_ids == set(world.ids)
+    assert world.storage.ledger.claimed == set()
+
+
+def test_a_claim_of_another_run_from_long_ago_counts_as_sent() -> None:
+    world = World(customers(3))
+    world.claim_by_another(world.clock.now() - timedelta(days=200))
+    for rows in world.storage.ledger.rows.values():
+        for row, past in rows.items():
+            rows[row] = replace(past, business_date=TODAY - timedelta(days=81))
+
+    report = world.run()
+
+    assert (report.outcome, report.owed, report.sent, report.already_sent) == (Outcome.COMPLETED, 0, 0, 3)
+
+
+# The records of runs.
+
+
+def test_a_run_is_recorded_when_it_begins_and_replaced_when_it_ends() -> None:
+    world = World(customers(3))
+    begun: list[Outcome] = []
+    world.directory.before_page = lambda: begun.extend(
+        record.outcome for record in world.storage.ledger.records.values()
+    )
+
+    report = world.run()
+
+    assert begun == [Outcome.BEGAN]
+    (record,) = world.storage.ledger.records.values()
+    assert (record.run_id, record.outcome, record.at) == (report.run_id, Outcome.COMPLETED, world.clock.now())
+
+
+def test_each_run_of_a_day_has_a_record_and_a_tick_that_finds_it_completed_has_none() -> None:
+    world = World(customers(3))
+    world.directory.faults.on(1, error=DirectoryError("down"))
+
+    outcomes = []
+    for _ in range(3):
+        outcomes.append(world.run().outcome)
+        world.next_tick()
+
+    assert outcomes == [Outcome.FAILED, Outcome.COMPLETED, Outcome.ALREADY_COMPLETED]
+    assert len(world.storage.ledger.records) == 2
+
+
+def test_the_ledger_of_another_deployment_is_refused_and_left_alone() -> None:
+    world = World(customers(3))
+    world.run()
+    world.next_tick()
+    ledger = world.storage.ledger
+    before = (dict(ledger.records), ledger.writes)
+    ledger.owner = ledger.owner._replace(queue="another-queue")
+
+    report = world.run()
+
+    assert report.outcome is Outcome.FAILED
+    assert "give this deployment its own LEDGER_TABLE" in str(report.error)
+    assert (dict(ledger.records), ledger.writes) == before
+    with pytest.raises(StorageError, match="belongs to another deployment"):
+        world.preview()

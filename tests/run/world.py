@@ -12,8 +12,8 @@ from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.message import source_of
 from due_notices.planning import Rules
 from due_notices.policy import Policy
-from due_notices.ports import Claim, LedgerEntry
-from due_notices.report import Outcome, RunReport
+from due_notices.ports import PastNotice
+from due_notices.report import Outcome, RunReport, by_day
 from due_notices.run import send_due_notices
 from due_notices.services import Services
 from due_notices.stages import EveryDay, SendWindow, Stages
@@ -111,25 +111,35 @@ class World:
 
     @property
     def record(self) -> RunReport | None:
-        return self.storage.ledger.records.get(self.policy.business_date(self.clock.now()))
+        """What is recorded of today."""
+        today = self.policy.business_date(self.clock.now())
+        return next((day for day in by_day(self.storage.ledger.records.values()) if day.business_date == today), None)
 
-    def record_run(self, day: date, outcome: str = "completed", owed: int = 0) -> None:
-        self.storage.ledger.records[day] = run_report(day, outcome, owed=owed)
+    def record_run(self, day: date, outcome: str = "completed", sent: int = 0) -> None:
+        self.storage.ledger.take()
+        self.storage.ledger.records[day, "an earlier run"] = run_report(day, outcome, sent=sent)
 
     def claim_by_another(self, at: datetime) -> list[str]:
         """Let another run hold a claim on everything that is owed now, since `at`."""
         notices = self.preview().plan.notices
+        self.storage.ledger.take()
         for notice in notices:
-            self.storage.ledger.partitions[notice.partition][notice.id] = LedgerEntry(
-                notice.id, "claimed", Claim("another-run", at), "version-of-another", user_id=notice.user.id
+            self.storage.ledger.rows[notice.partition][notice.row] = PastNotice(
+                notice_id=notice.id,
+                user_id=notice.user.id,
+                due=notice.obligation.due,
+                stage=notice.stage,
+                has_reference=False,
+                state="claimed",
+                business_date=notice.business_date,
+                claim_id="another's",
+                claimed_at=at,
             )
         return sorted(notice.id for notice in notices)
 
     def sent_by_another(self) -> None:
         """Let that run mark all it holds as sent."""
-        for entries in self.storage.ledger.partitions.values():
-            for identifier, entry in entries.items():
-                if entry.claim.id == "another-run":
-                    entries[identifier] = replace(
-                        entry, state="sent", message_id="theirs", sent_at=self.clock.now(), version="version-sent"
-                    )
+        for rows in self.storage.ledger.rows.values():
+            for row, past in rows.items():
+                if past.claim_id == "another's":
+                    rows[row] = replace(past, state="sent", message_id="theirs", sent_at=self.clock.now())

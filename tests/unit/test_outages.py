@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from due_notices.adapters.graph import value_of
-from due_notices.model import MissedStage, Notice, notice_id
+from due_notices.model import MissedStage, Notice, Obligation, notice_id
 from due_notices.obligations import parse_obligation, values_of
 from due_notices.planning import Plan, plan_notices
 from due_notices.policy import Policy
@@ -100,15 +100,13 @@ class Stage:
     """One stage of one obligation of one user."""
 
     user_id: str
-    reference: str
-    due: date
-    is_open: bool
+    owed: Obligation
     dated: StageDate
     later: tuple[date, ...]
 
     @property
     def id(self) -> str:
-        return notice_id(self.user_id, self.reference, self.due, self.dated.stage)
+        return notice_id(self.user_id, self.owed, self.dated.stage)
 
     def overtaken_on(self, day: date) -> bool:
         return any(later <= day for later in self.later)
@@ -122,7 +120,7 @@ def all_stages(users: Users, by: Policy) -> list[Stage]:
             dates = by.rules.stages.dates(owed.due)
             for number, stage in enumerate(dates):
                 later = tuple(following.day for following in dates[number + 1 :])
-                one = Stage(str(user["id"]), owed.reference, owed.due, owed.status == "open", stage, later)
+                one = Stage(str(user["id"]), owed, stage, later)
                 found[one.id] = one
     return list(found.values())
 
@@ -362,7 +360,7 @@ def test_every_stage_ends_as_exactly_one_of_sent_superseded_expired_and_skipped(
         accounted = runs and runs[0] - timedelta(days=rules.stages.catch_up_days) <= stage.dated.day <= runs[-1]
         skipped = stage.id not in sent and any(was_skipped(stage, plan) for plan in simulation.completed)
 
-        if not stage.is_open:  # nothing is owed, so nothing can be missed
+        if stage.owed.status != "open":  # nothing is owed, so nothing can be missed
             assert sent[stage.id] == missed[stage.id] == 0
         elif accounted:
             assert sent[stage.id] + missed[stage.id] + skipped == 1
@@ -376,7 +374,7 @@ def was_skipped(stage: Stage, plan: Plan) -> bool:
     return (
         stage.dated.day <= today
         and not stage.overtaken_on(today)
-        and any((skip.user_id, skip.reference) == (stage.user_id, stage.reference) for skip in plan.skips)
+        and any((skip.user_id, skip.reference) == (stage.user_id, stage.owed.reference) for skip in plan.skips)
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from due_notices import planning
-from due_notices.model import MissedStage, Reason, Skipped, notice_id, partition_of
+from due_notices.model import MissedStage, Obligation, Reason, Skipped, notice_id, row_of
 from due_notices.planning import (
     Day,
     Plan,
@@ -51,7 +51,7 @@ def who(given_plan: Plan) -> list[str]:
 
 
 def missed(given_plan: Plan) -> list[tuple[str, str]]:
-    return sorted((stage.partition.rpartition("_")[2], stage.kind) for stage in given_plan.missed)
+    return sorted((stage.row.rpartition("_")[2], stage.kind) for stage in given_plan.missed)
 
 
 def reasons(given_plan: Plan) -> dict[str, int]:
@@ -158,7 +158,7 @@ def test_a_notice_has_all_that_its_message_needs() -> None:
 
     (found,) = plan(graph_user(value), today=day("2026-11-25", after="2026-11-23")).notices
 
-    assert found.id == notice_id(ALICE, "INV-1001", on(DUE), -7)
+    assert found.id == notice_id(ALICE, Obligation(on(DUE), "INV-1001"), -7)
     assert (found.stage, found.stage_date, found.business_date) == (-7, on("2026-11-24"), on("2026-11-25"))
     assert found.late
     assert found.user == user()
@@ -344,9 +344,10 @@ def test_a_missed_stage_is_named_as_its_notice_would_have_been() -> None:
 
     found = plan(graph_user(value), today=day("2026-12-05", after="2026-11-29"))
 
+    owed = Obligation(on(DUE), "INV-1001")
     assert set(found.missed) == {
-        MissedStage(notice_id(ALICE, "INV-1001", on(DUE), -1), partition_of(on(DUE), -1), "superseded"),
-        MissedStage(notice_id(ALICE, "INV-1001", on(DUE), 0), partition_of(on(DUE), 0), "expired"),
+        MissedStage(notice_id(ALICE, owed, -1), DUE, row_of(ALICE, owed, -1), "superseded"),
+        MissedStage(notice_id(ALICE, owed, 0), DUE, row_of(ALICE, owed, 0), "expired"),
     }
 
 
@@ -545,7 +546,7 @@ def test_notices_are_in_the_order_of_partitions_and_ids() -> None:
     )
 
     assert [notice.partition for notice in found.notices] == [
-        *("2026-11-28_0", "2026-11-28_0", "2026-11-30_-3", "2026-11-30_-3", "2026-12-01_-3", "2026-12-01_-3"),
+        *("2026-11-28", "2026-11-28", "2026-11-30", "2026-11-30", "2026-12-01", "2026-12-01"),
     ]
     assert list(found.notices) == sorted(found.notices, key=lambda notice: (notice.partition, notice.id))
 

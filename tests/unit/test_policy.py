@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from due_notices.planning import Day, timing
 from due_notices.policy import Policy
 from due_notices.stages import BusinessCalendar, EveryDay, HolidayCalendar, SendWindow, local_midnight
-from tests.factories import at, on, policy
+from tests.factories import at, notice, on, policy
 
 HOUR = timedelta(hours=1)
 
@@ -177,3 +177,24 @@ def test_the_ledger_forgets_nothing_that_a_run_could_still_ask_for(
 def test_the_ledger_remembers_a_due_date_for_as_long_as_it_is_told() -> None:
     assert policy(retention=timedelta(days=400)).forget_before(on("2026-12-01")) == on("2025-10-26")
     assert policy(0, 365, retention=timedelta(days=90)).forget_before(on("2026-12-01")) == on("2025-09-30")
+
+
+@pytest.mark.parametrize(
+    ("now", "may"),
+    [
+        ("2026-11-27 08:00", True),
+        ("2026-11-27 07:59:59", False),
+        ("2026-11-27 17:59:59", True),
+        ("2026-11-27 18:00", False),
+        ("2026-11-28 09:00", False),
+    ],
+)
+def test_a_notice_may_leave_in_the_window_before_it_expires(now: str, *, may: bool) -> None:
+    assert policy().may_send(notice(expires=at("2026-11-28 00:00")), at(now)) is may
+
+
+def test_a_notice_may_not_leave_on_a_closed_day() -> None:
+    late = notice(expires=at("2027-01-01 00:00"))
+
+    assert not policy(calendar=HolidayCalendar("DE")).may_send(late, at("2026-12-25 09:00"))
+    assert policy().may_send(late, at("2026-12-25 09:00"))

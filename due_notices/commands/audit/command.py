@@ -76,7 +76,7 @@ def audit(
     with ExitStack() as stack:
         sinks: list[Callable[[PastNotice], None]] = [tally.add, listing.add]
         if csv_file is not None:
-            sinks.append(stack.enter_context(_CsvFile(csv_file, period)).add)
+            sinks.append(stack.enter_context(_CsvFile(csv_file)).add)
 
         def found(past: PastNotice) -> None:
             if reference is None or is_about(past, reference):
@@ -133,9 +133,8 @@ class _CsvFile:
     A link stays, and the file behind it is replaced. What is no file, as a pipe, takes the rows themselves.
     """
 
-    def __init__(self, path: Path, period: Period) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._period = period
         self._target = _behind_links(path)
         with _told(path):
             self._direct = path.exists() and not path.is_file()
@@ -148,7 +147,7 @@ class _CsvFile:
         return self
 
     def add(self, past: PastNotice) -> None:
-        cells = row(past, self._period)
+        cells = row(past)
         self._write([cells[name] for name in COLUMNS])
 
     def _write(self, cells: Sequence[str]) -> None:
@@ -212,26 +211,25 @@ def _print(figures: Overview, listing: _Listing, files: Sequence[Path], *, whole
 def _print_table(screen: Any, listing: _Listing, period: Period) -> None:
     shown, wide = listing.newest(), screen.width >= _WIDE
     title = "notices" if len(shown) == listing.total else f"the newest {len(shown)} of {listing.total:,} (--all)"
-    columns = ("sent", "stage", "due", "user", "notice", "message", "hash", "run")
+    columns = ("sent", "stage", "due", "user", "notice", "message", "hash", "claim")
     table = console.table(title, *columns, right=frozenset({"stage"}))
     for column in table.columns:
         column.no_wrap = True
     table.padding = (0, 2 if wide else 1, 0, 0)
     for past in shown:
-        entry = past.entry
-        unsure = "" if entry.state == "sent" else "?"
+        unsure = "" if past.state == "sent" else "?"
         table.add_row(
             f"{past.at.astimezone(period.time_zone):%Y-%m-%d %H:%M}{unsure}",
             console.signed(past.stage),
             past.due.isoformat(),
-            entry.user_id if wide else _short(entry.user_id),
-            entry.notice_id if wide else _short(entry.notice_id),
-            _short(entry.message_id),
+            past.user_id if wide else _short(past.user_id),
+            past.notice_id if wide else _short(past.notice_id),
+            _short(past.message_id),
             _short(past.message_hash),
-            _short(entry.claim.id),
+            _short(past.claim_id),
         )
     screen.print(table)
-    if any(past.entry.state != "sent" for past in shown):
+    if any(past.state != "sent" for past in shown):
         screen.print(
             console.plain("? claimed, and never confirmed as sent: the next run sees to it within the catch-up days")
         )
@@ -245,7 +243,7 @@ def _short(identifier: str) -> str:
 
 def _to_dict(figures: Overview, notices: Sequence[PastNotice], period: Period) -> dict[str, Any]:
     names = [re.sub("_(.)", lambda found: found[1].upper(), name) for name in COLUMNS]
-    rows = (row(past, period) for past in notices)
+    rows = (row(past) for past in notices)
     return {
         "from": period.first.isoformat(),
         "to": period.last.isoformat(),

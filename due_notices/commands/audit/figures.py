@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from due_notices.model import notice_id
+from due_notices.model import Obligation, notice_id
 from due_notices.policy import Policy
 from due_notices.ports import PastNotice
 from due_notices.report import RunReport
-from due_notices.stages import ONE_DAY, local_midnight
 
 COLUMNS = (
     "sent_at",
@@ -26,8 +25,9 @@ COLUMNS = (
     "notice_id",
     "message_id",
     "message_sha256",
-    "run_id",
+    "claim_id",
     "claimed_at",
+    "ledger_row",
 )
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
@@ -41,23 +41,9 @@ class Period:
     time_zone: tzinfo
 
     @property
-    def since(self) -> datetime:
-        """The moment (UTC) at which it begins."""
-        return local_midnight(self.first, self.time_zone)
-
-    @property
-    def until(self) -> datetime:
-        """The moment (UTC) at which it is over."""
-        return local_midnight(self.last + ONE_DAY, self.time_zone)
-
-    @property
     def days(self) -> list[date]:
         """Every day of it."""
         return [self.first + timedelta(days=offset) for offset in range((self.last - self.first).days + 1)]
-
-    def day_of(self, past: PastNotice) -> date:
-        """Return the business date on which a notice was sent."""
-        return past.at.astimezone(self.time_zone).date()
 
 
 def is_about(past: PastNotice, reference: str) -> bool:
@@ -65,24 +51,24 @@ def is_about(past: PastNotice, reference: str) -> bool:
 
     The ledger keeps no reference, but the notice's id is made of it: the same facts give the same id.
     """
-    return past.entry.notice_id == notice_id(past.entry.user_id, reference, past.due, past.stage)
+    return past.notice_id == notice_id(past.user_id, Obligation(past.due, reference), past.stage)
 
 
-def row(past: PastNotice, period: Period) -> dict[str, str]:
+def row(past: PastNotice) -> dict[str, str]:
     """Return one notice under the names of `COLUMNS`; moments are UTC in ISO 8601."""
-    entry = past.entry
     return {
-        "sent_at": _moment(entry.sent_at),
-        "business_date": period.day_of(past).isoformat(),
-        "state": entry.state,
+        "sent_at": _moment(past.sent_at),
+        "business_date": past.business_date.isoformat(),
+        "state": past.state,
         "due_date": past.due.isoformat(),
         "stage": str(past.stage),
-        "user_id": entry.user_id,
-        "notice_id": entry.notice_id,
-        "message_id": entry.message_id,
+        "user_id": past.user_id,
+        "notice_id": past.notice_id,
+        "message_id": past.message_id,
         "message_sha256": past.message_hash,
-        "run_id": entry.claim.id,
-        "claimed_at": _moment(entry.claim.at),
+        "claim_id": past.claim_id,
+        "claimed_at": _moment(past.claimed_at),
+        "ledger_row": past.row,
     }
 
 
@@ -128,10 +114,10 @@ class Tally:
 
     def add(self, past: PastNotice) -> None:
         """Count one."""
-        day = self.period.day_of(past)
+        day = past.business_date
         self.by_day[day] += 1
         self.by_week[monday_of(day), past.stage] += 1
-        self.unconfirmed += past.entry.state == "claimed"
+        self.unconfirmed += past.state == "claimed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from due_notices.commands.audit.figures import Period
 from due_notices.ports import Ledger, PastNotice
 from due_notices.reading import LOOK_BACK
-from due_notices.report import RunReport
+from due_notices.report import RunReport, by_day
 from due_notices.services import Services, opened
 
 
@@ -20,10 +20,10 @@ def look_back(
     """
 
     async def read(ledger: Ledger) -> list[RunReport]:
-        async for some in ledger.history(period.since, period.until, user_id):
+        async for some in ledger.history(period.first, period.last, user_id):
             for past in some:
                 found(past)
-        return await ledger.runs(period.first - LOOK_BACK)
+        return by_day(await ledger.runs(period.first - LOOK_BACK))
 
     with opened(services.open_storage) as (storage, runner):
         return [record for record in runner.run(read(storage.ledger)) if record.business_date <= period.last]

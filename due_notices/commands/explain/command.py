@@ -12,7 +12,7 @@ from due_notices.commands import console
 from due_notices.commands.arguments import DAY, USER
 from due_notices.commands.explain.gather import Explanation, explain_user
 from due_notices.commands.explain.views import ObligationView
-from due_notices.ports import LedgerEntry
+from due_notices.ports import PastNotice
 
 
 @click.command(short_help="Why one customer is, or is not, notified.")
@@ -88,19 +88,19 @@ def _print(screen: Any, number: int, view: ObligationView, found: Explanation) -
         screen.print(shown)
         for stage in view.stages:
             if entry := found.entries.get(stage.notice_id):
-                whose = f"message {entry.message_id}" if entry.state == "sent" else f"run {entry.claim.id}"
+                whose = f"message {entry.message_id}" if entry.state == "sent" else f"claim {entry.claim_id}"
                 screen.print(
                     console.plain(f"stage {console.signed(stage.date.stage)}: {entry.state}, {whose}", style="dim")
                 )
     screen.print(console.plain(found.verdict_sentence(view), style="green"))
 
 
-def _ledger(entry: LedgerEntry | None) -> str:
+def _ledger(entry: PastNotice | None) -> str:
     if entry is None:
         return ""
     if entry.state == "sent":
         return f"sent {entry.sent_at:%Y-%m-%d %H:%M}Z"
-    return f"claimed {entry.claim.at:%Y-%m-%d %H:%M}Z"
+    return f"claimed {entry.claimed_at:%Y-%m-%d %H:%M}Z"
 
 
 def _to_dict(found: Explanation, obligations: list[ObligationView]) -> dict[str, Any]:
@@ -139,13 +139,13 @@ def _obligation_dict(found: Explanation, view: ObligationView) -> dict[str, Any]
     }
 
 
-def _entry_dict(entry: LedgerEntry | None) -> dict[str, Any] | None:
+def _entry_dict(entry: PastNotice | None) -> dict[str, Any] | None:
     if entry is None:
         return None
     return {
         "state": entry.state,
-        "runId": entry.claim.id,
-        "claimedAt": entry.claim.at.isoformat(),
+        "claimId": entry.claim_id,
+        "claimedAt": entry.claimed_at.isoformat(),
         "sentAt": None if entry.sent_at is None else entry.sent_at.isoformat(),
         "messageId": entry.message_id or None,
     }

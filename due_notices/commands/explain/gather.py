@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from due_notices.commands.explain.views import ObligationView, UserView, Verdict, sentence, view, without
+from due_notices.model import user_key
 from due_notices.policy import Policy
-from due_notices.ports import LedgerEntry, Progress
+from due_notices.ports import PastNotice, Progress
 from due_notices.reading import LOOK_BACK, day_of, read_and_plan
+from due_notices.report import by_day
 from due_notices.services import Services, opened
 
 
@@ -21,7 +23,7 @@ class Explanation:
     """
 
     view: UserView
-    entries: Mapping[str, LedgerEntry]
+    entries: Mapping[str, PastNotice]
     listed: bool
     catch_up_days: int
 
@@ -33,7 +35,7 @@ class Explanation:
         """Return the same as one sentence."""
         return sentence(obligation, self._current(obligation), self.view.day, self.catch_up_days)
 
-    def _current(self, obligation: ObligationView) -> LedgerEntry | None:
+    def _current(self, obligation: ObligationView) -> PastNotice | None:
         current = obligation.current
         return None if current is None else self.entries.get(current.notice_id)
 
@@ -57,16 +59,16 @@ def explain_user(
     if found is None:
         return None
     with opened(services.open_storage) as (storage, runner):
-        day = day_of(today, runner.run(storage.ledger.runs(today - LOOK_BACK)))
+        day = day_of(today, by_day(runner.run(storage.ledger.runs(today - LOOK_BACK))))
         seen = view(found, rules, day)
         listed = directory.lists(seen.user.id)
         candidates = [view.notice for view in seen.obligations if view.notice is not None]
         if listed and any(notice.user.email and notice.obligation.reference for notice in candidates):
             plan = read_and_plan(policy, directory, services.clock, progress or Progress(), day)
             seen = without(seen, {notice.id for notice in plan.notices})
-        entries = {}
-        for stage in (stage for obligation in seen.obligations for stage in obligation.stages):
-            entry = runner.run(storage.ledger.entry(stage.partition, stage.notice_id))
-            if entry is not None:
-                entries[stage.notice_id] = entry
+        dues = {reading.due for view in seen.obligations if (reading := view.reading.obligation) is not None}
+        user = user_key(seen.user.id)
+        entries = {
+            past.notice_id: past for due in sorted(dues) for past in runner.run(storage.ledger.of_user(due, user))
+        }
         return Explanation(seen, entries, listed, rules.stages.catch_up_days)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from due_notices.commands.reasons import REASONS
 from due_notices.message import fits
-from due_notices.model import FoundUser, Notice, Reason, User, notice_id, partition_of
+from due_notices.model import FoundUser, Notice, Reason, User, notice_id
 from due_notices.obligations import values_of
 from due_notices.planning import (
     Day,
@@ -23,7 +23,7 @@ from due_notices.planning import (
     to_notice,
     unique,
 )
-from due_notices.ports import LedgerEntry
+from due_notices.ports import PastNotice
 from due_notices.stages import StageDate
 
 Verdict = Literal["owed", "sent", "claimed", "skipped", "expired", "over", "early"]
@@ -37,7 +37,6 @@ class StageView:
     """One stage of an obligation: its day, how it got there, and the notice that stands for it."""
 
     date: StageDate
-    partition: str
     notice_id: str
     current: bool
 
@@ -56,7 +55,7 @@ class ObligationView:
         """The current stage, if one has come."""
         return next((stage for stage in self.stages if stage.current), None)
 
-    def verdict(self, entry: LedgerEntry | None) -> Verdict:
+    def verdict(self, entry: PastNotice | None) -> Verdict:
         """Return what becomes of it, given what the ledger has of its current stage."""
         when = self.reading.timing
         if when is None or (self.reason is not None and when.state == "owed"):
@@ -102,8 +101,7 @@ def _view(user: User, reading: Reading, rules: Rules, day: Day, *, duplicate: bo
     stages = tuple(
         StageView(
             stage,
-            partition_of(obligation.due, stage.stage),
-            notice_id(user.id, obligation.reference, obligation.due, stage.stage),
+            notice_id(user.id, obligation, stage.stage),
             current=stage is when.current,
         )
         for stage in when.dates
@@ -129,7 +127,7 @@ def without(user: UserView, planned: Collection[str]) -> UserView:
     )
 
 
-def sentence(obligation: ObligationView, entry: LedgerEntry | None, day: Day, catch_up_days: int) -> str:
+def sentence(obligation: ObligationView, entry: PastNotice | None, day: Day, catch_up_days: int) -> str:
     """Return the verdict as one sentence."""
     verdict, current = obligation.verdict(entry), obligation.current
     on = f"on {day.business_date}"
@@ -153,7 +151,7 @@ def sentence(obligation: ObligationView, entry: LedgerEntry | None, day: Day, ca
     if entry.state == "sent":
         return f"Sent: {stage} went out at {entry.sent_at:%Y-%m-%d %H:%M} UTC; {then}."
     return (
-        f"Unfinished: a run claimed {stage} at {entry.claim.at:%Y-%m-%d %H:%M} UTC and has not marked it sent; "
+        f"Unfinished: a run claimed {stage} at {entry.claimed_at:%Y-%m-%d %H:%M} UTC and has not marked it sent; "
         f"within {catch_up_days} days of its date the next run after the claim has lapsed sends it, with the same id."
     )
 

@@ -15,7 +15,7 @@ from due_notices.commands.arguments import DAY
 from due_notices.commands.preview.ahead import Ahead, look_ahead
 from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.commands.reasons import REASONS
-from due_notices.delivery import Owed
+from due_notices.model import Notice
 from due_notices.policy import Policy
 
 _SHOWN = 20
@@ -65,7 +65,7 @@ def _print(
     show_all: bool,
 ) -> None:
     screen, plan, standing = console.out(), found.plan, found.standing
-    owed = sorted(standing.owed, key=lambda item: (item.notice.stage, item.notice.obligation.due, item.notice.id))
+    owed = sorted(standing.owed, key=lambda notice: (notice.stage, notice.obligation.due, notice.id))
     screen.print(
         Text.assemble(
             (f"{len(owed):,} notices", "bold"),
@@ -119,9 +119,9 @@ def _print_ahead(ahead: Ahead) -> None:
         screen.print(console.plain(ahead.without_tick.sentence, style="yellow"))
 
 
-def _stages(owed: list[Owed]) -> Any:
-    counts: Counter[int] = Counter(item.notice.stage for item in owed)
-    late: Counter[int] = Counter(item.notice.stage for item in owed if item.notice.late)
+def _stages(owed: list[Notice]) -> Any:
+    counts: Counter[int] = Counter(notice.stage for notice in owed)
+    late: Counter[int] = Counter(notice.stage for notice in owed if notice.late)
     numbers = frozenset({"stage", "notices", "late"})
     shown = console.table("by stage", "stage", "notices", "late", right=numbers)
     for stage in sorted(counts):
@@ -129,7 +129,7 @@ def _stages(owed: list[Owed]) -> Any:
     return shown
 
 
-def _notices(owed: list[Owed], total: int, *, with_contacts: bool) -> Any:
+def _notices(owed: list[Notice], total: int, *, with_contacts: bool) -> Any:
     title = "notices" if len(owed) == total else f"the first {len(owed)} of {total:,} notices (--all shows them all)"
     contact = ("name", "e-mail", "phone") if with_contacts else ()
     shown = console.table(
@@ -144,10 +144,9 @@ def _notices(owed: list[Owed], total: int, *, with_contacts: bool) -> Any:
         right=frozenset({"stage"}),
         whole=frozenset({"stage", "due", "user"}),
     )
-    for item in owed:
-        notice, user = item.notice, item.notice.user
+    for notice in owed:
+        user = notice.user
         who = (user.display_name or "", user.email or "", user.mobile_phone or "") if with_contacts else ()
-        remarks = [word for word, holds in (("late", notice.late), ("claimed", item.entry is not None)) if holds]
         shown.add_row(
             console.signed(notice.stage),
             notice.obligation.due.isoformat(),
@@ -155,7 +154,7 @@ def _notices(owed: list[Owed], total: int, *, with_contacts: bool) -> Any:
             notice.obligation.reference,
             " ".join(filter(None, (notice.obligation.amount, notice.obligation.currency))),
             *who,
-            ", ".join(remarks),
+            "late" if notice.late else "",
         )
     return shown
 
@@ -173,15 +172,15 @@ def _to_dict(found: Preview, *, with_contacts: bool) -> dict[str, Any]:
         "superseded": standing.superseded,
         "expired": standing.expired,
         "skipped": {str(reason): count for reason, count in plan.skipped.items()},
-        "notices": [_notice_dict(item, with_contacts=with_contacts) for item in standing.owed],
+        "notices": [_notice_dict(notice, with_contacts=with_contacts) for notice in standing.owed],
         "skips": [
             {"userId": skip.user_id, "reason": str(skip.reason), "reference": skip.reference} for skip in plan.skips
         ],
     }
 
 
-def _notice_dict(item: Owed, *, with_contacts: bool) -> dict[str, Any]:
-    notice, user = item.notice, item.notice.user
+def _notice_dict(notice: Notice, *, with_contacts: bool) -> dict[str, Any]:
+    user = notice.user
     contact = {"displayName": user.display_name, "email": user.email, "mobilePhone": user.mobile_phone}
     return {
         "id": notice.id,
@@ -191,6 +190,5 @@ def _notice_dict(item: Owed, *, with_contacts: bool) -> dict[str, Any]:
         "stage": notice.stage,
         "stageDate": notice.stage_date.isoformat(),
         "late": notice.late,
-        "claimed": item.entry is not None,
         **(contact if with_contacts else {}),
     }

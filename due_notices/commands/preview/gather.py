@@ -10,6 +10,7 @@ from due_notices.planning import Plan
 from due_notices.policy import Policy
 from due_notices.ports import Progress
 from due_notices.reading import LOOK_BACK, SKIPS_NAMED, day_of, read_and_plan
+from due_notices.report import by_day
 from due_notices.services import Services, opened
 
 
@@ -32,7 +33,7 @@ def preview_day(
     """Return what a run would send, writing nothing; `business_date` is today unless given."""
     today = business_date or policy.business_date(services.clock.now())
     with opened(services.open_storage) as (storage, runner):
-        records = runner.run(storage.ledger.runs(today - LOOK_BACK))
+        records = by_day(runner.run(storage.ledger.runs(today - LOOK_BACK)))
         plan = read_and_plan(
             policy,
             services.open_directory(),

@@ -11,6 +11,7 @@ from due_notices.report import Outcome, RunReport
 from due_notices.run import send_due_notices
 
 _HEADLINES = {
+    Outcome.BEGAN: "BEGAN and did not end: the next tick goes on",
     Outcome.COMPLETED: "completed: every owed notice is on the queue",
     Outcome.FAILED: "FAILED: not every owed notice is on the queue; the next tick tries again",
     Outcome.LIMIT: "STOPPED at NOTICE_LIMIT: nothing was sent",

@@ -15,6 +15,7 @@ from due_notices.model import UserPage
 from due_notices.policy import Policy
 from due_notices.ports import Progress, UserListing
 from due_notices.reading import LOOK_BACK, day_of, read_and_plan
+from due_notices.report import by_day
 from due_notices.services import Services, opened
 
 
@@ -23,7 +24,7 @@ def look_around(policy: Policy, services: Services, tick_of: Callable[[date], da
     now = services.clock.now()
     today = policy.business_date(now)
     with opened(services.open_storage) as (storage, runner):
-        records = runner.run(storage.ledger.runs(today - LOOK_BACK))
+        records = by_day(runner.run(storage.ledger.runs(today - LOOK_BACK)))
         without_tick = days_without_tick(policy, tick_of, today)
         return Situation(now, policy, records, runner.run(storage.queue.look()), tick_of(today), without_tick)
 
@@ -49,7 +50,7 @@ def look_ahead(
     today = policy.business_date(now)
     calendar = [today + timedelta(days=offset) for offset in range(days)]
     with opened(services.open_storage) as (storage, runner):
-        records = runner.run(storage.ledger.runs(today - LOOK_BACK))
+        records = by_day(runner.run(storage.ledger.runs(today - LOOK_BACK)))
         done = any(record.business_date == today and record.completed for record in records)
         closed = {day: why for day in calendar if (why := _why_nothing(policy, day, now, today_done=done))}
         sending = [day for day in calendar if day not in closed]
@@ -61,7 +62,7 @@ def look_ahead(
             policy, listing, services.clock, progress or Progress(), day_of(sending[0], records), list_skips=0
         )
         owed = runner.run(standing(plan, storage.ledger)).owed
-    counts = {**forecast.counts, sending[0]: Counter(item.notice.stage for item in owed)}
+    counts = {**forecast.counts, sending[0]: Counter(notice.stage for notice in owed)}
     return tuple(ComingDay(day, dict(sorted(counts.get(day, Counter()).items())), closed.get(day)) for day in calendar)
 
 

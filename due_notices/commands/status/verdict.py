@@ -198,6 +198,12 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
         error = record.error or "its report does not say why"
         name = "limit" if record.outcome == Outcome.LIMIT else "run-failed"
         yield Finding(name, f"the run of {day} ended as {record.outcome}: {error}")
+    if record.outcome is Outcome.BEGAN and record.at is not None and situation.now > record.at + policy.longest:
+        yield Finding(
+            "run-failed",
+            f"the run of {day} that began at {record.at.astimezone(policy.rules.time_zone):%H:%M} never ended: its "
+            "host was stopped or killed, or a request hangs; the next tick goes on where it stopped",
+        )
     if expired := record.expired:
         yield Finding(
             "notices-expired", f"{expired:,} stages expired unsent by {day}: the outage outlasted CATCH_UP_DAYS"

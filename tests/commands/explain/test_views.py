@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,15 +12,24 @@ from due_notices.commands.explain.views import ObligationView, sentence, view, w
 from due_notices.commands.reasons import REASONS
 from due_notices.model import Reason
 from due_notices.planning import Day, Rules, plan_notices
-from due_notices.ports import Claim, LedgerEntry
+from due_notices.ports import PastNotice
 from due_notices.stages import HolidayCalendar
-from tests.factories import day, found_user, graph_user, obligation_json, on, page_of, rules
+from tests.factories import ALICE, day, found_user, graph_user, obligation_json, on, page_of, rules
 from tests.unit.strategies import populations, some_days, some_rules
 
 DUE = "2026-12-01"  # a Tuesday; its stages -7, -3, -1 and 0 fall on 24, 28 and 30 November and 1 December
-CLAIM = Claim("run", datetime(2026, 11, 24, 8, 0, 3, tzinfo=UTC))
-CLAIMED = LedgerEntry("0" * 32, "claimed", CLAIM, "v1")
-SENT = LedgerEntry("0" * 32, "sent", CLAIM, "v2", sent_at=datetime(2026, 11, 24, 8, 0, 4, tzinfo=UTC))
+CLAIMED = PastNotice(
+    notice_id="0" * 32,
+    user_id=ALICE,
+    due=on(DUE),
+    stage=-7,
+    has_reference=False,
+    state="claimed",
+    business_date=on("2026-11-24"),
+    claim_id="a claim",
+    claimed_at=datetime(2026, 11, 24, 8, 0, 3, tzinfo=UTC),
+)
+SENT = replace(CLAIMED, state="sent", sent_at=datetime(2026, 11, 24, 8, 0, 4, tzinfo=UTC))
 UNFINISHED = (
     "Unfinished: a run claimed stage -7 of 2026-11-24 at 2026-11-24 08:00 UTC and has not marked it sent; within "
     "3 days of its date the next run after the claim has lapsed sends it, with the same id."
@@ -78,9 +88,7 @@ def seen(*values: object, today: str | Day, by: Rules | None = None, **overrides
         ),
     ],
 )
-def test_the_verdict_and_its_sentence(
-    value: str, when: Day, entry: LedgerEntry | None, verdict: str, told: str
-) -> None:
+def test_the_verdict_and_its_sentence(value: str, when: Day, entry: PastNotice | None, verdict: str, told: str) -> None:
     (one,) = seen(value, today=when)
 
     assert one.verdict(entry) == verdict

@@ -194,14 +194,12 @@ def test_a_claim_of_a_dead_run_is_still_owed(clock: MovableClock) -> None:
     of_run, storage, _ = services([graph_user("2026-12-01", who=ALICE) | {SAMPLE_ATTRIBUTE: "2026-12-01"}], clock)
     only: Policy = policy(rules=rules(-7, attribute=(SAMPLE_ATTRIBUTE,)))
     (notice,) = plan_notices(of_run.open_directory().pages(), only.rules, Day(TODAY)).notices
-    claims = storage.ledger.partitions[notice.partition]
-    assert claims == {}
 
     import asyncio
 
-    asyncio.run(
-        storage.ledger.claim(notice.partition, [ClaimRow(notice.id, ALICE, "")], Claim("dead", clock.now()), {})
-    )
+    row = ClaimRow(notice.row, notice.id, ALICE, has_reference=False, message_hash="")
+    asyncio.run(storage.ledger.take_ownership())
+    asyncio.run(storage.ledger.claim(notice.partition, [row], Claim("dead", clock.now(), TODAY), clock.now()))
     asyncio.run(storage.ledger.record_run(run_report(TODAY, "failed")))
 
     assert [day.stages for day in look_ahead(only, of_run, 1)] == [{-7: 1}]

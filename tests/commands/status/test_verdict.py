@@ -173,6 +173,14 @@ def test_todays_failed_run_is_a_run() -> None:
     assert names(judge(situation(records, now=datetime(2026, 11, 24, 10, tzinfo=UTC)))) == ["run-failed"]
 
 
+@pytest.mark.parametrize(("minutes", "found"), [(25, []), (26, ["run-failed"])])
+def test_a_run_that_began_and_did_not_end_in_its_time_is_one_that_failed(minutes: int, found: list[str]) -> None:
+    began = datetime(2026, 11, 24, 8, tzinfo=UTC)
+    records = [*week(), run("2026-11-24", "began", at=began)]
+
+    assert names(judge(situation(records, now=began + timedelta(minutes=minutes)))) == found
+
+
 def test_no_run_at_all_is_worth_a_look_and_no_more() -> None:
     assert names(judge(situation([], now=datetime(2026, 11, 24, 17, tzinfo=UTC)))) == ["no-run-yet"]
 
