@@ -26,9 +26,10 @@ from local.stack import LocalStack
 RESULTS = Path(__file__).resolve().parent / "results.json"
 AZURITE = frozenset({"put-only", "whole"})  # the scenarios on real storage
 # Beside the four scenarios in which the contenders compete.
-MORE = frozenset({"whole", "sink-put", "sink-claim", "growth-users", "growth-owed"})
+MORE = frozenset({"whole", "sink-put", "sink-claim", "steady", "growth-users", "growth-owed"})
 # Of these, a piece of a run is measured and not the whole.
-PIECES = {"put-only": "put-", "sink-put": "put-", "sink-claim": "claim-"}
+PIECES = {"put-only": "put-", "sink-put": "put-", "sink-claim": "claim-", "steady": "steady-"}
+STEADY = (("steady", "ours", 200), ("steady", "ours", 2_000), ("steady", "sdk", 200))
 WARMED_UP = 3_000  # messages, after which Azurite's own speed rises no more
 TOO_SLOW = 30.0  # seconds; what takes longer is run twice and no more
 
@@ -61,9 +62,11 @@ def cases(*, long: bool) -> Iterator[Case]:
         yield Case("growth-users", "ours", World(users, 300 / users, storage_delay=0.01))
     for owed in (1_000, 3_000, 10_000, 30_000):
         yield Case("growth-owed", "ours", World(30_000, owed / 30_000, storage_delay=0.01))
-    # The same pieces of a run by our own requests and by the SDKs, against servers that answer at once.
-    for scenario, who in itertools.product(("sink-put", "sink-claim"), ("ours", "sdk")):
-        yield Case(scenario, who, World(1_000, 1.0))
+    # The same pieces of a run by our own requests and by the SDKs, against servers that answer at once; in the last,
+    # so many obligations of each due date were sent already.
+    pieces = (*itertools.product(("sink-put", "sink-claim"), ("ours", "sdk"), (0,)), *STEADY)
+    for scenario, who, a_day in pieces:
+        yield Case(scenario, who, World(1_000, 1.0, sent_a_day=a_day))
     # Messages alone, then claim, send and record, against Azurite.
     for who in ("limit", "ours", "sample", "msgraph"):
         yield Case("put-only", who, World(4_000, 1.0))

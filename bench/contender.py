@@ -29,7 +29,7 @@ def peak_mb() -> float:
 def main() -> None:
     """Import, run, measure, print one line of JSON. Imports are not counted: they are measured by themselves."""
     name = sys.argv[1]
-    for library in LIBRARIES[name.removeprefix("put-").removeprefix("claim-")]:
+    for library in LIBRARIES[name.rpartition("-")[2]]:
         importlib.import_module(library)
     if name == "msgraph":
         msgraph_models()

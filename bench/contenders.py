@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bench import pieces
+from bench import pieces, steady
 from bench.customers import ATTRIBUTE
 from bench.done import SENDS_AT_A_TIME, Done, message, stage_of
 
@@ -164,6 +164,8 @@ CONTENDERS: dict[str, Callable[[], Done]] = {
     "put-sdk": lambda: pieces.put_sdk(use_env_settings=False),
     "claim-ours": pieces.claim_ours,
     "claim-sdk": pieces.claim_sdk,
+    "steady-ours": steady.steady_ours,
+    "steady-sdk": steady.steady_sdk,
 }
 _STORAGE = ("azure.identity.aio", "azure.storage.queue.aio", "azure.data.tables.aio", "azure.keyvault.secrets")
 _OURS = (

@@ -25,12 +25,16 @@ SINK_KEY = "YmVuY2htYXJr"
 
 @dataclass(frozen=True)
 class World:
-    """A scenario's servers: how many users, which share of them is owed, and how slow the answers are (seconds)."""
+    """A scenario's servers: how many users, which share of them is owed, and how slow the answers are (seconds).
+
+    `sent_a_day` is how many obligations of each due date the ledger remembers as sent already.
+    """
 
     users: int
     share: float
     page_delay: float = 0.0
     storage_delay: float = 0.0
+    sent_a_day: int = 0
 
 
 @contextlib.contextmanager
@@ -38,6 +42,7 @@ def serving(world: World, stack: LocalStack) -> Iterator[dict[str, str]]:
     """Run the servers; yield the settings for a contender on them. The login stays with the local stack."""
     command = [sys.executable, "-m", "bench.servers", "--users", str(world.users), "--share", str(world.share)]
     command += ["--page-delay", str(world.page_delay), "--storage-delay", str(world.storage_delay)]
+    command += ["--sent-a-day", str(world.sent_a_day)]
     command += ["--chain", str(stack.certificates.chain), "--key", str(stack.certificates.key)]
     server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -53,6 +58,7 @@ def serving(world: World, stack: LocalStack) -> Iterator[dict[str, str]]:
             "NOTICE_STORAGE": f"{account};QueueEndpoint={storage}/bench;TableEndpoint={storage}/bench",
             "SEND_WINDOW": "00:00-24:00",
             "NOTICE_LIMIT": "10000000",
+            "BENCH_SENT_A_DAY": str(world.sent_a_day),
         }
     finally:
         server.communicate()

@@ -103,6 +103,15 @@ def _targets(results: Mapping[str, Any]) -> str:
     instant = "against a server that answers at once: {} per second"
     at_least(instant.format("messages"), 2, "× the SDK's own client, tuned", against_sdk("sink-put"))
     at_least(instant.format("notices claimed"), 2, "× the SDK's own client, tuned", against_sdk("sink-claim"))
+    at_least(instant.format("rows of the ledger read"), 4, "× the SDK's own client", against_sdk("steady"))
+    few, many = sorted(
+        (row for row in results["more"] if (row["scenario"], row["who"]) == ("steady", "ours")),
+        key=lambda row: int(row["owed"]),
+    )
+    sent = f"what was sent already, {many['owed']:,} rows, a tenth of them of open obligations: {{}} for each"
+    at_most(sent.format("the program's own time"), 3, "µs", many["cpu_s"] / many["owed"] * 1_000_000)
+    memory = (many["peak_mb"] - few["peak_mb"]) / (many["owed"] - few["owed"])
+    at_most(sent.format("memory"), 0.15, "KB", memory * growth.KILOBYTES)
     at_least("reading without latency: users per second", 1.4, "× the sample", ratio("read-only", read_rate, "sample"))
     at_least("the same", 1000, "× msgraph-sdk", ratio("read-only", read_rate, "msgraph"))
     at_most(

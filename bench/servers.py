@@ -17,9 +17,10 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from bench.customers import PAGE_SIZE, customers
+from bench.steady import FullTable
 
 Answer = Callable[[str, str, bytes], bytes]
 
@@ -98,10 +99,11 @@ class GraphPages:
 
 
 class StorageSink:
-    """A queue that takes every message and a table that is always empty and takes every transaction."""
+    """A queue that takes every message and a table that takes every transaction and is empty, or full beforehand."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: FullTable) -> None:
         """Begin with nothing counted."""
+        self._table = table
         self.counts: Counter[str] = Counter()
 
     def __call__(self, method: str, target: str, body: bytes) -> bytes:
@@ -123,7 +125,15 @@ class StorageSink:
             return reply("201 Created", xml.encode(), "application/xml")
         if method == "GET" and "comp=metadata" in target:
             return reply("200 OK", b"", "application/xml", "x-ms-approximate-messages-count: 0\r\n")
+        return self._rows(method, target)
+
+    def _rows(self, method: str, target: str) -> bytes:
         self.counts["table reads" if method == "GET" else "table writes"] += 1
+        if (page := self._table.page(urlsplit(target).query)) is not None:
+            return reply("200 OK", page[0], "application/json;odata=nometadata", page[1])
+        if "RowKey=" in unquote(target):
+            missing = b'{"odata.error":{"code":"ResourceNotFound","message":{"lang":"en","value":"no such row"}}}'
+            return reply("404 Not Found", missing, "application/json;odata=nometadata")
         return reply("200 OK", b'{"value":[]}', "application/json;odata=minimalmetadata")
 
     def _transaction(self, body: bytes) -> bytes:
@@ -134,16 +144,16 @@ class StorageSink:
         return reply("202 Accepted", content, "multipart/mixed; boundary=b")
 
 
-async def serve(users: int, share: float, page_delay: float, storage_delay: float, chain: Path, key: Path) -> None:
+async def serve(given: argparse.Namespace) -> None:
     """Serve until standard input closes."""
     loop = asyncio.get_running_loop()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, key)
+    context.load_cert_chain(given.chain, given.key)
     listener = socket.create_server(("127.0.0.1", 0))
     base = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    pages, sink = GraphPages(users, share, base), StorageSink()
-    await loop.create_server(lambda: Http(pages, page_delay), sock=listener, ssl=context)
-    storage = await loop.create_server(lambda: Http(sink, storage_delay), "127.0.0.1", 0)
+    pages, sink = GraphPages(given.users, given.share, base), StorageSink(FullTable(given.sent_a_day))
+    await loop.create_server(lambda: Http(pages, given.page_delay), sock=listener, ssl=context)
+    storage = await loop.create_server(lambda: Http(sink, given.storage_delay), "127.0.0.1", 0)
     addresses = {"graph": base, "storage": f"http://127.0.0.1:{storage.sockets[0].getsockname()[1]}"}
     sys.stdout.write(json.dumps(addresses) + "\n")
     sys.stdout.flush()
@@ -157,10 +167,10 @@ def main() -> None:
     parser.add_argument("--share", type=float, required=True)
     parser.add_argument("--page-delay", type=float, default=0.0)
     parser.add_argument("--storage-delay", type=float, default=0.0)
+    parser.add_argument("--sent-a-day", type=int, default=0)
     parser.add_argument("--chain", type=Path, required=True)
     parser.add_argument("--key", type=Path, required=True)
-    given = parser.parse_args()
-    asyncio.run(serve(given.users, given.share, given.page_delay, given.storage_delay, given.chain, given.key))
+    asyncio.run(serve(parser.parse_args()))
 
 
 if __name__ == "__main__":
