@@ -28,7 +28,10 @@ def test_the_linter_finds_nothing() -> None:
     assert (done.findings, done.code) == ("", 0)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+# A snapshot compiles the parameter file as well: these are the ways that differ most.
+@pytest.mark.parametrize(
+    "variant", ["default", "private", "existing-registration", "certificate", "federated", "no-consent"]
+)
 def test_the_parameter_file_compiles_without_a_word(variant: str) -> None:
     done = bicep_compiler.build_params(INFRA, VARIANTS[variant])
 

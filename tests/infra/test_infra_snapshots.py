@@ -343,9 +343,7 @@ def test_an_empty_value_that_says_something_stays_empty(name: str) -> None:
     assert app_settings(taken("default"))[name] != ""
 
 
-@pytest.mark.parametrize(
-    "text", ["a@example.com,b@example.com", " a@example.com ; b@example.com; ", "a@example.com, ,b@example.com"]
-)
+@pytest.mark.parametrize("text", ["a@example.com,b@example.com", " a@example.com ; ,b@example.com; "])
 def test_addresses_are_taken_as_people_write_them(text: str) -> None:
     (group,) = of_type(
         bicep_compiler.snapshot(INFRA, {"ALERT_EMAIL_ADDRESSES": text}), "Microsoft.Insights/actionGroups"
@@ -355,7 +353,7 @@ def test_addresses_are_taken_as_people_write_them(text: str) -> None:
     assert receivers == ["a@example.com", "b@example.com"]
 
 
-@pytest.mark.parametrize("text", ["", " ", " , ", ";"])
+@pytest.mark.parametrize("text", ["", " , ;"])
 def test_a_list_of_no_addresses_compiles_no_more_than_none(text: str) -> None:
     done = bicep_compiler.build_params(INFRA, {"ALERT_EMAIL_ADDRESSES": text})
 
