@@ -5,8 +5,9 @@ Read it in this order; `make check` holds that imports run down only:
     run           one run in numbered steps
     reading       read all users and plan
     planning      pure: which notices are owed on a business date, and who is skipped and why
+    ladder        pure: which stage of an obligation counts, given what was sent of it
+    stages        pure: the stages, business days, the send window
     delivery      claim in the ledger, send, mark sent
-    stages        pure: stages, stage dates, business days, the send window
     obligations   pure: what a value of the due-date attribute means
     users         pure: the customer and how to reach them
     message       pure: a notice as CloudEvents JSON

@@ -21,61 +21,21 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from due_notices.errors import SendError, StorageError
 from due_notices.message import Message, to_message
 from due_notices.model import Notice
-from due_notices.planning import Plan
-from due_notices.ports import Claim, ClaimRow, Clock, Ledger, Progress, SentByUser, Storage
+from due_notices.ports import Claim, ClaimRow, Clock, Progress, Storage
 
 _T = TypeVar("_T")
 
 CHUNK = 100  # https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
 CHUNKS_AT_A_TIME = 4
 SENDS_AT_A_TIME = 64
-LOOKS_AT_A_TIME = 8
-_USER, _OBLIGATION = 16, 32  # where these keys end in a row
 FAILURES_IN_A_ROW = 20  # then the queue, not a message, is at fault
 LONGEST_LOOK_PAUSE = 30.0  # seconds between two looks at what another run has claimed
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A plan after the ledger was asked what was done already."""
-
-    owed: tuple[Notice, ...]
-    already_sent: int
-    superseded: int
-    expired: int
-
-
-async def standing(plan: Plan, ledger: Ledger) -> Standing:
-    """Ask the ledger which planned notices are sent, and which missed stages were sent after all."""
-    rows: dict[str, set[str]] = defaultdict(set)
-    for notice in plan.notices:
-        rows[notice.partition].add(notice.row)
-    for missed in plan.missed:
-        rows[missed.partition].add(missed.row)
-    sent: set[tuple[str, str]] = set()
-    for batch in _batches(sorted(rows), LOOKS_AT_A_TIME):
-        users = ({row[:_USER] for row in rows[partition]} for partition in batch)
-        looks = await _together(
-            ledger.sent(date.fromisoformat(partition), those, plan.day.business_date)
-            for partition, those in zip(batch, users, strict=True)
-        )
-        for partition, found in zip(batch, looks, strict=True):
-            sent.update((partition, row) for row in rows[partition] if is_sent(row, found))
-    owed = tuple(notice for notice in plan.notices if (notice.partition, notice.row) not in sent)
-    missed_kinds = Counter(missed.kind for missed in plan.missed if (missed.partition, missed.row) not in sent)
-    return Standing(owed, len(plan.notices) - len(owed), missed_kinds["superseded"], missed_kinds["expired"])
-
-
-def is_sent(row: str, sent: SentByUser) -> bool:
-    """Whether the stage that a row is about was sent."""
-    obligation = sent.get(row[:_USER], {}).get(row[_USER:_OBLIGATION])
-    return obligation is not None and int(row[_OBLIGATION + 1 :]) in obligation.stages
 
 
 class _Held(NamedTuple):
@@ -105,6 +65,7 @@ class Delivery:
     may_send: Callable[[Notice, datetime], bool]
     sent: int = 0
     late: int = 0
+    superseded: int = 0
     taken: int = 0
     stages: Counter[int] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
@@ -230,6 +191,7 @@ class Delivery:
         self._failures_in_a_row = 0
         self.sent += 1
         self.late += notice.late
+        self.superseded += notice.superseded
         self.stages[notice.stage] += 1
         self.progress.sent()
 

@@ -70,6 +70,14 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """The notices of one user on one business date, so that a sender can make one letter of them."""
+
+    id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContactNote:
     """One contact field that is not taken as it is: `unusable`, so that it counts as absent, or `cleaned`.
 
@@ -82,19 +90,8 @@ class ContactNote:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The notices of one user on one business date, so that a sender can make one letter of them."""
-
-    id: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class User:
-    """A customer as far as a notice needs one. `None` is "not there, or of no use".
-
-    `other_emails` are further addresses; `email` is none of them.
-    """
+    """A customer as far as a notice needs one. `None` is "not there, or of no use"."""
 
     id: str
     enabled: bool = True
@@ -135,8 +132,9 @@ class FoundUser(NamedTuple):
 class Notice:
     """One message about one obligation at one stage.
 
-    `expires` is the moment (UTC) from which a late consumer must drop it. `previous_stage` is the last stage
-    of this obligation that was sent.
+    `expires` is the moment (UTC) from which a late consumer must drop it. It is `late` after the day on which it would
+    have been sent without outages and pauses. `previous_stage` is the last stage of this obligation that was sent,
+    `superseded` the number of those between that will never be.
     """
 
     id: str
@@ -146,36 +144,20 @@ class Notice:
     stage_date: date
     business_date: date
     expires: datetime
+    late: bool = False
     previous_stage: int | None = None
+    superseded: int = 0
     batch: Batch | None = None
-
-    @property
-    def row(self) -> str:
-        """Its row in that partition."""
-        return row_of(self.user.id, self.obligation, self.stage)
-
-    @property
-    def late(self) -> bool:
-        """Whether it leaves on a later day than its stage date."""
-        return self.business_date > self.stage_date
 
     @property
     def partition(self) -> str:
         """The ledger partition that remembers it: the due date."""
         return self.obligation.due.isoformat()
 
-
-@dataclass(frozen=True, slots=True)
-class MissedStage:
-    """A stage that passed without a completed run: never sent now, but counted.
-
-    Either `superseded` by a later stage, or `expired` because the outage outlasted the catch-up window.
-    """
-
-    notice_id: str
-    partition: str
-    row: str
-    kind: Literal["superseded", "expired"]
+    @property
+    def row(self) -> str:
+        """Its row in that partition."""
+        return row_of(self.user.id, self.obligation, self.stage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import NoReturn, TypeVar, get_args
 
 from due_notices.currencies import decimals_of
-from due_notices.model import Obligation, Status
+from due_notices.model import Obligation, Sent, Status, obligation_key
 
 MAX_CHARACTERS = 256
 FIRST_YEAR = 1970
@@ -286,3 +288,75 @@ def _no_number(_constant: str) -> NoReturn:
 
 def _malformed(fault: Fault, text: str) -> NoReturn:
     raise Malformed(fault, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """One obligation of a user: the value that speaks for it, and the others that mean the same one.
+
+    Values are given as their places in the list. `obligation` has the latest pause of the open ones. `alone` is
+    whether the user has no other obligation with this due date, and no value that cannot be read.
+    """
+
+    obligation: Obligation
+    speaks: int
+    silent: tuple[int, ...]
+    alone: bool
+
+
+def distinct(values: Sequence[tuple[str, Obligation | None]]) -> list[Distinct]:
+    """Let the values of one user that mean the same obligation count as one; None stands for a malformed value.
+
+    The choice is by content: the directory promises no order of values.
+    """
+    same: dict[tuple[str, ...], list[tuple[int, str, Obligation]]] = {}
+    for place, (text, obligation) in enumerate(values):
+        if obligation is not None:
+            same.setdefault(obligation.facts, []).append((place, text, obligation))
+    readable = all(obligation is not None for _, obligation in values)
+    due_dates = Counter(members[0][2].due for members in same.values())
+    found = []
+    for members in same.values():
+        speaks, _, speaker = min(members, key=_precedence)
+        pauses = [value.paused_until for _, _, value in members if _standing(value) == "open" and value.paused_until]
+        found.append(
+            Distinct(
+                replace(speaker, paused_until=max(pauses, default=None)),
+                speaks,
+                tuple(place for place, _, _ in members if place != speaks),
+                alone=readable and due_dates[speaker.due] == 1,
+            )
+        )
+    return found
+
+
+def history_of(owed: Distinct, sent: Mapping[str, Sent]) -> tuple[Mapping[int, date], bool]:
+    """Return what was sent of an obligation, and whether any of it under its own key.
+
+    `sent` is all that was sent to its user of its due date, by obligation key. One that is alone inherits from those
+    that have vanished, unless both have references: with a part payment, or a reference that is added later, the
+    ladder does not start anew.
+    """
+    key = obligation_key(owed.obligation)
+    own = sent.get(key)
+    if own is not None and len(sent) == 1:
+        return own.stages, True
+    history: dict[int, date] = {}
+    for other, past in sent.items():
+        if other == key or (owed.alone and not (owed.obligation.reference and past.has_reference)):
+            for stage, day in past.stages.items():
+                history[stage] = max(day, history.get(stage, day))
+    return history, own is not None
+
+
+_PRECEDENCE = ("paid", "disputed", "open", "settled", "void")
+
+
+def _standing(obligation: Obligation) -> str:
+    return "settled" if obligation.settled else obligation.status
+
+
+def _precedence(value: tuple[int, str, Obligation]) -> tuple[int, bool, Decimal, str]:
+    _, text, obligation = value
+    amount = obligation.amount
+    return _PRECEDENCE.index(_standing(obligation)), amount is None, Decimal(amount or 0), text

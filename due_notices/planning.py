@@ -1,45 +1,50 @@
-"""Which notices are owed on a business date, who is skipped, and why. Pure: values in, values out.
+"""Who is notified of what on a day, who is not, and why. Pure: values in, values out.
 
-The one rule behind everything: an obligation's *current stage* is the latest configured stage whose date is
-on or before the business date. It is a candidate while it is at most `catch_up_days` old; the ledger then
-says whether it was sent already. What a run, a preview and an explanation show is decided here alone.
+In two steps, since the decision needs what was sent before. First the directory is read to its end: nearly every
+value counts by itself, and what the ledger must be asked for is gathered. Then the ledger answers, one due date after
+another, and `ladder` decides. What a run, a preview and an explanation show comes from here alone.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
-from typing import Literal
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, tzinfo
+from typing import NamedTuple
 
+from due_notices.ladder import Case, Day, Decision, State, decide, is_asked, rehearse, unasked
 from due_notices.model import (
-    MissedStage,
+    Batch,
     Notice,
     Obligation,
     Reason,
+    Sent,
     Skipped,
     User,
     UserPage,
+    batch_id,
     notice_id,
-    row_of,
+    user_key,
 )
-from due_notices.obligations import NEVER, Malformed, parse_obligation, values_of
-from due_notices.stages import ONE_DAY, StageDate, Stages, local_midnight, near_due_dates
+from due_notices.obligations import Distinct, Malformed, distinct, history_of, parse_obligation, values_of
+from due_notices.stages import StageDate, Stages, local_midnight
 
 # Values repeat (a directory has few distinct dates), so what one means is worked out once. The bound keeps
 # memory flat where every value is different.
 _REMEMBERED_VALUES = 20_000
+NO_ID = "(no usable id)"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the settings say about who is notified when."""
+    """What the settings say about who is notified when. `digest` stands for the texts of the settings that decide."""
 
     stages: Stages
     time_zone: tzinfo
     attribute: tuple[str, ...]
     allow_list: frozenset[str] = frozenset()
+    digest: str = ""
 
     def allows(self, user: User) -> bool:
         """Whether the allow list, if there is one, has the user's address or its domain."""
@@ -49,214 +54,29 @@ class Rules:
         return address in self.allow_list or address[address.rfind("@") :] in self.allow_list
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """The business date of a run, and the last one before it that was completed (None: never)."""
-
-    business_date: date
-    last_completed: date | None = None
-
-    def handled_until(self, catch_up_days: int) -> date:
-        """Return the last day whose stages need no more accounting.
-
-        Before the first completed run only the catch-up window counts: nobody promised the days before.
-        """
-        return self.last_completed or self.business_date - timedelta(days=catch_up_days + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How the stages of one due date stand on a business date.
-
-    `current` is the current stage, whatever its age. `state` tells what it means: `owed` (a candidate, its
-    notice expires at `expires`, UTC), `expired` (too old, and no completed run ever saw it), `over` (too old,
-    and a run did), or `early` (no stage has come yet). `superseded` are earlier stages that no run saw.
-    """
-
-    dates: tuple[StageDate, ...]
-    state: Literal["owed", "expired", "over", "early"]
-    current: StageDate | None = None
-    expires: datetime | None = None
-    superseded: tuple[StageDate, ...] = ()
-
-    @property
-    def quiet(self) -> bool:
-        """Whether nothing at all is to be sent or counted."""
-        return self.state in {"over", "early"} and not self.superseded
-
-
-def timing(due: date, rules: Rules, day: Day) -> Timing:
-    """Work out how the stages of an obligation due on `due` stand on `day`."""
-    if due.year == NEVER:
-        return Timing((), "early")
-    dates = rules.stages.dates(due)
-    today, catch_up = day.business_date, rules.stages.catch_up_days
-    reached = [stage for stage in dates if stage.day <= today]
-    if not reached:
-        return Timing(dates, "early")
-    handled_until = day.handled_until(catch_up)
-    current = reached[-1]
-    superseded = tuple(stage for stage in reached[:-1] if stage.day > handled_until)
-    if (today - current.day).days > catch_up:
-        state: Literal["expired", "over"] = "expired" if current.day > handled_until else "over"
-        return Timing(dates, state, current, superseded=superseded)
-    following = (stage.day for stage in dates if stage.day > current.day)
-    last_day = next(following, current.day + timedelta(days=catch_up) + ONE_DAY)
-    return Timing(dates, "owed", current, local_midnight(last_day, rules.time_zone), superseded)
-
-
-def due_dates_in_question(rules: Rules, day: Day) -> frozenset[date]:
-    """Return every due date for which `timing` is not quiet: all that a run of this day needs to read."""
-    today, catch_up = day.business_date, rules.stages.catch_up_days
-    first = min(day.handled_until(catch_up) + ONE_DAY, today - timedelta(days=catch_up))
-    return frozenset(near_due_dates(rules.stages, first, today))
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a business date asks for, before the ledger is asked what was done already.
-
-    `notices` are in the order of their ledger partitions and ids, whatever order the users came in.
-    `skips` lists the skipped obligations as far as the caller wanted them listed; `skipped` counts all.
-    """
-
-    day: Day
-    users_read: int
-    obligations: int
-    notices: tuple[Notice, ...]
-    missed: tuple[MissedStage, ...]
-    skipped: Mapping[Reason, int]
-    skips: tuple[Skipped, ...]
-
-
-def plan_notices(
-    pages: Iterable[UserPage],
-    rules: Rules,
-    day: Day,
-    *,
-    list_skips: int | None = None,
-    read: Reader | None = None,
-) -> Plan:
-    """Return the plan for one business date over all users, holding only what is owed in memory.
-
-    `list_skips` is how many skips of each reason `Plan.skips` keeps (None: all of them). Whoever plans the same
-    rules and day again may hand in the `read` of the first time, which knows the values that it has met.
-    """
-    planner = _Planner(rules, day, list_skips, read or Reader(rules, day))
-    for page in pages:
-        planner.add_page(page)
-    return planner.plan()
-
-
-@dataclass(slots=True)
-class _Planner:
-    rules: Rules
-    day: Day
-    list_skips: int | None
-    read: Reader
-    users_read: int = 0
-    obligations: int = 0
-    notices: dict[str, Notice] = field(default_factory=dict)
-    missed: dict[str, MissedStage] = field(default_factory=dict)
-    skipped: Counter[Reason] = field(default_factory=Counter)
-    skips: list[Skipped] = field(default_factory=list)
-
-    def add_page(self, page: UserPage) -> None:
-        self.users_read += len(page)
-        quiet = self.read.quiet_values
-        for index, value in enumerate(page.values):
-            # Nearly every user has one date that is of no interest today: known by one look-up.
-            if value.__class__ is str and value in quiet:
-                self.obligations += 1
-                continue
-            values = values_of(value)
-            if not values:
-                continue
-            self.obligations += len(values)
-            readings = [self.read(value) for value in values]
-            if not all(reading.quiet for reading in readings):
-                self._add(page.user(index), readings)
-
-    def _add(self, user: User | None, readings: Sequence[Reading]) -> None:
-        if user is None:
-            for _ in readings:
-                self._skip(Skipped("(no usable id)", Reason.MALFORMED))
-            return
-        for reading in unique(readings, lambda reference: self._skip_duplicate(user.id, reference)):
-            if reading.obligation is None or reading.timing is None:
-                self._skip(Skipped(user.id, Reason.MALFORMED))
-                continue
-            self._add_obligation(user, reading.obligation, reading.timing)
-
-    def _add_obligation(self, user: User, obligation: Obligation, when: Timing) -> None:
-        reason = reason_to_skip(user, obligation, self.rules, self.day)
-        if obligation.status == "open":
-            for stage in when.superseded:
-                self._miss(user, obligation, stage, "superseded")
-            if when.state == "expired" and when.current is not None:
-                self._miss(user, obligation, when.current, "expired")
-        if when.state != "owed":
-            return
-        if reason is not None:
-            self._skip(Skipped(user.id, reason, obligation.reference))
-            return
-        notice = to_notice(user, obligation, when, self.day)
-        self.notices.setdefault(notice.id, notice)
-
-    def _miss(
-        self, user: User, obligation: Obligation, stage: StageDate, kind: Literal["superseded", "expired"]
-    ) -> None:
-        identifier = notice_id(user.id, obligation, stage.stage)
-        row = row_of(user.id, obligation, stage.stage)
-        self.missed[identifier] = MissedStage(identifier, obligation.due.isoformat(), row, kind)
-
-    def _skip_duplicate(self, identifier: str, reference: str) -> None:
-        self._skip(Skipped(identifier, Reason.DUPLICATE, reference))
-
-    def _skip(self, skip: Skipped) -> None:
-        self.skipped[skip.reason] += 1
-        if self.list_skips is None or self.skipped[skip.reason] <= self.list_skips:
-            self.skips.append(skip)
-
-    def plan(self) -> Plan:
-        for duplicate in duplicates(self.notices.values()):
-            del self.notices[duplicate.id]
-            self._skip(Skipped(duplicate.user.id, Reason.DUPLICATE, duplicate.obligation.reference))
-        return Plan(
-            day=self.day,
-            users_read=self.users_read,
-            obligations=self.obligations,
-            notices=tuple(sorted(self.notices.values(), key=lambda notice: (notice.partition, notice.id))),
-            missed=tuple(self.missed.values()),
-            skipped=dict(sorted(self.skipped.items())),
-            skips=tuple(self.skips),
-        )
+Outcome = State | Reason | Distinct
+"""What a value of a user comes to: a figure or a reason to skip it, or an obligation of which the ledger is asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One attribute value as read: an obligation and its timing, or the reason why it is malformed."""
+    """One value of the due-date attribute as read: an obligation, or the reason why it is malformed."""
 
+    text: str
     obligation: Obligation | None
-    timing: Timing | None
-    malformed: str | None = None
-
-    @property
-    def quiet(self) -> bool:
-        """Whether nothing is to be sent, skipped or counted."""
-        return self.timing is not None and self.timing.quiet
+    malformed: str | None
+    outcome: Outcome
 
 
 class Reader:
-    """Reads attribute values for one business date, each distinct value and due date once."""
+    """Reads values for one day, each distinct one once. `quiet` has the figures of those that nobody asks about."""
 
     def __init__(self, rules: Rules, day: Day) -> None:
-        """Take what the reading depends on. `quiet_values` are texts known to be quiet, as far as remembered."""
+        """Take what the reading depends on."""
         self._rules = rules
         self._day = day
-        self.quiet_values: set[object] = set()
-        self._readings: dict[object, Reading] = {}
-        self._timings: dict[date, Timing] = {}
+        self._readings: dict[str, Reading] = {}
+        self.quiet: dict[object, State] = {}
 
     def __call__(self, value: object) -> Reading:
         """Return what `value` means; never raises."""
@@ -266,97 +86,318 @@ class Reader:
         if reading is None:
             if len(self._readings) >= _REMEMBERED_VALUES:
                 self._readings.clear()
-                self.quiet_values.clear()
+                self.quiet.clear()
             reading = self._readings[value] = self._read(value)
-            if reading.quiet:
-                self.quiet_values.add(value)
+            if isinstance(reading.outcome, str) and not isinstance(reading.outcome, Reason):
+                self.quiet[value] = reading.outcome
         return reading
+
+    def outcomes(self, readings: Sequence[Reading]) -> Iterator[Outcome]:
+        """Yield what each value of one user comes to, in their order."""
+        if len(readings) == 1:
+            yield readings[0].outcome
+            return
+        found: list[Outcome] = [Reason.MALFORMED] * len(readings)
+        for one in distinct([(reading.text, reading.obligation) for reading in readings]):
+            found[one.speaks] = self._outcome(one)
+            for place in one.silent:
+                found[place] = Reason.DUPLICATE
+        yield from found
 
     def _read(self, value: object) -> Reading:
         try:
             obligation = parse_obligation(value, self._rules.time_zone, self._day.business_date)
         except Malformed as problem:
-            return Reading(None, None, str(problem))
-        when = self._timings.get(obligation.due)
-        if when is None:
-            when = self._timings[obligation.due] = timing(obligation.due, self._rules, self._day)
-        return Reading(obligation, when)
+            return Reading("", None, str(problem), Reason.MALFORMED)
+        return Reading(str(value), obligation, None, self._outcome(Distinct(obligation, 0, (), alone=True)))
+
+    def _outcome(self, one: Distinct) -> Outcome:
+        owed, stages, day = one.obligation, self._rules.stages, self._day
+        closed = why_closed(owed)
+        pause = None if closed else owed.paused_until
+        if is_asked(stages, day, owed.due, pause):
+            return one
+        if closed is not None:
+            return closed
+        if pause is not None and pause >= day.business_date:
+            return Reason.PAUSED
+        return unasked(stages, day, owed.due)
 
 
-def unique(readings: Sequence[Reading], on_duplicate: Callable[[str], None]) -> list[Reading]:
-    """Let several values of one user about one obligation (due date and reference) count as one.
-
-    One that must not be notified wins over an open one: whoever has paid is not reminded. Among equals the
-    choice is by content, so that it does not depend on the order in which the directory lists them.
-    """
-    malformed = [reading for reading in readings if reading.obligation is None]
-    chosen: dict[tuple[date, str], Reading] = {}
-    for reading in readings:
-        if reading.obligation is None or reading.timing is None:
-            continue
-        key = (reading.obligation.due, reading.obligation.reference)
-        if key not in chosen:
-            chosen[key] = reading
-            continue
-        chosen[key] = min(chosen[key], reading, key=_restraint)
-        if reading.timing.state == "owed":
-            on_duplicate(reading.obligation.reference)
-    return malformed + list(chosen.values())
-
-
-def _restraint(reading: Reading) -> tuple[bool, str, int, str, str]:
-    obligation = reading.obligation or Obligation(date.min)
-    paused_until = obligation.paused_until or date.min
-    return (
-        obligation.status == "open",
-        obligation.status,
-        -paused_until.toordinal(),
-        obligation.amount or "",
-        obligation.currency or "",
-    )
-
-
-def reason_to_skip(user: User, obligation: Obligation, rules: Rules, day: Day) -> Reason | None:
-    """Return why this obligation is not notified although a stage of it has come, or None."""
+def why_closed(obligation: Obligation) -> Reason | None:
+    """Return why nothing is to be paid any more, or None."""
     if obligation.status != "open":
         return Reason(obligation.status)
-    if obligation.paused_until is not None and obligation.paused_until >= day.business_date:
-        return Reason.PAUSED
+    return Reason.SETTLED if obligation.settled else None
+
+
+def reason_to_skip(user: User, obligation: Obligation, rules: Rules, today: date) -> Reason | None:
+    """Return why an obligation of which the ledger is asked is not notified, or None."""
     if not user.enabled:
         return Reason.DISABLED
     if user.email is None and user.mobile_phone is None:
         return Reason.UNREACHABLE
-    return None if rules.allows(user) else Reason.NOT_ALLOWED
+    if not rules.allows(user):
+        return Reason.NOT_ALLOWED
+    if (closed := why_closed(obligation)) is not None:
+        return closed
+    paused = obligation.paused_until is not None and obligation.paused_until >= today
+    return Reason.PAUSED if paused else None
 
 
-def to_notice(user: User, obligation: Obligation, when: Timing, day: Day) -> Notice:
-    """Return the notice of a current stage that is owed."""
-    if when.current is None or when.expires is None:
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An open obligation that was missed or has expired; `stage` is what `run --missed` would send, if anything."""
+
+    user_id: str
+    obligation: Obligation
+    state: State
+    stage: StageDate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a business date asks for. Each value that was read is in exactly one figure.
+
+    `notices` are in the order of their due dates and ids, whatever order the users came in. `skips` lists the skipped
+    obligations as far as the caller wanted them listed; `skipped` counts all.
+    """
+
+    day: Day
+    users_read: int
+    obligations: int
+    not_yet: int
+    over: int
+    already_sent: int
+    notices: tuple[Notice, ...]
+    given_up: tuple[GivenUp, ...]
+    skipped: Mapping[Reason, int]
+    skips: tuple[Skipped, ...]
+
+    @property
+    def missed(self) -> int:
+        """How many obligations can be notified no more and never were."""
+        return sum(one.state == "missed" for one in self.given_up)
+
+    @property
+    def expired(self) -> int:
+        """How many obligations can be notified no more and were before."""
+        return sum(one.state == "expired" for one in self.given_up)
+
+    @property
+    def superseded(self) -> int:
+        """How many stages the notices leave behind that were never sent."""
+        return sum(notice.superseded for notice in self.notices)
+
+
+class _Open(NamedTuple):
+    """An open obligation of which the ledger is asked."""
+
+    user: User
+    key: str
+    owed: Distinct
+
+
+class Owed(NamedTuple):
+    """An obligation that is owed a notice; `previous` is the last stage of it that was sent."""
+
+    user: User
+    obligation: Obligation
+    decision: Decision
+    previous: int | None
+
+    def who(self) -> User:
+        """Return the user."""
+        return self.user
+
+
+class Decided(NamedTuple):
+    """The decision about an obligation on the last of some days, and what the runs until then send: day and stage.
+
+    `history` is what was sent by then, `previous` the last stage of it.
+    """
+
+    decision: Decision
+    history: Mapping[int, date]
+    until_then: tuple[tuple[date, int], ...]
+
+    @property
+    def previous(self) -> int | None:
+        """The highest stage sent."""
+        return max(self.history, default=None)
+
+
+def decide_on(stages: Stages, days: Sequence[Day], case: Case) -> Decided:
+    """Decide about an obligation on the last of `days`, given that the runs of those before it complete."""
+    later, sent = rehearse(stages, days[:-1], case)
+    if is_asked(stages, days[-1], case.due, case.paused_until):
+        return Decided(decide(stages, days[-1], later), later.history, sent)
+    return Decided(Decision(unasked(stages, days[-1], case.due)), later.history, sent)
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans the last of `days`, given that the runs of those before it will be completed.
+
+    `add_page` reads, `asks` says of which due dates and users the ledger must be asked, `decide` takes its answers, and
+    `plan` is there when all are given. `coming` has what the runs of the days before the last one send, by day and
+    stage. `list_skips` is how many skips of each reason the plan lists (None: all). With `send_missed` what was missed
+    or has expired is owed, too.
+    """
+
+    rules: Rules
+    days: Sequence[Day]
+    list_skips: int | None = None
+    send_missed: bool = False
+    coming: dict[date, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    _users_read: int = 0
+    _obligations: int = 0
+    _figures: Counter[State] = field(default_factory=Counter)
+    _skipped: Counter[Reason] = field(default_factory=Counter)
+    _skips: list[Skipped] = field(default_factory=list)
+    _open: dict[date, list[_Open]] = field(default_factory=lambda: defaultdict(list))
+    _owed: list[Owed] = field(default_factory=list)
+    _given_up: list[GivenUp] = field(default_factory=list)
+    _sent_today: Counter[str] = field(default_factory=Counter)
+    _decided: dict[object, Decided] = field(default_factory=dict)
+    _read: Reader = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read for all the days at once."""
+        self._read = Reader(self.rules, replace(self.day, reach=min(day.reach for day in self.days)))
+
+    @property
+    def day(self) -> Day:
+        """The day that is planned."""
+        return self.days[-1]
+
+    def add_page(self, page: UserPage) -> None:
+        """Count and gather a page of users."""
+        self._users_read += len(page)
+        quiet, figures = self._read.quiet, self._figures
+        for index, value in enumerate(page.values):
+            # Nearly every user has one date that is of no interest today: known by one look-up.
+            if value.__class__ is str and (figure := quiet.get(value)) is not None:
+                self._obligations += 1
+                figures[figure] += 1
+                continue
+            values = values_of(value)
+            if not values:
+                continue
+            self._obligations += len(values)
+            self._add(page, index, [self._read(each) for each in values])
+
+    def _add(self, page: UserPage, index: int, readings: Sequence[Reading]) -> None:
+        for reading, outcome in zip(readings, self._read.outcomes(readings), strict=True):
+            if isinstance(outcome, Distinct):
+                self._ask(page.user(index), outcome)
+            elif isinstance(outcome, Reason):
+                self._skip(outcome, reading.obligation, lambda: page.user(index))
+            else:
+                self._figures[outcome] += 1
+
+    def _ask(self, user: User | None, one: Distinct) -> None:
+        owed = one.obligation
+        if user is None:
+            self._skip(Reason.MALFORMED, owed, lambda: None)
+        elif (reason := reason_to_skip(user, owed, self.rules, self.day.business_date)) is not None:
+            self._skip(reason, owed, lambda: user)
+        else:
+            self._open[owed.due].append(_Open(user, user_key(user.id), one))
+
+    def _skip(self, reason: Reason, owed: Obligation | None, who: Callable[[], User | None]) -> None:
+        self._skipped[reason] += 1
+        if self.list_skips is None or self._skipped[reason] <= self.list_skips:
+            user = who()
+            self._skips.append(Skipped(user.id if user else NO_ID, reason, owed.reference if owed else ""))
+
+    def asks(self) -> dict[date, frozenset[str]]:
+        """Return the due dates of which the ledger must be asked, in order, each with the keys of its users."""
+        return {due: frozenset(one.key for one in self._open[due]) for due in sorted(self._open)}
+
+    def decide(self, due: date, sent: Mapping[str, Mapping[str, Sent]]) -> None:
+        """Take what was sent of the obligations of a due date, and decide about them."""
+        seen: set[str] = set()
+        for one in self._open.pop(due):
+            of_user = sent.get(one.key, {})
+            if of_user and one.key not in seen:
+                seen.add(one.key)
+                self._count_today(one.user, of_user)
+            self._settle(one, *history_of(one.owed, of_user))
+
+    def _count_today(self, user: User, sent: Mapping[str, Sent]) -> None:
+        today = self.day.business_date
+        count = sum(day == today for past in sent.values() for day in past.stages.values())
+        if count:
+            self._sent_today[user.id] += count
+
+    def _settle(self, one: _Open, history: Mapping[int, date], own: bool) -> None:  # noqa: FBT001
+        owed = one.owed.obligation
+        decided = self._decide(Case(owed.due, owed.paused_until, history, own))
+        decision = decided.decision.after_all() if self.send_missed else decided.decision
+        if decision.state == "owed":
+            self._owed.append(Owed(one.user, owed, decision, decided.previous))
+        elif decision.state in {"missed", "expired"}:
+            self._given_up.append(GivenUp(one.user.id, owed, decision.state, decision.stage))
+        else:
+            self._figures[decision.state] += 1
+
+    def _decide(self, case: Case) -> Decided:
+        """Decide about a case; many obligations have the same dates and history."""
+        key = (case.due, case.paused_until, tuple(case.history.items()), case.own)
+        found = self._decided.get(key)
+        if found is None:
+            found = self._decided[key] = decide_on(self.rules.stages, self.days, case)
+        for day, stage in found.until_then:
+            self.coming[day][stage] += 1
+        return found
+
+    def plan(self, fits: Callable[[Notice], bool] = lambda _: True) -> Plan:
+        """Return the plan; a notice that does not fit into a message is skipped, so that it fails alone."""
+        seen: set[str] = set()
+        notices: list[Notice] = []
+        for owed in self._owed:
+            notice = to_notice(owed, self.rules, self.day)
+            if notice.id in seen:  # the directory has listed a user twice
+                self._skip(Reason.DUPLICATE, owed.obligation, owed.who)
+            elif fits(notice):
+                notices.append(notice)
+            else:
+                self._skip(Reason.TOO_LARGE, owed.obligation, owed.who)
+            seen.add(notice.id)
+        sizes = self._sent_today + Counter(notice.user.id for notice in notices)
+        today = self.day.business_date
+        return Plan(
+            day=self.day,
+            users_read=self._users_read,
+            obligations=self._obligations,
+            not_yet=self._figures["not-yet"],
+            over=self._figures["over"],
+            already_sent=self._figures["already-sent"],
+            notices=tuple(
+                replace(notice, batch=Batch(batch_id(notice.user.id, today), sizes[notice.user.id]))
+                for notice in sorted(notices, key=lambda notice: (notice.obligation.due, notice.id))
+            ),
+            given_up=tuple(sorted(self._given_up, key=lambda one: (one.state, one.obligation.due, one.user_id))),
+            skipped=dict(sorted(self._skipped.items())),
+            skips=tuple(self._skips),
+        )
+
+
+def to_notice(owed: Owed, rules: Rules, day: Day) -> Notice:
+    """Return the notice, not yet in its batch."""
+    decision = owed.decision
+    if decision.stage is None or decision.expires is None:
         raise ValueError("only a stage that is owed has a notice")
     return Notice(
-        id=notice_id(user.id, obligation, when.current.stage),
-        user=user,
-        obligation=obligation,
-        stage=when.current.stage,
-        stage_date=when.current.day,
+        id=notice_id(owed.user.id, owed.obligation, decision.stage.stage),
+        user=owed.user,
+        obligation=owed.obligation,
+        stage=decision.stage.stage,
+        stage_date=decision.stage.day,
         business_date=day.business_date,
-        expires=when.expires,
+        expires=local_midnight(decision.expires, rules.time_zone),
+        late=decision.late,
+        previous_stage=owed.previous,
+        superseded=decision.superseded,
     )
-
-
-def duplicates(notices: Iterable[Notice]) -> list[Notice]:
-    """Return the notices that tell one person the same thing again: one address, two accounts.
-
-    Same address, reference, due date and stage. The account with the smallest id keeps its notice. Without
-    a reference nothing says that two accounts mean the same obligation, so both are notified.
-    """
-    first: dict[tuple[str, str, date, int], Notice] = {}
-    again = []
-    for notice in sorted(notices, key=lambda notice: notice.user.id):
-        obligation, email = notice.obligation, notice.user.email
-        if email is None or not obligation.reference:
-            continue
-        key = (email.casefold(), obligation.reference, obligation.due, notice.stage)
-        if first.setdefault(key, notice) is not notice:
-            again.append(notice)
-    return again

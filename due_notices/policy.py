@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from due_notices.calendars import ONE_DAY
 from due_notices.model import Notice
 from due_notices.planning import Rules
-from due_notices.stages import LONGEST_MOVE_DAYS, ONE_DAY, SendWindow
+from due_notices.stages import SendWindow
 
 MOST_CATCH_UP_DAYS = 30  # to which CATCH_UP_DAYS may be raised any day
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the settings ask of a run. `longest` is how long it may take (the host ends it soon after)."""
+    """What the settings ask of a run.
+
+    `longest` is how long it may take (the host ends it soon after). With `look_again` a day that is completed is looked
+    at once more after so long.
+    """
 
     rules: Rules
     window: SendWindow
@@ -22,7 +27,7 @@ class Policy:
     lapse: timedelta
     source: str
     longest: timedelta = timedelta(minutes=25)
-    retention: timedelta = timedelta(days=400)
+    look_again: timedelta | None = None
 
     def business_date(self, now: datetime) -> date:
         """Return today in the business time zone; there is no other today."""
@@ -35,34 +40,30 @@ class Policy:
 
     def business_days(self, until: date, count: int) -> list[date]:
         """Return the last `count` business days up to `until`, the newest first."""
-        days: list[date] = []
-        day = until
-        for _ in range(count * (LONGEST_MOVE_DAYS + 1)):
-            if self.why_day_closed(day) is None:
-                days.append(day)
-            if len(days) == count:
-                break
-            day -= ONE_DAY
-        return days
+        open_days = self.rules.stages.open_days
+        newest = open_days.on_or_before(until)
+        return [open_days.before(newest, number) for number in range(count)]
 
-    def last_day_over(self, now: datetime) -> date | None:
+    def last_day_over(self, now: datetime) -> date:
         """Return the last business day on which nothing can be sent any more: its window has passed."""
         local = now.astimezone(self.rules.time_zone)
         today_over = self.window.closes is not None and local.time() >= self.window.closes
-        return next(iter(self.business_days(local.date() if today_over else local.date() - ONE_DAY, 1)), None)
+        return self.rules.stages.open_days.on_or_before(local.date() if today_over else local.date() - ONE_DAY)
 
     def may_send(self, notice: Notice, now: datetime) -> bool:
         """Whether a notice may still leave at this moment: in the window, before it expires."""
         return now < notice.expires and self.why_closed(now) is None
 
-    def forget_before(self, today: date) -> date:
+    def forget_before(self, today: date, reach: date) -> date:
         """Return the day before which the ledger may forget what was due, once the run of `today` completed.
 
-        No later run asks for anything that was due before it: its stages lie further back than any catch-up
-        window, whatever moved them, even where another host still has yesterday.
+        It asked for what was due from `reach` on. Another host may still have yesterday.
         """
-        asked_for = max(*self.rules.stages.days, 0) + LONGEST_MOVE_DAYS + MOST_CATCH_UP_DAYS
-        return today - max(self.retention, timedelta(days=asked_for)) - ONE_DAY
+        return min(today - timedelta(days=self.rules.stages.retention_days) - ONE_DAY, reach)
+
+    def looks_again(self, now: datetime, completed: datetime | None) -> bool:
+        """Whether a day whose last run completed at `completed` is looked at once more."""
+        return self.look_again is not None and completed is not None and now >= completed + self.look_again
 
     def why_closed(self, now: datetime) -> str | None:
         """Return why nothing may be sent at this moment, or None."""

@@ -1,46 +1,64 @@
-"""Read the directory to its end and plan: all users, or an error."""
+"""Read the directory to its end, ask the ledger what was sent before, and plan: all users, or an error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 
 from due_notices.errors import DirectoryError, ListingExpired
+from due_notices.ladder import CompletedRun, Day, days_of
 from due_notices.message import fits
-from due_notices.model import Reason, Skipped, UserPage
-from due_notices.planning import Day, Plan, plan_notices
-from due_notices.policy import Policy
-from due_notices.ports import Clock, Progress, UserListing
+from due_notices.model import UserPage
+from due_notices.planning import Plan, Planner, Rules
+from due_notices.ports import Clock, Ledger, Progress, UserListing
 from due_notices.report import RunReport
 
 SKIPS_NAMED = 5  # ids of skipped users in the log, for each reason
+IDS_A_LINE = 300  # of missed and expired ones; a line holds 32,768 characters
 LISTINGS = 3  # how often an expired listing is begun again
 LOOK_BACK = timedelta(days=400)  # for the last completed run, however long ago; one page of the table
+DUE_DATES_AT_A_TIME = 8  # of which the ledger is asked
 
 
-def read_and_plan(
-    policy: Policy,
+def read_users(
     directory: UserListing,
     clock: Clock,
     progress: Progress,
-    day: Day,
+    begin: Callable[[], Planner],
     *,
     deadline: float | None = None,
-    list_skips: int | None = SKIPS_NAMED,
-) -> Plan:
-    """Read the directory to its end and plan; begin again where Graph lost its place."""
+) -> Planner:
+    """Read the directory to its end into a planner; begin anew with another one where Graph lost its place."""
     expirations = 0
     while True:
+        planner = begin()
         try:
-            pages = _watched(directory.pages(deadline=deadline), clock, progress, deadline)
-            return _without_too_large(plan_notices(pages, policy.rules, day, list_skips=list_skips))
+            for page in _watched(directory.pages(deadline=deadline), clock, progress, deadline):
+                planner.add_page(page)
         except ListingExpired as error:
             expirations += 1
             if expirations >= LISTINGS:
                 message = f"the listing expired {LISTINGS} times before its end; the next tick tries again ({error})"
                 raise DirectoryError(message) from error
             progress.say("Graph lost its place in the listing; reading again from the first page")
+        else:
+            return planner
+
+
+async def ask_ledger(planner: Planner, ledger: Ledger) -> Plan:
+    """Ask the ledger for what was sent of the due dates in question, several at a time, and return the plan."""
+    asks = iter(planner.asks().items())
+
+    async def work() -> None:
+        for due, users in asks:
+            planner.decide(due, await ledger.sent(due, users, planner.day.business_date))
+
+    ended = await asyncio.gather(*(work() for _ in range(DUE_DATES_AT_A_TIME)), return_exceptions=True)
+    for problem in ended:
+        if problem is not None:
+            raise problem
+    return planner.plan(fits)
 
 
 def _watched(pages: Iterator[UserPage], clock: Clock, progress: Progress, deadline: float | None) -> Iterator[UserPage]:
@@ -54,27 +72,10 @@ def _watched(pages: Iterator[UserPage], clock: Clock, progress: Progress, deadli
         yield page
 
 
-def _without_too_large(plan: Plan) -> Plan:
-    """Skip what cannot be a queue message, so that one monstrous display name fails alone."""
-    too_large = [notice for notice in plan.notices if not fits(notice)]
-    if not too_large:
-        return plan
-    names = {notice.id for notice in too_large}
-    skips = tuple(Skipped(notice.user.id, Reason.TOO_LARGE, notice.obligation.reference) for notice in too_large)
-    return replace(
-        plan,
-        notices=tuple(notice for notice in plan.notices if notice.id not in names),
-        skipped={**plan.skipped, Reason.TOO_LARGE: len(too_large)},
-        skips=plan.skips + skips,
-    )
-
-
-def day_of(business_date: date, records: Sequence[RunReport]) -> Day:
-    """Return the business date with the last one before it whose run completed."""
-    completed = (
-        record.business_date for record in records if record.completed and record.business_date < business_date
-    )
-    return Day(business_date, max(completed, default=None))
+def days_to(last: date, records: Iterable[RunReport], rules: Rules, before: Iterable[date] = ()) -> tuple[Day, ...]:
+    """Return the day `last`, after those `before` it on which runs are assumed to complete, given the recorded runs."""
+    completed = [CompletedRun(run.business_date, run.rules_digest, run.reach) for run in records if run.completed]
+    return days_of([*before, last], rules.stages, completed, rules.digest)
 
 
 def skipped_sentences(plan: Plan) -> Iterator[str]:
@@ -83,3 +84,15 @@ def skipped_sentences(plan: Plan) -> Iterator[str]:
         named = [skip.user_id for skip in plan.skips if skip.reason is reason]
         more = f" and {count - len(named):,} more, see `preview --skipped`" if count > len(named) else ""
         yield f"skipped as {reason}: {count:,} ({', '.join(named)}{more})"
+
+
+def given_up_sentences(plan: Plan) -> Iterator[str]:
+    """Yield who can be notified no more by the rules: some hundred ids of users a line, so that none is lost or cut."""
+    for state, meaning in (("missed", "nothing was sent of them"), ("expired", "the rest was not sent in time")):
+        users = [one.user_id for one in plan.given_up if one.state == state]
+        for start in range(0, len(users), IDS_A_LINE):
+            some = users[start : start + IDS_A_LINE]
+            yield (
+                f"{state} obligations {start + 1:,} to {start + len(some):,} of {len(users):,} ({meaning}; "
+                f"`run --missed` sends each a notice), of the users {', '.join(some)}"
+            )

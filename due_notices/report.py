@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from due_notices.credentials import CredentialEnd, CredentialKind
 
 if TYPE_CHECKING:
-    from due_notices.delivery import Delivery, Standing
+    from due_notices.delivery import Delivery
     from due_notices.planning import Plan
 
 LOG_PREFIX = "due-notices run "
@@ -44,11 +44,12 @@ class Waiting(NamedTuple):
 class RunReport:
     """The figures of one run.
 
-    `owed` are the notices that the ledger did not have as sent when the run looked; each of them ends in
-    `sent`, in `failed` (not on the queue, as far as this run knows), or in `already_sent` (another run was
-    quicker), which also counts those sent before. `seconds` are wall-clock seconds. `unusual` compares `owed`
-    with `usual_owed`, the median of the last completed days. `at` is when the run ended or, while it has not,
-    began (UTC).
+    Each of the `obligations` that were read is in exactly one of `not_yet`, `over`, `owed`, `already_sent`, `expired`,
+    `missed` and `skipped`. Each that is owed ends in `sent` or `failed` (not on the queue, as far as this run knows);
+    where another run was quicker it counts as `already_sent`. `superseded` are stages. `rules_digest` stands for the
+    settings that decide, `reach` is the first due date that the run asked for by them. `seconds` are wall-clock
+    seconds. `unusual` compares `owed` with `usual_owed`, the median of the last completed days. `at` is when the run
+    ended or, while it has not, began (UTC).
     """
 
     run_id: str
@@ -58,12 +59,15 @@ class RunReport:
     at: datetime | None = None
     users_read: int = 0
     obligations: int = 0
+    not_yet: int = 0
+    over: int = 0
     owed: int = 0
     sent: int = 0
     already_sent: int = 0
     late: int = 0
     superseded: int = 0
     expired: int = 0
+    missed: int = 0
     failed: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
     stages: Mapping[str, int] = field(default_factory=dict)
@@ -74,6 +78,8 @@ class RunReport:
     waiting: Waiting = field(default_factory=Waiting)
     seconds: Mapping[str, float] = field(default_factory=dict)
     credential: CredentialEnd | None = None
+    rules_digest: str = ""
+    reach: date | None = None
     note: str | None = None
     error: str | None = None
 
@@ -106,20 +112,18 @@ class RunReport:
         )
 
     def take_plan(self, plan: Plan) -> None:
-        """Take the figures of the reading."""
+        """Take the figures of what was read and decided."""
         self.users_read, self.obligations = plan.users_read, plan.obligations
+        self.not_yet, self.over, self.already_sent = plan.not_yet, plan.over, plan.already_sent
+        self.owed, self.missed, self.expired = len(plan.notices), plan.missed, plan.expired
         self.skipped = {reason.value: count for reason, count in plan.skipped.items()}
-
-    def take_standing(self, standing: Standing) -> None:
-        """Take what the ledger said of the plan."""
-        self.owed, self.already_sent = len(standing.owed), standing.already_sent
-        self.superseded, self.expired = standing.superseded, standing.expired
 
     def take_delivery(self, delivery: Delivery) -> None:
         """Take what became of the owed notices; the run is completed if all of them are on the queue."""
-        self.sent, self.late = delivery.sent, delivery.late
+        self.sent, self.late, self.superseded = delivery.sent, delivery.late, delivery.superseded
+        self.owed -= delivery.taken  # another run was quicker
         self.already_sent += delivery.taken
-        self.failed = self.owed - delivery.sent - delivery.taken
+        self.failed = self.owed - delivery.sent
         self.stages = {str(stage): count for stage, count in sorted(delivery.stages.items())}
         texts = (f"{text} ({count} times)" if count > 1 else text for text, count in delivery.problems.items())
         self.error = "; ".join(texts) or None
@@ -250,6 +254,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "int": _count,
     "int | None": _count,
     "bool": _of(bool),
+    "date | None": date.fromisoformat,
     "datetime | None": datetime.fromisoformat,
     "Mapping[str, int]": _numbers,
     "Mapping[str, float]": _numbers,

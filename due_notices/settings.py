@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import difflib
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from due_notices.calendars import (
 )
 from due_notices.credentials import CredentialKind, name_of_vault
 from due_notices.errors import SettingsError
+from due_notices.ladder import longest_look_back
 from due_notices.message import source_of
 from due_notices.planning import Rules
 from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
@@ -78,7 +80,18 @@ SETTINGS = (
     ),
     Setting("DAYS_BEFORE_DUE", "7,3,1,0", "stages before and on the due date, in days"),
     Setting("DAYS_AFTER_DUE", "", "stages after the due date, in days"),
-    Setting("CATCH_UP_DAYS", "3", "how many days late a stage may still be sent (0 to 30)"),
+    Setting("CATCH_UP_DAYS", "3", "how many open days late a stage may still be sent (0 to 30)"),
+    Setting(
+        "LOOK_BACK_DAYS",
+        "",
+        "for how many days after its last chance an obligation is named that was missed or has expired; empty: 30, or "
+        "twice the last day of DAYS_AFTER_DUE plus 14 if that is more",
+    ),
+    Setting(
+        "LOOK_AGAIN_HOURS",
+        "",
+        "read and send again that many hours after a completed run of the day (1 to 23); empty: once a day",
+    ),
     Setting("BUSINESS_TIME_ZONE", "UTC", "IANA name of the time zone that decides what day it is"),
     Setting("SEND_WINDOW", "08:00-18:00", "local hours in which notices may be sent; `24:00` is midnight"),
     Setting(
@@ -127,6 +140,11 @@ SETTINGS = (
 )
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 _MEANINGS = {setting.name: setting.meaning for setting in SETTINGS}
+DECIDING = (
+    *("DAYS_BEFORE_DUE", "DAYS_AFTER_DUE", "CATCH_UP_DAYS"),
+    *("BUSINESS_TIME_ZONE", "BUSINESS_CALENDAR", "CLOSED_DAYS", "OPEN_DAYS", "WEEKEND"),
+)
+"""What decides which stage is sent when. Where it differs from the last run's, a run looks back further."""
 _GONE = {
     "DIRECTORY_QUERY": "this setting is gone, remove it: every run reads all users, since a filter on dates does not "
     "see a value in any other form"
@@ -239,12 +257,18 @@ class Settings:
             identity_client_id=read.parse("AZURE_CLIENT_ID", _optional_guid),
             developer_login=bool(read.parse("AZURE_TOKEN_CREDENTIALS", _token_credentials)),
             policy=Policy(
-                rules=Rules(Stages(days, catch_up_days, calendar), time_zone, attribute, allow_list),
+                rules=Rules(
+                    _stages(read, days, catch_up_days, calendar, retention_days),
+                    time_zone,
+                    attribute,
+                    allow_list,
+                    digest=_digest(read),
+                ),
                 window=window,
                 limit=limit,
                 lapse=timedelta(minutes=lapse or 0),
-                retention=timedelta(days=retention_days or 0),
                 source=source_of(tenant_id),
+                look_again=read.parse("LOOK_AGAIN_HOURS", _hours),
             ),
         )
         for name, text in _GONE.items():
@@ -287,6 +311,35 @@ class _Reader:
             except ValueError as error:
                 self.problem(name, str(error) if name in _NEVER_SHOWN else f"{_shown(text)}: {error}")
         return cast("_T", None)
+
+
+def _stages(
+    read: _Reader,
+    days: tuple[int, ...],
+    catch_up_days: int | None,
+    calendar: BusinessCalendar | None,
+    retention_days: int | None,
+) -> Stages:
+    """Return the stages, and see that the ledger remembers all that they look back at."""
+    days = days or (0,)
+    least = 2 * max(days[-1], 0) + 14
+    look_back = read.parse("LOOK_BACK_DAYS", lambda text: _whole_number(least, 3650)(text) if text else max(30, least))
+    stages = Stages(days, catch_up_days or 0, calendar or EveryDay(), look_back or least, retention_days or 0)
+    if look_back is None or catch_up_days is None or retention_days is None:
+        return stages
+    if retention_days < (needed := longest_look_back(stages)):
+        read.problem(
+            "LEDGER_RETENTION_DAYS",
+            f"{retention_days} days are too few: with these stages, CATCH_UP_DAYS and LOOK_BACK_DAYS a run looks "
+            f"{needed} days back, and what the ledger has forgotten would be sent again; write {needed} or more",
+        )
+    return stages
+
+
+def _digest(read: _Reader) -> str:
+    """Return what stands for the texts of the settings that decide; in any order of days and blanks it is the same."""
+    texts = (",".join(sorted(re.split(r"[\s,]+", read.text(name)))) for name in DECIDING)
+    return hashlib.sha256("\x1f".join(texts).encode()).hexdigest()[:16]
 
 
 def meets(schedule: str, window: SendWindow, time_zone: tzinfo) -> bool:
@@ -495,6 +548,10 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _hours(text: str) -> timedelta | None:
+    return timedelta(hours=_whole_number(1, 23)(text)) if text else None
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:

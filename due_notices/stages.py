@@ -5,23 +5,69 @@ Dates are calendar days in the business time zone; only the send window knows th
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from due_notices.calendars import ONE_DAY, BusinessCalendar, EveryDay, HolidayCalendar, UnknownCalendar
+from due_notices.calendars import ONE_DAY, BusinessCalendar
 
-__all__ = ["ONE_DAY", "BusinessCalendar", "EveryDay", "HolidayCalendar", "UnknownCalendar"]
 
-LONGEST_MOVE_DAYS = 31  # beyond any calendar's run of closed days
+class OpenDays:
+    """Counts in the open days of a calendar, which is asked once for each day. No run of closed days is too long."""
+
+    def __init__(self, calendar: BusinessCalendar) -> None:
+        """Take the calendar."""
+        self._why_closed = functools.cache(calendar.why_closed)
+
+    def on_or_after(self, day: date) -> date:
+        """Return the first open day that is not before `day`."""
+        return self._first(day, ONE_DAY)
+
+    def on_or_before(self, day: date) -> date:
+        """Return the last open day that is not after `day`."""
+        return self._first(day, -ONE_DAY)
+
+    def after(self, day: date, count: int) -> date:
+        """Return the open day that is the `count`-th after `day`; `day` itself for 0."""
+        for _ in range(count):
+            day = self._first(day + ONE_DAY, ONE_DAY)
+        return day
+
+    def before(self, day: date, count: int) -> date:
+        """Return the open day that is the `count`-th before `day`; `day` itself for 0."""
+        for _ in range(count):
+            day = self._first(day - ONE_DAY, -ONE_DAY)
+        return day
+
+    def closed_from(self, day: date) -> Iterator[tuple[date, str]]:
+        """Yield the closed days from `day` on, each with the reason, up to the first open one."""
+        while (why := self._why_closed(day)) is not None:
+            yield day, why
+            day += ONE_DAY
+
+    def closed_until(self, day: date) -> Iterator[tuple[date, str]]:
+        """Yield the closed days from `day` back, each with the reason, down to the first open one."""
+        while (why := self._why_closed(day)) is not None:
+            yield day, why
+            day -= ONE_DAY
+
+    def _first(self, day: date, step: timedelta) -> date:
+        while self._why_closed(day) is not None:
+            day += step
+        return day
+
+
+History = Mapping[int, date]
+NOTHING_SENT: History = {}
 
 
 @dataclass(frozen=True, slots=True)
 class StageDate:
-    """A stage of one obligation and the day it falls on.
+    """A stage of one obligation and the open day it falls on.
 
-    `moved` tells each day that it moved off and why, in order; empty when it did not move.
+    `moved` has each day that it moved off and why, in order; empty where it falls on its calendar day.
     """
 
     stage: int
@@ -31,25 +77,83 @@ class StageDate:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The configured stages (days relative to the due date, ascending) and how they fall on days."""
+    """The configured stages (days relative to the due date, ascending) and how they fall on days.
+
+    `catch_up_days` are open days; `look_back_days` and `retention_days` are calendar days.
+    """
 
     days: tuple[int, ...]
     catch_up_days: int
     calendar: BusinessCalendar
+    look_back_days: int = 30
+    retention_days: int = 400
+    open_days: OpenDays = field(init=False, repr=False, compare=False)
+    _planned: dict[date, tuple[StageDate, ...]] = field(init=False, repr=False, compare=False)
 
-    def dates(self, due: date) -> tuple[StageDate, ...]:
-        """Return the stage dates of an obligation, in the order of the stages, which is also that of the days."""
-        return tuple(self._stage_date(due, stage) for stage in self.days)
+    def __post_init__(self) -> None:
+        """Count in the calendar's open days."""
+        object.__setattr__(self, "open_days", OpenDays(self.calendar))
+        object.__setattr__(self, "_planned", {})
 
-    def _stage_date(self, due: date, stage: int) -> StageDate:
-        """Move off non-business days: earlier up to the due date, later after it. Never drop a stage."""
-        day = due + timedelta(days=stage)
-        step = ONE_DAY if stage > 0 else -ONE_DAY
-        moved: list[tuple[date, str]] = []
-        while (why := self.calendar.why_closed(day)) is not None:
-            moved.append((day, why))
-            day += step
-        return StageDate(stage, day, tuple(moved))
+    @property
+    def last_step(self) -> int:
+        """How many days after the due date the last stage is; 0 where none is later than it."""
+        return max(self.days[-1], 0)
+
+    def planned(self, due: date) -> tuple[StageDate, ...]:
+        """Return the dates of all stages as they are without outages and pauses."""
+        found = self._planned.get(due)
+        if found is None:
+            found = self._planned[due] = self.dates(due)
+        return found
+
+    def dates(self, due: date, sent: History = NOTHING_SENT, paused_until: date | None = None) -> tuple[StageDate, ...]:
+        """Return the dates of the stages above the highest one sent, in their order, which is also that of the days.
+
+        `sent` has the business date on which each stage was sent. The ladder counts on from what was really sent.
+        """
+        highest = max(sent, default=self.days[0] - 1)
+        before = StageDate(highest, sent[highest]) if sent and highest > 0 else None
+        dates = []
+        for stage in self.days:
+            if stage <= highest:
+                continue
+            if stage <= 0:
+                dates.append(self._on_time(due, stage, paused_until))
+            else:
+                before = self._step(due, stage, before, paused_until)
+                dates.append(before)
+        return tuple(dates)
+
+    def _on_time(self, due: date, stage: int, paused_until: date | None) -> StageDate:
+        """Let a stage on or before the due date fall on the open day on or before its day, or after the pause."""
+        wanted = due + timedelta(days=stage)
+        moved = tuple(self.open_days.closed_until(wanted))
+        day = wanted - len(moved) * ONE_DAY
+        if paused_until is None or day > paused_until:
+            return StageDate(stage, day, moved)
+        return self._from(stage, paused_until + ONE_DAY, ((wanted, f"paused until {paused_until}"),))
+
+    def _step(self, due: date, stage: int, before: StageDate | None, paused_until: date | None) -> StageDate:
+        """Let a step fall on the open day that leaves the customer the time they have, also after a late step."""
+        wanted = due + timedelta(days=stage)
+        payable = self.open_days.on_or_after(due)
+        bounds = [(payable + timedelta(days=stage), f"{_days(stage)} after {payable}, the first open day")]
+        if before is not None:
+            apart = stage - before.stage
+            bounds.append((before.day + timedelta(days=apart), f"{_days(apart)} after stage {before.stage:+d}"))
+        if paused_until is not None:
+            bounds.append((paused_until + ONE_DAY, f"paused until {paused_until}"))
+        day, why = max(bounds, key=lambda bound: bound[0])
+        return self._from(stage, day, ((wanted, why),) if day > wanted else ())
+
+    def _from(self, stage: int, day: date, moved: tuple[tuple[date, str], ...]) -> StageDate:
+        closed = tuple(self.open_days.closed_from(day))
+        return StageDate(stage, day + len(closed) * ONE_DAY, moved + closed)
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 _WINDOW = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(([01][0-9]|2[0-3]):([0-5][0-9])|24:00)")
@@ -108,18 +212,3 @@ def parse_days(text: str, *, sign: int) -> tuple[int, ...]:
         message = "at most 365 days"
         raise ValueError(message)
     return tuple(sorted(sign * number for number in days))
-
-
-def near_due_dates(stages: Stages, first: date, last: date) -> Mapping[date, tuple[StageDate, ...]]:
-    """Return every due date that has a stage date from `first` to `last`, with its stage dates.
-
-    Moves are bounded by the longest run of closed days.
-    """
-    begin = first - timedelta(days=max(stages.days) + LONGEST_MOVE_DAYS)
-    span = (last - timedelta(days=min(stages.days) - LONGEST_MOVE_DAYS) - begin).days
-    found = {}
-    for offset in range(span + 1):
-        dates = stages.dates(due := begin + timedelta(days=offset))
-        if any(first <= stage.day <= last for stage in dates):
-            found[due] = dates
-    return found

@@ -90,10 +90,16 @@ param daysBeforeDue string = '7,3,1,0'
 @description('Optional. Days after the due date on which a notice is owed, with commas.')
 param daysAfterDue string = ''
 
-@description('Optional. How many days late a notice may still be sent.')
+@description('Optional. How many open days late a notice may still be sent.')
 @minValue(0)
 @maxValue(30)
 param catchUpDays int = 3
+
+@description('Optional. For how many days after its last chance an obligation is named that was missed or has expired; empty: 30, or twice the last day of daysAfterDue plus 14 if that is more.')
+param lookBackDays string = ''
+
+@description('Optional. Read and send again that many hours after a completed run of the day; empty: once a day.')
+param lookAgainHours string = ''
 
 @description('Optional. IANA name of the time zone in which days begin and end.')
 param businessTimeZone string = 'UTC'
@@ -403,6 +409,8 @@ module functionApp 'modules/function-app.bicep' = {
       KEY_VAULT_URL: vaultUrl
       LEDGER_RETENTION_DAYS: string(ledgerRetentionDays)
       LEDGER_TABLE: ledgerTable
+      LOOK_AGAIN_HOURS: lookAgainHours
+      LOOK_BACK_DAYS: lookBackDays
       NOTICE_LIMIT: string(noticeLimit)
       NOTICE_QUEUE: noticeQueue
       NOTICE_SCHEDULE: noticeSchedule

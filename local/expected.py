@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import holidays
 
 from local.expected_decision import (
     ONE_DAY,
@@ -19,6 +21,7 @@ from local.expected_decision import (
     Past,
     Rules,
     Sending,
+    always_open,
     asked_by_its_own_rules,
     decide,
     due_dates_asked,
@@ -26,11 +29,8 @@ from local.expected_decision import (
     open_days_before,
 )
 from local.expected_values import Malformed, Value, raw_values, read_value, reason_to_skip
-from local.former import CATCH_UP_DAYS, STAGES, expected_notices
 
 __all__ = [
-    "CATCH_UP_DAYS",
-    "STAGES",
     "CompletedRun",
     "Decision",
     "Expected",
@@ -43,11 +43,16 @@ __all__ = [
     "decide",
     "due_dates_asked",
     "expected",
-    "expected_notices",
+    "notice_id",
     "obligation_key",
     "past_of",
+    "rules_of",
     "user_key",
 ]
+
+
+DEFAULTS = Rules()
+FIRST_RUN = Past()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,13 @@ class ExpectedNotice(NamedTuple):
     @property
     def id(self) -> str:
         """The idempotency key, by its definition."""
-        facts = (self.user_id, self.due, self.reference, self.amount, self.currency, self.sending.stage)
-        return _digest(*facts)[:32]
+        facts = (self.due, self.reference, self.amount, self.currency)
+        return notice_id(self.user_id, *facts, self.sending.stage)
+
+    def row(self, day: dt.date) -> SentRow:
+        """Return the row that it leaves in the ledger, sent on `day`."""
+        key = obligation_key(self.due, self.reference, self.amount, self.currency)
+        return SentRow(self.due, user_key(self.user_id), key, self.sending.stage, day, bool(self.reference))
 
 
 @dataclass(slots=True)
@@ -97,6 +107,10 @@ class Expected:
     skipped: Counter[str] = field(default_factory=Counter)
     notices: dict[str, ExpectedNotice] = field(default_factory=dict)
     by_hand: dict[str, ExpectedNotice] = field(default_factory=dict)
+
+    def rows(self, day: dt.date) -> list[SentRow]:
+        """Return the rows that the notices leave in the ledger, sent on `day`."""
+        return [notice.row(day) for notice in self.notices.values()]
 
     @property
     def superseded(self) -> int:
@@ -119,8 +133,37 @@ def obligation_key(due: dt.date, reference: str, amount: str, currency: str) -> 
     return _digest(due, reference, amount, currency)[:16]
 
 
+def notice_id(user_id: str, due: dt.date, reference: str, amount: str, currency: str, stage: int) -> str:
+    """Return the id of a notice."""
+    return _digest(user_id, due, reference, amount, currency, stage)[:32]
+
+
 def _digest(*facts: object) -> str:
     return hashlib.sha256("\u001f".join(map(str, facts)).encode()).hexdigest()
+
+
+def rules_of(settings: Mapping[str, str]) -> Rules:
+    """Return the rules by the program's settings; of calendars, countries and their parts alone."""
+    values = {name: text.strip() for name, text in settings.items()}
+    before, after = values.get("DAYS_BEFORE_DUE", "7,3,1,0"), values.get("DAYS_AFTER_DUE", "")
+    stages = [-int(number) for number in before.split(",") if number]
+    stages += [int(number) for number in after.split(",") if number]
+    least = 2 * max(0, *stages) + 14
+    closed: Callable[[dt.date], bool] = always_open
+    if values.get("BUSINESS_CALENDAR"):
+        country, _, part = values["BUSINESS_CALENDAR"].partition("-")
+        closed = _closed_by(holidays.country_holidays(country, subdiv=part or None))
+    return Rules(
+        tuple(sorted(stages)),
+        int(values.get("CATCH_UP_DAYS") or 3),
+        int(values.get("LOOK_BACK_DAYS") or max(30, least)),
+        closed,
+        int(values.get("LEDGER_RETENTION_DAYS") or 400),
+    )
+
+
+def _closed_by(calendar: holidays.HolidayBase) -> Callable[[dt.date], bool]:
+    return lambda day: not calendar.is_working_day(day)
 
 
 def past_of(
@@ -143,15 +186,18 @@ def expected(
     users: Iterable[Mapping[str, Any]],
     attribute: str,
     today: dt.date,
-    rules: Rules,
-    past: Past,
+    rules: Rules = DEFAULTS,
+    past: Past = FIRST_RUN,
     rows: Collection[SentRow] = (),
     *,
     zone: dt.tzinfo = dt.UTC,
     opt_out_attribute: str = "",
     allowed: Collection[str] = (),
 ) -> Expected:
-    """Return what a run of `today` counts and sends, by the directory's users and the ledger's rows before it."""
+    """Return what a run of `today` counts and sends, by the directory's users and the ledger's rows before it.
+
+    Without more it is the first run, with the program's default settings.
+    """
     result = Expected()
     for user in users:
         user_id, reason = str(user["id"]), reason_to_skip(user, opt_out_attribute, allowed)

@@ -181,15 +181,20 @@ def _amount(text: Any, currency: str) -> str:
         return ""
     if not isinstance(text, str) or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
         raise Malformed
-    whole, _, decimals = text.partition(".")
+    decimals = text.partition(".")[2]
     number, most = Decimal(text), _DECIMALS.get(currency, 2)
     if number != 0 and ((len(decimals) == _THREE and most < _THREE) or decimals[most:].strip("0")):
         raise Malformed
-    if number == 0:
+    return plain_number(text)
+
+
+def plain_number(text: str) -> str:
+    """Return a decimal without zeros that mean nothing, as in a notice's id."""
+    if Decimal(text) == 0:
         return "0"
-    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
-    plain = f"{digits.lstrip('0') or '0'}.{decimals.rstrip('0')}"
-    return sign + plain.rstrip(".")
+    whole, _, decimals = text.removeprefix("-").partition(".")
+    sign = "-" if text.startswith("-") else ""
+    return sign + f"{whole.lstrip('0') or '0'}.{decimals.rstrip('0')}".rstrip(".")
 
 
 def reason_to_skip(user: Mapping[str, Any], opt_out_attribute: str, allowed: Collection[str]) -> str | None:

@@ -15,7 +15,8 @@ from xml.sax.saxutils import escape
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from due_notices.stages import HolidayCalendar, Stages  # noqa: E402 (the path comes first)
+from due_notices.calendars import HolidayCalendar  # noqa: E402 (the path comes first)
+from due_notices.stages import Stages  # noqa: E402 (the path comes first)
 
 PICTURE = ROOT / "docs" / "images" / "calendar.svg"
 DUE = date(2026, 12, 28)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from zoneinfo import ZoneInfo
 
 import due_notices
 from due_notices.adapters.graph import GraphPage, value_of
-from due_notices.model import FoundUser, Notice, Obligation, User, notice_id
-from due_notices.planning import Day, Plan, Rules, plan_notices
+from due_notices.calendars import EveryDay
+from due_notices.ladder import CompletedRun, Day, day_of
+from due_notices.model import FoundUser, Notice, Obligation, Sent, User, notice_id, obligation_key, user_key
+from due_notices.planning import Plan, Planner, Rules
 from due_notices.policy import Policy
 from due_notices.report import Outcome, RunReport
-from due_notices.stages import EveryDay, SendWindow, Stages
+from due_notices.stages import SendWindow, Stages
 from due_notices.users import to_user
 
 GraphUser = Mapping[str, object]
@@ -121,9 +124,12 @@ def stages(*days: int, **overrides: Any) -> Stages:
     return Stages(**fields | overrides)
 
 
+_OF_STAGES = ("catch_up_days", "calendar", "look_back_days", "retention_days")
+
+
 def rules(*days: int, **overrides: Any) -> Rules:
     """Return rules; what `stages` and what `Rules` take may both be given."""
-    of_stages = {name: overrides.pop(name) for name in ("catch_up_days", "calendar") if name in overrides}
+    of_stages = {name: overrides.pop(name) for name in _OF_STAGES if name in overrides}
     fields: dict[str, Any] = {
         "stages": stages(*days, **of_stages),
         "time_zone": ZoneInfo("UTC"),
@@ -145,21 +151,46 @@ def policy(*days: int, **overrides: Any) -> Policy:
     return Policy(**fields | of_policy)
 
 
-def day(today: str, after: str | None = None) -> Day:
+def day(today: str, after: str | None = None, by: Rules | None = None) -> Day:
     """Return the business date `today`; the last completed run was that of the day before unless `after` says."""
     last = on(today) - timedelta(days=1) if after is None else on(after)
-    return Day(on(today), last)
+    by = by or rules()
+    return day_of(on(today), by.stages, [CompletedRun(last, by.digest)], by.digest)
 
 
-def first_day(today: str) -> Day:
+def first_day(today: str, by: Rules | None = None) -> Day:
     """Return a business date before which no run was ever completed."""
-    return Day(on(today))
+    return day_of(on(today), (by or rules()).stages)
 
 
-def plan(*users: Mapping[str, object], today: str | Day, by: Rules | None = None, **overrides: Any) -> Plan:
-    """Return the plan over these users, all on one page."""
-    when = day(today) if isinstance(today, str) else today
-    return plan_notices([page_of(users, (by or rules()).attribute)], by or rules(), when, **overrides)
+SentRow = tuple[str, Obligation, Mapping[int, str]]
+
+
+def ledger_of(*rows: SentRow) -> dict[date, dict[str, dict[str, Sent]]]:
+    """Return what a ledger answers, by due date: user id, obligation, and each stage with the day it was sent."""
+    found: dict[date, dict[str, dict[str, Sent]]] = {}
+    for who, owed, stages in rows:
+        of_user = found.setdefault(owed.due, {}).setdefault(user_key(who), {})
+        sent = {stage: on(day) for stage, day in stages.items()}
+        of_user[obligation_key(owed)] = Sent(sent, bool(owed.reference))
+    return found
+
+
+def plan(
+    *users: Mapping[str, object],
+    today: str | Day,
+    by: Rules | None = None,
+    sent: Sequence[SentRow] = (),
+    **overrides: Any,
+) -> Plan:
+    """Return the plan over these users, all on one page, given what was sent before."""
+    by = by or rules()
+    planner = Planner(by, (day(today, by=by) if isinstance(today, str) else today,), **overrides)
+    planner.add_page(page_of(users, by.attribute))
+    ledger = ledger_of(*sent)
+    for due, keys in planner.asks().items():
+        planner.decide(due, {key: of_user for key, of_user in ledger.get(due, {}).items() if key in keys})
+    return planner.plan()
 
 
 def user(**overrides: Any) -> User:
@@ -192,7 +223,8 @@ def notice(**overrides: Any) -> Notice:
         "business_date": on("2026-11-24"),
         "expires": datetime(2026, 11, 28, tzinfo=UTC),
     }
-    return Notice(**fields | overrides)
+    found = Notice(**fields | overrides)
+    return found if "late" in overrides else replace(found, late=found.business_date > found.stage_date)
 
 
 def environ(**overrides: str | None) -> dict[str, str]:

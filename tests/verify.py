@@ -1,14 +1,13 @@
 """Reads queue and ledger back and says whether every owed notice is there: `python -m tests.verify`.
 
 A second opinion. It shares no code with `due_notices`: it knows the two services, the definition of a notice's
-id, and (through `local.expected`) the rules as the README states them. Every fault test ends with it.
+id, and (through `local.expected`) the rules as they were worked out a second time. Every fault test ends with it.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
-import hashlib
 import json
 import sys
 from collections import Counter
@@ -16,14 +15,14 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient, QueueMessage
 
-from local.expected import expected_notices
+from local.expected import expected, notice_id, obligation_key, rules_of, user_key
+from local.expected_values import plain_number
 
 HOLD_SECONDS = 120  # for which the messages are hidden from consumers, should the verifier die half-way
 OPTIONS: dict[str, Any] = {"use_env_settings": False}
@@ -49,25 +48,26 @@ class Message:
     @property
     def row(self) -> str:
         """The row in which the ledger should have it."""
-        return f"{_digest(self._user)[:16]}{_digest(*self._facts)[:16]}_{self._data.get('stage')}"
+        return f"{user_key(self._user)}{obligation_key(*self._obligation)}_{self._data.get('stage')}"
 
     @property
     def id_of_its_facts(self) -> str:
         """The id that its own facts ask for, by the definition."""
-        return _digest(self._user, *self._facts, str(self._data.get("stage")))[:32]
+        return notice_id(self._user, *self._obligation, self._data.get("stage", 0))
 
     @property
     def _user(self) -> str:
         return str(self.event.get("subject"))
 
     @property
-    def _facts(self) -> tuple[str, str, str, str]:
-        """Due date, reference, amount and currency; the last two only where there is no reference."""
-        obligation, due = self._data.get("obligation", {}), str(self._data.get("dueDate"))
-        if reference := obligation.get("reference", ""):
+    def _obligation(self) -> tuple[Any, str, str, str]:
+        """Due date, reference, amount and currency as in an id."""
+        obligation = self._data.get("obligation", {})
+        due, reference = self._data.get("dueDate"), obligation.get("reference", "")
+        if reference:
             return due, reference, "", ""
         amount = obligation.get("amount")
-        return due, "", "" if amount is None else f"{Decimal(amount).normalize():f}", obligation.get("currency", "")
+        return due, "", "" if amount is None else plain_number(amount), obligation.get("currency", "")
 
     @property
     def _data(self) -> dict[str, Any]:
@@ -144,10 +144,13 @@ class Verdict:
             row.id for row in self.rows if row.state == "sent" and (row.id, row.message_id or "") not in there
         )
 
-    def faults(self, may_repeat: Collection[str] = (), *, finished: bool = True) -> list[str]:
+    def faults(
+        self, may_repeat: Collection[str] = (), *, may_stay_claimed: Collection[str] = (), finished: bool = True
+    ) -> list[str]:
         """Return what is wrong, a sentence each, where only `may_repeat` may be there more than once.
 
-        Work that is not `finished` may leave claims and lack notices, but nothing else.
+        `may_stay_claimed` were sent by a tick that died, and not owed any more when the next one ran. Work that is
+        not `finished` may leave claims and lack notices, but nothing else.
         """
         found = {
             "on the queue and should not be": self.foreign,
@@ -156,7 +159,8 @@ class Verdict:
         }
         if finished:
             found["missing on the queue"] = self.missing
-            found["not marked as sent"] = (self.owed or frozenset(self.on_queue)) - self.sent
+            wanted = self.owed or frozenset(self.on_queue)
+            found["not marked as sent"] = wanted - self.sent - frozenset(may_stay_claimed)
         return [f"{len(ids)} {what}: {', '.join(sorted(ids)[:3])}" for what, ids in found.items() if ids]
 
     def figures(self) -> dict[str, int | None]:
@@ -218,10 +222,6 @@ def _rows(table: TableClient) -> Iterator[Row]:
         yield Row(entity["PartitionKey"], entity["RowKey"], identifier, entity["state"], entity.get("messageId"))
 
 
-def _digest(*facts: str) -> str:
-    return hashlib.sha256("\u001f".join(facts).encode()).hexdigest()
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what was found; return 0 if nothing is wrong, 1 if something is."""
     parser = argparse.ArgumentParser(prog="python -m tests.verify", description=__doc__)
@@ -232,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the settings file with NOTICE_STORAGE (a connection string), NOTICE_QUEUE, LEDGER_TABLE",
     )
     parser.add_argument("--users", type=Path, help="a JSON list of Graph users, to work out what is owed")
-    parser.add_argument("--date", type=date.fromisoformat, help="the business date for which to work it out")
+    parser.add_argument("--date", type=date.fromisoformat, help="the business date of the ledger's only run")
     options = parser.parse_args(arguments)
     if (options.users is None) != (options.date is None):
         parser.error("--users and --date go together")
@@ -240,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     owed = None
     if options.users is not None:
         users = json.loads(options.users.read_text("utf-8"))
-        owed = expected_notices(users, settings["DUE_DATE_ATTRIBUTE"], options.date).keys()
+        owed = expected(users, settings["DUE_DATE_ATTRIBUTE"], options.date, rules_of(settings)).notices.keys()
     verdict = verify(
         settings["NOTICE_STORAGE"],
         settings.get("NOTICE_QUEUE", "due-notices"),

@@ -56,3 +56,12 @@ class _User(click.ParamType[str]):
 
 
 DAY, OBJECT_ID, USER = _Day(), _ObjectId(), _User()
+
+
+def not_past(day: date | None, today: date) -> None:
+    """Refuse a day before today."""
+    if day is not None and day < today:
+        raise click.BadParameter(
+            f"{day} is over: nothing can tell what a run saw then; `python -m due_notices audit` shows what was sent",
+            param_hint="--date",
+        )

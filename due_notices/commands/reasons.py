@@ -16,6 +16,6 @@ REASONS: Mapping[Reason, str] = {
     Reason.DISABLED: "the account is disabled",
     Reason.UNREACHABLE: "the user has neither a usable e-mail address nor a phone number",
     Reason.NOT_ALLOWED: "RECIPIENT_ALLOW_LIST does not have the user's address",
-    Reason.DUPLICATE: "another value or account tells the same person the same thing",
+    Reason.DUPLICATE: "another value of the user means the same obligation, or the directory listed the user twice",
     Reason.TOO_LARGE: "its message would be larger than a queue message may be",
 }

@@ -12,7 +12,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 from local.clock import now
 from local.customers import sample_customers
-from local.expected import expected_notices
+from local.expected import expected as expected_by
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 from tests.app.conftest import StartWorker, report_of
@@ -82,7 +82,7 @@ def test_a_tick_sends_what_is_owed_and_the_next_one_nothing(
     assert report["credential"] == {"kind": "secret", "daysLeft": 199}
     assert second["ok"], second["message"]
     assert report_of(second)["outcome"] == "already-completed"
-    expected = expected_notices(users, stack.attribute, today)
+    expected = expected_by(users, stack.attribute, today).notices
     events = [queued.event for queued in storage_access.events()]
     assert sorted(event["id"] for event in events) == sorted(expected)
     validator = jsonschema.Draft202012Validator(

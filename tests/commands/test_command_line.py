@@ -17,7 +17,7 @@ from due_notices import VERSION
 from due_notices.commands import console
 from due_notices.commands.main import main
 from local.customers import sample_customers
-from local.expected import expected_notices
+from local.expected import expected as expected_by
 from local.faults import Fault
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
@@ -49,7 +49,7 @@ def test_preview_lists_what_an_independent_calculation_expects_and_writes_nothin
 ) -> None:
     shown = program.json("preview", "--date", TODAY.isoformat())
 
-    expected = expected_notices(customers, stack.attribute, TODAY)
+    expected = expected_by(customers, stack.attribute, TODAY).notices
     assert {notice["id"] for notice in shown["notices"]} == expected.keys()
     assert shown["owed"] == len(expected)
     assert storage_access.ids() == []

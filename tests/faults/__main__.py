@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.faults.fuzz import has_atheris
 from tests.faults.harness import Arena
+from tests.faults.ladders import ladder
 from tests.faults.scenarios import (
     AT_RANDOM,
     LAST,
@@ -35,6 +36,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- make faults: begin -->", "<!-- make faults: end -->"
 COLUMNS = ("owed", "on the queue", "repeats", "missing", "foreign")
+LADDERS = "six weeks of a ladder, with outages and deaths"
+DAYS_OF_A_LADDER = 42
 IN_A_ROW = 5
 """So many ticks die before one may live; fewer where each of them gets on with the work."""
 
@@ -53,34 +56,8 @@ def main() -> int:
 
     with Arena() as arena:
         os.environ.update(arena.stack.environ)
-        for name in NAMED:
-            tally = tallies[f"killed {name}"] = Tally()
-            deaths = 1 if name in LAST else 2 if name == "between chunks" else IN_A_ROW
-            share = options.kills // (len(NAMED) + 2) // (3 if name in LAST else 1)
-            while tally.kills < max(share, 1):
-                named_kills(arena, [name] * deaths, tally, rng)
-            show(f"killed {name}", tally)
-        killed = sum(tally.kills for tally in tallies.values())
-        tally = tallies[f"killed {AT_RANDOM}"] = Tally()
-        random_kills(arena, options.kills - killed, rng, tally, IN_A_ROW)
-        show(f"killed {AT_RANDOM}", tally)
-        for number, minutes in SKEWS.items():
-            tally = tallies[f"{number} ticks at once, clocks ±2 minutes"] = Tally()
-            for _ in range(options.rounds):
-                case = arena.case()
-                reports = overlap(arena, case, minutes)
-                if any(report["outcome"] != "completed" for report in reports):
-                    tally.faults.append(f"a tick of {number} at once did not complete")
-                tally.add(case, case.look())
-            show(f"{number} ticks at once", tally)
-        restarts = tallies["storage restarted during a tick"] = Tally()
-        storms = tallies["a third of all storage requests fails"] = Tally()
-        for _ in range(options.rounds):
-            method, most = rng.choice((("entries", 1), ("claim", 4), ("send", 300), ("mark_sent", 3)))
-            restart(arena, method, rng.randint(1, most), restarts)
-            storm(arena, rng, 0.33, storms)
-        show("restarts", restarts)
-        show("storms", storms)
+        kill(arena, options.kills, rng, tallies)
+        disturb(arena, options.rounds, rng, tallies)
 
     fuzzed = subprocess.run(
         [sys.executable, "-m", "tests.faults.fuzz", str(options.inputs), str(options.seed)], cwd=ROOT, check=False
@@ -100,6 +77,46 @@ def main() -> int:
         write(f"{table}\n\n{summary}")
         print(f"\n{table}\n\n{summary}\nwritten to {PAGE.relative_to(ROOT)}")
     return 1 if faults else 0
+
+
+def kill(arena: Arena, kills: int, rng: random.Random, tallies: dict[str, Tally]) -> None:
+    """Kill ticks at each named point, and at random moments."""
+    for name in NAMED:
+        tally = tallies[f"killed {name}"] = Tally()
+        deaths = 1 if name in LAST else 2 if name == "between chunks" else IN_A_ROW
+        share = kills // (len(NAMED) + 2) // (3 if name in LAST else 1)
+        while tally.kills < max(share, 1):
+            named_kills(arena, [name] * deaths, tally, rng)
+        show(f"killed {name}", tally)
+    killed = sum(tally.kills for tally in tallies.values())
+    tally = tallies[f"killed {AT_RANDOM}"] = Tally()
+    random_kills(arena, kills - killed, rng, tally, IN_A_ROW)
+    show(f"killed {AT_RANDOM}", tally)
+
+
+def disturb(arena: Arena, rounds: int, rng: random.Random, tallies: dict[str, Tally]) -> None:
+    """Go through weeks with outages, let ticks overlap, and let the storage restart and be unwell."""
+    ladders = tallies[LADDERS] = Tally()
+    for _ in range((rounds + 1) // 2):  # one takes as long as all the others of a round
+        ladder(arena, rng, ladders, DAYS_OF_A_LADDER)
+    show("ladders", ladders)
+    for number, minutes in SKEWS.items():
+        tally = tallies[f"{number} ticks at once, clocks ±2 minutes"] = Tally()
+        for _ in range(rounds):
+            case = arena.case()
+            reports = overlap(arena, case, minutes)
+            if any(report["outcome"] != "completed" for report in reports):
+                tally.faults.append(f"a tick of {number} at once did not complete")
+            tally.add(case, case.look())
+        show(f"{number} ticks at once", tally)
+    restarts = tallies["storage restarted during a tick"] = Tally()
+    storms = tallies["a third of all storage requests fails"] = Tally()
+    for _ in range(rounds):
+        method, most = rng.choice((("sent", 1), ("claim", 4), ("send", 300), ("mark_sent", 3)))
+        restart(arena, method, rng.randint(1, most), restarts)
+        storm(arena, rng, 0.33, storms)
+    show("restarts", restarts)
+    show("storms", storms)
 
 
 def show(what: str, tally: Tally) -> None:

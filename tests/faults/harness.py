@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import signal
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from local.customers import sample_customers
-from local.expected import expected_notices
+from local.expected import expected
 from local.stack import LocalStack
 from tests.faults.child import Point, Tick, run_tick
 from tests.verify import OPTIONS, Verdict, verify
@@ -108,16 +108,20 @@ class Child:
 
 @dataclass
 class Case:
-    """A queue and a ledger of its own. `unfinished` are the notices that were claimed and unfinished at a kill."""
+    """A queue and a ledger of its own, and settings that differ from the stack's.
+
+    `unfinished` are the notices that were claimed and unfinished at a kill.
+    """
 
     arena: Arena
     name: str
+    settings: Mapping[str, str] = field(default_factory=dict)
     unfinished: set[str] = field(default_factory=set)
 
     def tick(self, start: datetime, kill: Point | None = None, *, patient: bool = False) -> Tick:
         """Return a tick on this case."""
         names = {"NOTICE_QUEUE": self.name, "LEDGER_TABLE": self.name}
-        return Tick({**self.arena.stack.environ, **names}, start, kill, patient)
+        return Tick({**self.arena.stack.environ, **self.settings, **names}, start, kill, patient)
 
     def runs(self, start: datetime = NINE) -> dict[str, Any]:
         """Let a tick run to its end and return its report."""
@@ -164,7 +168,7 @@ class Arena:
     def __enter__(self) -> Self:
         self.stack = self._resources.enter_context(LocalStack(persistent_storage=True))
         self.users = crowd(self.stack.attribute)
-        self.owed = frozenset(expected_notices(self.users, self.stack.attribute, TODAY))
+        self.owed = frozenset(expected(self.users, self.stack.attribute, TODAY).notices)
         self.stack.reset(self.users)
         self.connect()
         return self
@@ -180,12 +184,12 @@ class Arena:
         self.queues = self._resources.enter_context(QueueServiceClient.from_connection_string(text, **OPTIONS))
         self.tables = self._resources.enter_context(TableServiceClient.from_connection_string(text, **OPTIONS))
 
-    def case(self) -> Case:
+    def case(self, settings: Mapping[str, str] | None = None) -> Case:
         """Make a case."""
         name = f"case{next(self._numbers)}"
         self.queues.create_queue(name)
         self.tables.create_table(name)
-        return Case(self, name)
+        return Case(self, name, settings or {})
 
     def together(self, parties: int) -> Any:
         """Return where so many ticks wait for each other."""

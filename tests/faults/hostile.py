@@ -19,15 +19,17 @@ from zoneinfo import ZoneInfo
 import requests
 
 from due_notices.adapters.graph import GraphDirectory
+from due_notices.calendars import EveryDay
 from due_notices.errors import DueNoticesError
 from due_notices.message import MAX_BYTES, to_message
 from due_notices.model import Notice, notice_id
 from due_notices.obligations import Malformed, parse_obligation
-from due_notices.planning import Day, Plan, Rules, plan_notices
+from due_notices.planning import Plan, Rules
 from due_notices.reading import skipped_sentences
 from due_notices.report import Outcome, RunReport
-from due_notices.stages import EveryDay, Stages
-from tests.factories import GraphUser, page_of
+from due_notices.stages import Stages
+from tests.factories import GraphUser
+from tests.factories import plan as plan_of
 from tests.fakes import START, MovableClock
 
 TODAY = START.date()
@@ -36,7 +38,6 @@ SECRET = "Z_marker"
 """Part of every hostile text: it must never be seen in a log, in an error or in the ledger."""
 
 RULES = Rules(Stages((-7, -3, -1, 0, 5), 3, EveryDay()), ZoneInfo("Europe/Berlin"), ("due",))
-DAY = Day(TODAY, TODAY - timedelta(days=1))
 PARTITION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ROW = re.compile(r"[0-9a-f]{32}_-?[0-9]{1,3}")
 NOTICE_ID = re.compile(r"[0-9a-f]{32}")
@@ -83,11 +84,12 @@ def check_value(value: object) -> None:
 
 def check_users(users: Sequence[GraphUser]) -> Plan:
     """Every user is planned for or skipped with a reason; nothing of them gets where it must not."""
-    plan = plan_notices([page_of(users, RULES.attribute)], RULES, DAY)
+    plan = plan_of(*users, today=str(TODAY), by=RULES)
     values = [_values(user) for user in users]
     assert plan.users_read == len(users)
     assert plan.obligations == sum(map(len, values))
-    assert len(plan.notices) + sum(plan.skipped.values()) <= plan.obligations
+    figures = (plan.not_yet, plan.over, plan.already_sent, plan.missed, plan.expired, len(plan.notices))
+    assert sum(figures) + sum(plan.skipped.values()) == plan.obligations
     assert len(plan.skips) == sum(plan.skipped.values())
     assert len({notice.id for notice in plan.notices}) == len(plan.notices)
     for notice in plan.notices:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import datetime, timedelta
 
 import pytest
 
-from tests.factories import run_report
 from tests.faults.child import Point
 from tests.faults.harness import NINE, TODAY, Arena, Case, Child
 from tests.faults.scenarios import Tally, die_at, named_kills, random_kills
@@ -70,13 +70,14 @@ def test_a_tick_right_after_the_death_waits_until_the_claims_have_lapsed(case: C
 
 
 def test_nothing_is_lost_when_a_tick_dies_while_it_forgets_and_the_next_day_forgets_the_rest(case: Case) -> None:
+    assert case.runs(NINE - timedelta(days=1))["outcome"] == "completed"
     old, young = "2025-01-01", "2026-02-01"
     names = [f"{number:032x}_0" for number in range(1500)]
-    die_at(case, [Point("after", "take_ownership")])
     for due, rows in ((old, names), (young, names[:3])):
         sent_at = datetime.fromisoformat(f"{due}T09:00:00Z")
         case.add_rows(due, rows, noticeId="0" * 32, userId="user", state="sent", businessDate=due, sentAt=sent_at)
-        case.add_rows("runs", [f"{due}_run"], outcome="completed", report=run_report(due).to_json())
+        report = json.dumps({"runId": "run", "businessDate": due, "outcome": "completed"})
+        case.add_rows("runs", [f"{due}_run"], outcome="completed", report=report)
 
     die_at(case, [Point("after", "forget", 1)])
 
@@ -87,7 +88,7 @@ def test_nothing_is_lost_when_a_tick_dies_while_it_forgets_and_the_next_day_forg
     assert case.rows(f"PartitionKey eq '{old}'") == []
     assert len(case.rows(f"PartitionKey eq '{young}'")) == 3
     days = {row["RowKey"][:10] for row in case.rows("PartitionKey eq 'runs'")}
-    assert days == {young, str(TODAY), str(TODAY + timedelta(days=1))}
+    assert days == {young, *(str(TODAY + timedelta(days=number)) for number in (-1, 0, 1))}
     verdict = case.look()
     assert verdict.repeats == 0
     assert verdict.on_queue.keys() >= case.arena.owed

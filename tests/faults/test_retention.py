@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from due_notices.calendars import ONE_DAY, BusinessCalendar, EveryDay, HolidayCalendar
 from due_notices.errors import StorageError
-from due_notices.planning import Day, Rules, due_dates_in_question, timing
+from due_notices.ladder import CompletedRun, day_of, is_asked, longest_look_back, unasked
+from due_notices.planning import Rules
 from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
 from due_notices.ports import Claim
 from due_notices.report import Outcome
 from due_notices.run import MOST_FORGOTTEN
-from due_notices.stages import ONE_DAY, BusinessCalendar, EveryDay, HolidayCalendar, Stages
-from local.expected import expected_notices
+from due_notices.stages import Stages
+from local.expected import expected
 from tests import factories
 from tests.contract.ledger_rows import claim_rows, key
 from tests.fakes import START
@@ -34,53 +36,48 @@ STAGES = st.lists(st.integers(-365, 365), min_size=1, max_size=5, unique=True).m
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
-    stages = Stages(draw(STAGES), draw(st.integers(0, MOST_CATCH_UP_DAYS)), draw(st.sampled_from(CALENDARS)))
-    rules = Rules(stages, ZoneInfo("UTC"), ("due",))
-    return factories.policy(rules=rules, retention=timedelta(days=draw(st.integers(90, 500))))
+    """Return a policy as the settings accept it: the ledger remembers at least as long as a run may look back."""
+    catch_up, calendar = draw(st.integers(0, MOST_CATCH_UP_DAYS)), draw(st.sampled_from(CALENDARS))
+    days = draw(STAGES)
+    stages = Stages(days, catch_up, calendar, max(30, 2 * max(days[-1], 0) + 14))
+    kept = longest_look_back(stages) + draw(st.integers(0, 100))
+    rules = Rules(replace(stages, retention_days=kept), ZoneInfo("UTC"), ("due",))
+    return factories.policy(rules=rules)
 
 
-@given(
-    policies(),
-    st.dates(date(2000, 1, 1), date(2080, 1, 1)),
-    st.integers(-1, 1000),
-    st.integers(1, 4000),
-    st.none() | st.integers(0, 60),
-)
+@given(policies(), st.dates(date(2000, 1, 1), date(2080, 1, 1)), st.integers(1, 1000), st.integers(1, 4000))
 @settings(max_examples=300)
 def test_nothing_forgotten_is_ever_asked_for_again(
-    policy: Policy, completed: date, days_later: int, days_before: int, days_down: int | None
+    policy: Policy, completed: date, days_later: int, days_before: int
 ) -> None:
-    """Whatever the settings; by any later run, even of a host that still has yesterday, after any outage."""
-    forgotten = policy.forget_before(completed) - timedelta(days=days_before)
-    today = completed + timedelta(days=days_later)
-    last = None if days_down is None else max(completed - ONE_DAY, today - timedelta(days=days_down + 1))
-    for catch_up_days in (policy.rules.stages.catch_up_days, MOST_CATCH_UP_DAYS):  # the setting may be raised
-        stages = replace(policy.rules.stages, catch_up_days=catch_up_days)
+    """Whatever the settings and the outage: what was forgotten after a completed run is over for every later one."""
+    stages, done = policy.rules.stages, day_of(completed, policy.rules.stages)
+    forgotten = policy.forget_before(completed, done.reach) - timedelta(days=days_before)
 
-        when = timing(forgotten, replace(policy.rules, stages=stages), Day(today, last))
+    later = day_of(completed + timedelta(days=days_later), stages, [CompletedRun(completed, "", done.own_reach)])
 
-        assert when.quiet
-        assert when.state == "over"
+    assert not is_asked(stages, later, forgotten)
+    assert unasked(stages, later, forgotten) == "over"
 
 
 @given(policies(), st.dates(date(2000, 1, 1), date(2080, 1, 1)))
 @settings(max_examples=20)
-def test_every_due_date_in_question_is_kept(policy: Policy, today: date) -> None:
-    day = Day(today, today - ONE_DAY)
+def test_every_due_date_that_is_asked_for_is_kept(policy: Policy, today: date) -> None:
+    day = day_of(today, policy.rules.stages, [CompletedRun(today - ONE_DAY, "other rules")], "rules")
 
-    assert min(due_dates_in_question(policy.rules, day), default=today) >= policy.forget_before(today)
+    assert policy.forget_before(today, day.reach) <= day.reach
 
 
 def test_the_retention_counts_from_the_due_date() -> None:
-    policy = factories.policy(retention=timedelta(days=400))
+    policy = factories.policy(retention_days=400)
 
-    assert policy.forget_before(date(2027, 1, 6)) == date(2025, 12, 1)
+    assert policy.forget_before(date(2027, 1, 6), date(2026, 10, 1)) == date(2025, 12, 1)
 
 
-def test_stages_far_after_the_due_date_make_the_ledger_remember_longer() -> None:
-    policy = factories.policy(365, retention=timedelta(days=90))
+def test_what_is_asked_for_far_back_is_remembered_longer() -> None:
+    policy = factories.policy(retention_days=400)
 
-    assert policy.forget_before(TODAY) < TODAY - timedelta(days=365 + MOST_CATCH_UP_DAYS)
+    assert policy.forget_before(TODAY, TODAY - timedelta(days=900)) == TODAY - timedelta(days=900)
 
 
 async def fill(world: World, due: date, count: int, on: date) -> None:
@@ -89,7 +86,7 @@ async def fill(world: World, due: date, count: int, on: date) -> None:
         await world.storage.ledger.claim(due.isoformat(), rows, Claim("a claim", START, on), START)
 
 
-OLD = POLICY.forget_before(TODAY) - ONE_DAY
+OLD = POLICY.forget_before(TODAY, TODAY) - ONE_DAY
 
 
 async def old_world(count: int = 250, **fields: object) -> World:
@@ -178,4 +175,4 @@ def test_an_obligation_whose_row_was_forgotten_is_not_sent_again() -> None:
     world.clock.move(days=1)
     assert world.run().sent == 0
     assert len(world.storage.queue.messages) == 1
-    assert len(expected_notices(world.users, "due", TODAY)) == 1
+    assert len(expected(world.users, "due", TODAY).notices) == 1

@@ -11,8 +11,9 @@ import pytest
 
 from due_notices.report import Outcome, RunReport
 from due_notices.stages import SendWindow
-from local.expected import CATCH_UP_DAYS, STAGES, expected_notices
+from local.expected import DEFAULTS, Past, expected
 from tests.fakes import START, MovableClock
+from tests.faults.figures import figures, figures_expected
 from tests.run.world import POLICY, TODAY, World, customer, customers, in_days
 
 OFFSETS = range(-8, 15)
@@ -24,40 +25,25 @@ def on_queue(world: World) -> list[str]:
 
 
 @pytest.mark.parametrize("days_down", range(1, 7))
-def test_after_days_without_the_host_each_stage_is_sent_superseded_or_expired_and_none_forgotten(
-    days_down: int,
-) -> None:
+def test_after_days_without_the_host_a_run_sends_and_counts_what_a_second_calculation_says(days_down: int) -> None:
     world = World([customer(100 + offset, due=in_days(offset)) for offset in OFFSETS])
-    before = expected_notices(world.users, "due", TODAY)
+    first = expected(world.users, "due", TODAY)
     assert world.run().outcome is Outcome.COMPLETED
     back = TODAY + timedelta(days=days_down + 1)
     world.clock.move(days=days_down + 1)
 
     report = world.run()
 
-    after = expected_notices(world.users, "due", back)
-    assert sorted(on_queue(world)) == sorted(before.keys() | after.keys())
-    missed = superseded = 0
-    for offset in OFFSETS:
-        days = [TODAY + timedelta(days=offset + stage) for stage in STAGES]
-        reached = [day for day in days if day <= back]
-        for day in reached:
-            if day <= TODAY:
-                continue
-            is_current = day == reached[-1]
-            superseded += not is_current
-            missed += is_current and (back - day).days > CATCH_UP_DAYS
-    assert (report.superseded, report.expired) == (superseded, missed)
-    assert report.sent == len(after.keys() - before.keys())
-    assert report.late == sum(
-        notice.due + timedelta(days=notice.stage) < back for key, notice in after.items() if key not in before
-    )
+    second = expected(world.users, "due", back, DEFAULTS, Past(TODAY + timedelta(days=1)), first.rows(TODAY))
+    assert sorted(on_queue(world)) == sorted([*first.notices, *second.notices])
+    assert (report.sent, report.late, report.superseded) == (len(second.notices), second.late, second.superseded)
+    assert figures(report.to_dict()) == figures_expected(second)
 
 
 def test_an_outage_within_the_catch_up_window_loses_no_stage_that_nothing_came_after() -> None:
     world = World([customer(1, due=in_days(1))], policy=replace(POLICY, rules=replace(POLICY.rules)))
     world.record_run(TODAY - timedelta(days=1))
-    world.clock.move(days=1 + CATCH_UP_DAYS)
+    world.clock.move(days=1 + DEFAULTS.catch_up)
 
     report = world.run()
 
@@ -124,5 +110,5 @@ def test_a_run_near_the_time_limit_stops_between_chunks_and_ticks_go_on_until_th
 
     assert len(reports) > 1
     assert all("near the host's time limit" in (report.error or "") for report in reports[:-1])
-    assert sorted(on_queue(world)) == sorted(expected_notices(world.users, "due", TODAY))
+    assert sorted(on_queue(world)) == sorted(expected(world.users, "due", TODAY).notices)
     assert world.storage.ledger.claimed == set()

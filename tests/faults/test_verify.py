@@ -75,6 +75,13 @@ def test_a_repeat_is_allowed_where_a_claim_was_unfinished() -> None:
     assert verdict.repeats == 1
 
 
+def test_a_claim_may_stay_where_the_notice_is_not_owed_any_more() -> None:
+    verdict = Verdict(MESSAGES, [row(0, "claimed"), *ROWS[1:]], OWED)
+
+    assert verdict.faults() != []
+    assert verdict.faults(may_stay_claimed=[NOTICES[0].id]) == []
+
+
 def test_unfinished_work_may_lack_notices_and_nothing_else() -> None:
     assert Verdict(MESSAGES[:1], [row(0, "claimed"), row(1, "claimed")], OWED).faults(finished=False) == []
     assert Verdict(MESSAGES[:1], [row(0), row(1)], OWED).faults(finished=False)

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from due_notices.calendars import HolidayCalendar
 from due_notices.planning import Rules
 from due_notices.policy import Policy
-from due_notices.stages import HolidayCalendar, SendWindow, Stages
+from due_notices.stages import SendWindow, Stages
 from tests.infra import infra_rules, kql_service, query_cases
 from tests.infra.query_cases import CASES, Case
 

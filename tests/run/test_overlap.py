@@ -18,10 +18,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from due_notices.delivery import Delivery, standing
-from due_notices.planning import Day, Plan, plan_notices
+from due_notices.delivery import Delivery
+from due_notices.planning import Plan, Planner
 from due_notices.ports import Claim, ClaimRow, Entry, Progress, SentByUser, Storage
-from tests.factories import page_of
+from due_notices.reading import ask_ledger
+from tests.factories import first_day, page_of, plan
 from tests.fakes import FakeLedger, FakeNoticeQueue, FakeStorage
 from tests.run.virtual_time import LoopClock, VirtualLoop
 from tests.run.world import POLICY, TODAY, customer, in_days
@@ -31,10 +32,13 @@ SLOWEST_CALL = 20.0  # what the limits of the clients allow for connecting and o
 NEVER = float("inf")
 
 
+def users_of(count: int) -> list[dict[str, Any]]:
+    return [customer(number, due=in_days((7, 3, 1)[number % 3])) for number in range(count)]
+
+
 def plan_of(count: int) -> Plan:
     """Return a plan with notices in three partitions."""
-    users = [customer(number, due=in_days((7, 3, 1)[number % 3])) for number in range(count)]
-    return plan_notices([page_of(users, POLICY.rules.attribute)], POLICY.rules, Day(TODAY))
+    return plan(*users_of(count), today=first_day(str(TODAY), POLICY.rules), by=POLICY.rules)
 
 
 def on_virtual_time(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -93,6 +97,12 @@ class Host:
     begins: float = 0.0
     dies: float = NEVER
 
+    @staticmethod
+    def _planner(count: int) -> Planner:
+        planner = Planner(POLICY.rules, (first_day(str(TODAY), POLICY.rules),))
+        planner.add_page(page_of(users_of(count), POLICY.rules.attribute))
+        return planner
+
     async def run(self, storage: FakeStorage, plan: Plan) -> Delivery | None:
         """Return the finished delivery; None when the host died."""
         await asyncio.sleep(self.begins)
@@ -109,13 +119,13 @@ class Host:
             may_send=lambda notice, now: now < notice.expires,
         )
         try:
-            stand = await standing(plan, mortal)
-            await delivery.deliver(stand.owed)
+            owed = (await ask_ledger(self._planner(plan.users_read), mortal)).notices
+            await delivery.deliver(owed)
         except Killed:
             return None
-        assert delivery.sent + delivery.taken <= len(stand.owed)
+        assert delivery.sent + delivery.taken <= len(owed)
         if not delivery.problems:
-            assert delivery.sent + delivery.taken == len(stand.owed)
+            assert delivery.sent + delivery.taken == len(owed)
         return delivery
 
 

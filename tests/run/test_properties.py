@@ -43,11 +43,11 @@ def test_a_run_does_what_the_preview_showed(users: list[dict[str, Any]]) -> None
 
     report = world.run()
 
-    assert world.ids == sorted(owed.id for owed in shown.standing.owed)
+    assert world.ids == sorted(owed.id for owed in shown.plan.notices)
     assert report.outcome is Outcome.COMPLETED
-    assert (report.owed, report.skipped) == (len(shown.standing.owed), shown.plan.skipped)
-    assert (report.superseded, report.expired) == (shown.standing.superseded, shown.standing.expired)
-    assert world.preview().standing.owed == ()
+    assert (report.owed, report.skipped) == (len(shown.plan.notices), shown.plan.skipped)
+    assert (report.superseded, report.expired) == (shown.plan.superseded, shown.plan.expired)
+    assert world.preview().plan.notices == ()
 
 
 @given(
@@ -67,7 +67,7 @@ def test_whatever_fails_the_next_ticks_repair_it(
     minutes: list[int],
 ) -> None:
     world = World(users, page_size=3)
-    wanted = {owed.id for owed in world.preview().standing.owed}
+    wanted = {owed.id for owed in world.preview().plan.notices}
     world.storage.queue.failures.planned.update(sends)
     world.directory.faults.planned.update({world.directory.faults.calls + page: error for page, error in pages.items()})
     for method, number, takes_effect in ledger:

@@ -417,7 +417,7 @@ def test_what_another_run_sends_meanwhile_counts_as_already_sent() -> None:
 
     report = world.run()
 
-    assert (report.outcome, report.owed, report.sent, report.already_sent) == (Outcome.COMPLETED, 5, 0, 5)
+    assert (report.outcome, report.owed, report.sent, report.already_sent) == (Outcome.COMPLETED, 0, 0, 5)
     assert world.storage.queue.messages == []
 
 
@@ -457,7 +457,7 @@ def test_what_another_run_claims_between_the_look_and_the_claim_is_left_to_it() 
 
     report = send_due_notices(world.policy, world.services, watcher)
 
-    assert (report.outcome, report.owed, report.sent, report.already_sent) == (Outcome.COMPLETED, 5, 0, 5)
+    assert (report.outcome, report.owed, report.sent, report.already_sent) == (Outcome.COMPLETED, 0, 0, 5)
 
 
 def test_claims_that_are_held_beyond_the_time_limit_are_left_to_the_next_tick() -> None:
@@ -533,14 +533,14 @@ def test_an_unusual_day_is_said(before: list[int], owed: int, unusual: bool, usu
     assert (report.unusual, report.usual_owed) == (unusual, usual)
 
 
-def test_stages_missed_in_an_outage_are_counted_and_never_sent() -> None:
+def test_after_an_outage_what_was_passed_over_and_what_was_missed_is_counted_and_never_sent() -> None:
     world = World([customer(1, due=in_days(2)), customer(2, due=in_days(-5)), customer(3, due=in_days(-4))])
     world.record_run(TODAY - timedelta(days=6))
 
     report = world.run()
 
-    # Superseded: -7 of the first, -1 of the third. Expired: 0 of the second and the third.
-    assert (report.sent, report.late, report.superseded, report.expired) == (1, 1, 2, 2)
+    # Superseded: -7 of the first. The second and the third are too late for their last stage.
+    assert (report.sent, report.late, report.superseded, report.missed, report.expired) == (1, 1, 1, 2, 0)
     assert report.stages == {"-3": 1}
 
 
@@ -550,7 +550,7 @@ def test_a_preview_writes_nothing(list_skips: int | None) -> None:
 
     shown = world.preview(list_skips=list_skips)
 
-    assert len(shown.standing.owed) == 5
+    assert len(shown.plan.notices) == 5
     assert world.storage.ledger.writes == 0
     assert world.storage.ledger.records == {}
     assert world.storage.queue.messages == []
@@ -560,15 +560,15 @@ def test_a_preview_writes_nothing(list_skips: int | None) -> None:
 def test_a_preview_of_another_day_shows_that_day() -> None:
     world = World(customers(5, due=in_days(10)))
 
-    assert len(world.preview().standing.owed) == 0
-    assert len(world.preview(business_date=TODAY + timedelta(days=3)).standing.owed) == 5
+    assert len(world.preview().plan.notices) == 0
+    assert len(world.preview(business_date=TODAY + timedelta(days=3)).plan.notices) == 5
 
 
 def test_a_preview_at_night_works_all_the_same() -> None:
     world = World(customers(5))
     world.clock.move(hours=13)
 
-    assert len(world.preview().standing.owed) == 5
+    assert len(world.preview().plan.notices) == 5
 
 
 def test_skips_are_said_by_id_and_never_by_name() -> None:

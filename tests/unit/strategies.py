@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from due_notices.planning import Day
-from due_notices.stages import BusinessCalendar, EveryDay, HolidayCalendar
+from due_notices.calendars import BusinessCalendar, EveryDay, HolidayCalendar
+from due_notices.ladder import CompletedRun, Day, day_of
+from due_notices.planning import Rules
 from tests.factories import ALICE, BOB, CARLA, DMITRI, ERIN, graph_user, obligation_json, on, rules
 
 calendars: st.SearchStrategy[BusinessCalendar] = st.sampled_from(
@@ -23,11 +25,16 @@ some_rules = st.builds(
     st.sampled_from([ZoneInfo("UTC"), ZoneInfo("Europe/Berlin"), ZoneInfo("Pacific/Auckland")]),
 )
 TODAY = on("2026-04-08")  # just after Easter; Orthodox and Islamic feasts are near too
-some_days = st.builds(
-    lambda ahead, back: Day(TODAY + timedelta(days=ahead), back and TODAY + timedelta(days=ahead - back)),
-    st.integers(-9, 9),
-    st.none() | st.integers(1, 40),
-)
+When = Callable[[Rules], Day]
+
+
+def _when(ahead: int, back: int | None) -> When:
+    today = TODAY + timedelta(days=ahead)
+    runs = [CompletedRun(today - timedelta(days=back))] if back else []
+    return lambda by: day_of(today, by.stages, runs)
+
+
+some_days = st.builds(_when, st.integers(-9, 9), st.none() | st.integers(1, 40))
 dues = st.integers(-35, 25).map(lambda offset: TODAY + timedelta(days=offset))
 
 

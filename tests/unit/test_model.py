@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from datetime import date
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from due_notices.model import (
-    MissedStage,
     Obligation,
     Reason,
     Skipped,
@@ -138,18 +136,8 @@ def test_ids_are_stable_and_distinct(one: tuple[str, Obligation, int], other: tu
     assert set(notice_id(*one)) <= set("0123456789abcdef")
 
 
-@pytest.mark.parametrize("stage", [-7, 0, 3, 60])
-def test_a_notice_has_its_row_in_the_partition_of_the_due_date_by_user_obligation_and_stage(stage: int) -> None:
-    one = notice(stage=stage)
-
-    assert one.partition == "2026-12-01"
-    assert one.row == f"{user_key(one.user.id)}{obligation_key(one.obligation)}_{stage}"
-    assert re.fullmatch(r"[0-9a-f]{32}_-?[0-9]+", one.row)
-
-
-@pytest.mark.parametrize(("business_date", "late"), [("2026-11-24", False), ("2026-11-25", True), ("2026-11-27", True)])
-def test_a_notice_is_late_after_its_stage_date(business_date: str, late: bool) -> None:  # noqa: FBT001
-    assert notice(business_date=on(business_date)).late is late
+def test_a_partition_is_named_by_due_date() -> None:
+    assert notice(due=on("2026-12-01"), stage=-3).partition == "2026-12-01"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +147,6 @@ def test_a_notice_is_late_after_its_stage_date(business_date: str, late: bool) -
         User(ALICE),
         Obligation(on("2026-12-01")),
         Skipped(ALICE, Reason.PAID),
-        MissedStage("0" * 32, "2026-12-01", "0_0", "expired"),
     ],
     ids=lambda value: type(value).__name__,
 )

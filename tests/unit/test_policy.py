@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,12 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from due_notices.planning import Day, timing
+from due_notices.calendars import HolidayCalendar
 from due_notices.policy import Policy
-from due_notices.stages import BusinessCalendar, EveryDay, HolidayCalendar, SendWindow, local_midnight
-from tests.factories import at, notice, on, policy
+from due_notices.stages import SendWindow, local_midnight
+from tests.factories import at, on, policy
 
 HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class ClosedOn:
+    days: frozenset[date]
+
+    def why_closed(self, day: date) -> str | None:
+        return "strike" if day in self.days else None
 
 
 def hourly_ticks(day: date, zone: str, minute: int = 0) -> list[datetime]:
@@ -145,56 +154,35 @@ def test_a_day_is_closed_whatever_the_hour() -> None:
     assert chosen.why_day_closed(on("2026-12-24")) is None
 
 
-@given(
-    stages=st.lists(st.integers(-30, 30), min_size=1, max_size=3, unique=True).map(sorted),
-    catch_up=st.integers(0, 30),
-    retention=st.integers(0, 120),
-    calendar=st.sampled_from([EveryDay(), HolidayCalendar("SA")]),
-    today=st.dates(date(2026, 1, 1), date(2027, 1, 1)),
-    later=st.integers(-1, 10),
-    further_back=st.integers(1, 60),
-)
-def test_the_ledger_forgets_nothing_that_a_run_could_still_ask_for(
-    *,
-    stages: list[int],
-    catch_up: int,
-    retention: int,
-    calendar: BusinessCalendar,
-    today: date,
-    later: int,
-    further_back: int,
-) -> None:
-    chosen = policy(*stages, catch_up_days=catch_up, calendar=calendar, retention=timedelta(days=retention))
+def test_the_ledger_remembers_a_due_date_for_as_long_as_it_is_told_and_as_long_as_it_is_asked_for() -> None:
+    chosen, today = policy(retention_days=400), on("2026-12-01")
 
-    forgotten = chosen.forget_before(today) - timedelta(days=further_back)
-
-    # The run of today completed; another host may still have yesterday.
-    run = Day(today + timedelta(days=later), today - timedelta(days=2) if later <= 0 else today)
-    assert timing(forgotten, chosen.rules, run).quiet
-    assert chosen.forget_before(today) <= today - timedelta(days=retention)
-
-
-def test_the_ledger_remembers_a_due_date_for_as_long_as_it_is_told() -> None:
-    assert policy(retention=timedelta(days=400)).forget_before(on("2026-12-01")) == on("2025-10-26")
-    assert policy(0, 365, retention=timedelta(days=90)).forget_before(on("2026-12-01")) == on("2025-09-30")
+    assert chosen.forget_before(today, on("2026-09-01")) == on("2025-10-26")
+    assert chosen.forget_before(today, on("2025-06-01")) == on("2025-06-01")
 
 
 @pytest.mark.parametrize(
-    ("now", "may"),
+    ("look_again", "completed", "now", "again"),
     [
-        ("2026-11-27 08:00", True),
-        ("2026-11-27 07:59:59", False),
-        ("2026-11-27 17:59:59", True),
-        ("2026-11-27 18:00", False),
-        ("2026-11-28 09:00", False),
+        (None, "2026-12-01T08:00", "2026-12-01T18:00", False),
+        (4, "2026-12-01T08:00", "2026-12-01T11:59", False),
+        (4, "2026-12-01T08:00", "2026-12-01T12:00", True),
+        (4, None, "2026-12-01T12:00", False),
     ],
 )
-def test_a_notice_may_leave_in_the_window_before_it_expires(now: str, *, may: bool) -> None:
-    assert policy().may_send(notice(expires=at("2026-11-28 00:00")), at(now)) is may
+def test_a_completed_day_is_looked_at_again_after_so_many_hours(
+    look_again: int | None,
+    completed: str | None,
+    now: str,
+    again: bool,  # noqa: FBT001
+) -> None:
+    chosen = policy(look_again=look_again and look_again * HOUR)
+
+    assert chosen.looks_again(at(now), at(completed) if completed else None) is again
 
 
-def test_a_notice_may_not_leave_on_a_closed_day() -> None:
-    late = notice(expires=at("2027-01-01 00:00"))
+def test_business_days_count_back_over_any_number_of_closed_ones() -> None:
+    august = [date(2026, 8, 1) + timedelta(days=number) for number in range(92)]
+    chosen = policy(calendar=ClosedOn(frozenset(august)))
 
-    assert not policy(calendar=HolidayCalendar("DE")).may_send(late, at("2026-12-25 09:00"))
-    assert policy().may_send(late, at("2026-12-25 09:00"))
+    assert chosen.business_days(on("2026-10-31"), 2) == [on("2026-07-31"), on("2026-07-30")]

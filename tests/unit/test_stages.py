@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from due_notices.calendars import BusinessCalendar, EveryDay, HolidayCalendar
-from due_notices.stages import SendWindow, local_midnight, near_due_dates, parse_days
+from due_notices.stages import OpenDays, SendWindow, local_midnight, parse_days
 from tests.factories import at, on, stages
 
 GERMANY = HolidayCalendar("DE")
@@ -102,7 +103,7 @@ def test_a_stage_falls_on(calendar: BusinessCalendar, due: str, stage: int, fall
 
 
 def test_each_day_moved_off_is_told_with_its_reason() -> None:
-    before, after = stages(0, 1, calendar=GERMANY).dates(on("2026-04-06"))
+    before, after, next_one = stages(0, 1, 3, calendar=GERMANY).dates(on("2026-04-06"))
 
     assert before.moved == (
         (on("2026-04-06"), "Easter Monday"),
@@ -110,51 +111,76 @@ def test_each_day_moved_off_is_told_with_its_reason() -> None:
         (on("2026-04-04"), "weekend"),
         (on("2026-04-03"), "Good Friday"),
     )
-    assert after.moved == ()
+    assert after.moved == ((on("2026-04-07"), "1 day after 2026-04-07, the first open day"),)
+    assert next_one.moved == ((on("2026-04-09"), "3 days after 2026-04-07, the first open day"),)
+
+
+def test_what_holds_a_stage_off_is_told_before_the_closed_days_after_it() -> None:
+    found = stages(0, 3, calendar=GERMANY).dates(on("2026-12-01"), {1: on("2026-12-10")}, on("2026-12-04"))
+    paused = stages(0, 3, calendar=GERMANY).dates(on("2026-12-01"), {}, on("2026-12-04"))
+
+    assert [stage.moved for stage in found] == [
+        (
+            (on("2026-12-04"), "2 days after stage +1"),
+            (on("2026-12-12"), "weekend"),
+            (on("2026-12-13"), "weekend"),
+        )
+    ]
+    assert [stage.moved[0] for stage in paused] == [
+        (on("2026-12-01"), "paused until 2026-12-04"),
+        (on("2026-12-04"), "paused until 2026-12-04"),
+    ]
 
 
 def test_stages_around_easter_fall_together_and_apart() -> None:
     days = [stage.day for stage in stages(-3, -1, 0, 1, 3, calendar=GERMANY).dates(on("2026-04-05"))]
 
-    assert days == [on("2026-04-02"), on("2026-04-02"), on("2026-04-02"), on("2026-04-07"), on("2026-04-08")]
+    assert days == [on("2026-04-02"), on("2026-04-02"), on("2026-04-02"), on("2026-04-08"), on("2026-04-10")]
 
 
 stage_days = st.lists(st.integers(-40, 40), min_size=1, max_size=6, unique=True).map(sorted).map(tuple)
 
 
 @given(st.sampled_from(CALENDARS), stage_days, st.dates(date(2020, 1, 1), date(2035, 12, 31)))
-def test_a_stage_moves_to_the_nearest_open_day_on_its_side_and_never_past_another(
+def test_stages_fall_on_open_days_in_their_order_and_steps_keep_their_distances(
     calendar: BusinessCalendar, days: tuple[int, ...], due: date
 ) -> None:
-    dates = stages(*days, calendar=calendar).dates(due)
+    by = stages(*days, calendar=calendar)
+    dates = by.dates(due)
 
     assert tuple(stage.stage for stage in dates) == days
     assert [stage.day for stage in dates] == sorted(stage.day for stage in dates)
     for stage in dates:
         nominal = due + timedelta(days=stage.stage)
-        step = ONE_DAY if stage.stage > 0 else -ONE_DAY
         assert calendar.why_closed(stage.day) is None
-        assert [day for day, _ in stage.moved] == [nominal + step * number for number in range(len(stage.moved))]
-        assert all(calendar.why_closed(day) == why for day, why in stage.moved)
-        assert stage.day == nominal + step * len(stage.moved)
+        assert bool(stage.moved) is (stage.day != nominal)
+        if stage.stage <= 0:
+            passed = [nominal - ONE_DAY * number for number in range(len(stage.moved))]
+            assert stage.moved == tuple((day, calendar.why_closed(day)) for day in passed)
+            assert stage.day == nominal - ONE_DAY * len(stage.moved)
+        else:
+            assert stage.day >= by.open_days.on_or_after(due) + ONE_DAY * stage.stage
+    steps = [stage for stage in dates if stage.stage > 0]
+    for one, following in itertools.pairwise(steps):
+        assert (following.day - one.day).days >= following.stage - one.stage
 
 
-@given(
-    st.sampled_from([*CALENDARS, ClosedFor(on("2026-01-20"), 31)]),
-    stage_days,
-    st.dates(date(2025, 12, 1), date(2026, 12, 31)),
-    st.integers(0, 6),
-)
-def test_due_dates_near_some_days_are_all_that_have_a_stage_there(
-    calendar: BusinessCalendar, days: tuple[int, ...], first: date, more: int
+open_days = st.sampled_from([*CALENDARS, ClosedFor(on("2026-02-20"), 120)])
+
+
+@given(open_days, st.dates(date(2026, 1, 1), date(2026, 12, 31)), st.integers(0, 30))
+def test_open_days_are_counted_over_any_number_of_closed_ones(
+    calendar: BusinessCalendar, day: date, count: int
 ) -> None:
-    chosen, last = stages(*days, calendar=calendar), first + timedelta(days=more)
+    opened = OpenDays(calendar)
+    days = [date(2025, 8, 1) + ONE_DAY * number for number in range(900)]
+    ahead = [other for other in days if other > day and calendar.why_closed(other) is None]
+    behind = [other for other in days if other < day and calendar.why_closed(other) is None]
 
-    found = near_due_dates(chosen, first, last)
-
-    every = [first + timedelta(days=offset) for offset in range(-80, 87)]
-    assert set(found) == {due for due in every if any(first <= stage.day <= last for stage in chosen.dates(due))}
-    assert all(found[due] == chosen.dates(due) for due in found)
+    assert opened.after(day, count) == [day, *ahead][count]
+    assert opened.before(day, count) == [day, *behind[::-1]][count]
+    assert opened.on_or_after(day) == (day if calendar.why_closed(day) is None else ahead[0])
+    assert opened.on_or_before(day) == (day if calendar.why_closed(day) is None else behind[-1])
 
 
 @pytest.mark.parametrize(

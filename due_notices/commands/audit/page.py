@@ -12,9 +12,9 @@ from html import escape
 from importlib import resources
 from string import Template
 
+from due_notices.calendars import ONE_DAY
 from due_notices.commands.audit import pictures
 from due_notices.commands.audit.figures import DayFacts, Overview
-from due_notices.stages import ONE_DAY
 
 _NAMED = 4
 

@@ -9,21 +9,22 @@ import click
 
 from due_notices import bootstrap
 from due_notices.commands import console
-from due_notices.commands.arguments import DAY, USER
+from due_notices.commands.arguments import DAY, USER, not_past
 from due_notices.commands.explain.gather import Explanation, explain_user
-from due_notices.commands.explain.views import ObligationView
+from due_notices.commands.explain.views import ObligationView, StageView
 from due_notices.ports import PastNotice
 
 
 @click.command(short_help="Why one customer is, or is not, notified.")
 @click.argument("user", type=USER)
-@click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="The business date, in place of today.")
+@click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="A later business date instead of today.")
 @click.option("--reference", help="Only the obligations with this reference.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for programs.")
 def explain(*, user: str, day: date | None, reference: str | None, as_json: bool) -> int:
     """Show one customer's obligations, stages and ledger entries, and the verdict in one sentence.
 
-    USER is an object id or a user principal name. The same code as a run decides; nothing is written.
+    USER is an object id or a user principal name. The same code as a run decides; nothing is written. What it shows of
+    a later day assumes that every run until then completes and that nothing changes in the directory.
 
     \b
     Examples:
@@ -32,8 +33,8 @@ def explain(*, user: str, day: date | None, reference: str | None, as_json: bool
     """
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
-    with console.progress() as progress:
-        found = explain_user(settings.policy, services, user, progress, business_date=day)
+    not_past(day, settings.policy.business_date(services.clock.now()))
+    found = explain_user(settings.policy, services, user, business_date=day)
     if found is None:
         console.err().print(
             console.plain(f"Graph knows no user {user!r}: give the object id or the user principal name")
@@ -42,7 +43,7 @@ def explain(*, user: str, day: date | None, reference: str | None, as_json: bool
     obligations = [
         view
         for view in found.view.obligations
-        if reference is None or (view.reading.obligation and view.reading.obligation.reference == reference)
+        if reference is None or (view.obligation and view.obligation.reference == reference)
     ]
     if as_json:
         console.print_json(_to_dict(found, obligations))
@@ -62,7 +63,7 @@ def explain(*, user: str, day: date | None, reference: str | None, as_json: bool
 
 
 def _print(screen: Any, number: int, view: ObligationView, found: Explanation) -> None:
-    obligation = view.reading.obligation
+    obligation = view.obligation
     if obligation is None:
         screen.print(console.plain(f"obligation {number}: malformed"))
     else:
@@ -71,36 +72,36 @@ def _print(screen: Any, number: int, view: ObligationView, found: Explanation) -
         if obligation.paused_until:
             named.append(f"paused until {obligation.paused_until}")
         screen.print(console.plain(f"obligation {number}: {', '.join(filter(None, named))}", style="bold"))
-        moved = ("moved off",) if any(stage.date.moved for stage in view.stages) else ()
+        moved = ("moved off",) if any(stage.falls and stage.falls.moved for stage in view.stages) else ()
         columns = ("", "stage", "date", *moved, "ledger", "notice")
         whole = frozenset({"", "stage", "date", "notice"})
         shown = console.table("", *columns, right=frozenset({"stage"}), whole=whole)
         for stage in view.stages:
-            off = ", ".join(f"{day} ({why})" for day, why in stage.date.moved)
+            off = ", ".join(f"{day} ({why})" for day, why in stage.falls.moved) if stage.falls else ""
             shown.add_row(
                 "→" if stage.current else "",
-                console.signed(stage.date.stage),
-                f"{stage.date.day:%a %Y-%m-%d}",
+                console.signed(stage.stage),
+                f"{stage.falls.day:%a %Y-%m-%d}" if stage.falls else "",
                 *(off for _ in moved),
-                _ledger(found.entries.get(stage.notice_id)),
+                _ledger(stage),
                 stage.notice_id,
             )
         screen.print(shown)
         for stage in view.stages:
-            if entry := found.entries.get(stage.notice_id):
-                whose = f"message {entry.message_id}" if entry.state == "sent" else f"claim {entry.claim_id}"
-                screen.print(
-                    console.plain(f"stage {console.signed(stage.date.stage)}: {entry.state}, {whose}", style="dim")
-                )
+            if stage.past is not None and stage.past.message_id:
+                of = f"stage {console.signed(stage.stage)}: message {stage.past.message_id}"
+                screen.print(console.plain(of, style="dim"))
     screen.print(console.plain(found.verdict_sentence(view), style="green"))
 
 
-def _ledger(entry: PastNotice | None) -> str:
-    if entry is None:
-        return ""
-    if entry.state == "sent":
-        return f"sent {entry.sent_at:%Y-%m-%d %H:%M}Z"
-    return f"claimed {entry.claimed_at:%Y-%m-%d %H:%M}Z"
+def _ledger(stage: StageView) -> str:
+    past = stage.past
+    if past is None:
+        return "" if stage.expected is None else f"will be sent {stage.expected}"
+    of = ", of an obligation that is listed no more" if stage.inherited else ""
+    if stage.claimed:
+        return f"claimed {past.claimed_at:%Y-%m-%d %H:%M}Z"
+    return f"sent {past.at:%Y-%m-%d %H:%M}Z{of}"
 
 
 def _to_dict(found: Explanation, obligations: list[ObligationView]) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def _to_dict(found: Explanation, obligations: list[ObligationView]) -> dict[str,
 
 
 def _obligation_dict(found: Explanation, view: ObligationView) -> dict[str, Any]:
-    obligation = view.reading.obligation
+    obligation = view.obligation
     return {
         "dueDate": None if obligation is None else obligation.due.isoformat(),
         "reference": None if obligation is None else obligation.reference,
@@ -125,27 +126,29 @@ def _obligation_dict(found: Explanation, view: ObligationView) -> dict[str, Any]
         "reason": None if view.reason is None else str(view.reason),
         "verdict": found.verdict(view),
         "sentence": found.verdict_sentence(view),
-        "stages": [
-            {
-                "stage": stage.date.stage,
-                "stageDate": stage.date.day.isoformat(),
-                "movedOff": [{"date": day.isoformat(), "why": why} for day, why in stage.date.moved],
-                "current": stage.current,
-                "noticeId": stage.notice_id,
-                "ledger": _entry_dict(found.entries.get(stage.notice_id)),
-            }
-            for stage in view.stages
-        ],
+        "stages": [_stage_dict(stage) for stage in view.stages],
     }
 
 
-def _entry_dict(entry: PastNotice | None) -> dict[str, Any] | None:
-    if entry is None:
-        return None
+def _stage_dict(stage: StageView) -> dict[str, Any]:
+    falls = stage.falls
     return {
-        "state": entry.state,
-        "claimId": entry.claim_id,
-        "claimedAt": entry.claimed_at.isoformat(),
-        "sentAt": None if entry.sent_at is None else entry.sent_at.isoformat(),
-        "messageId": entry.message_id or None,
+        "stage": stage.stage,
+        "stageDate": None if falls is None else falls.day.isoformat(),
+        "movedOff": [] if falls is None else [{"date": day.isoformat(), "why": why} for day, why in falls.moved],
+        "current": stage.current,
+        "noticeId": stage.notice_id,
+        "willBeSent": None if stage.expected is None else stage.expected.isoformat(),
+        "inherited": stage.inherited,
+        "ledger": None if stage.past is None else _past_dict(stage, stage.past),
+    }
+
+
+def _past_dict(stage: StageView, past: PastNotice) -> dict[str, Any]:
+    return {
+        "state": "claimed" if stage.claimed else "sent",
+        "businessDate": past.business_date.isoformat(),
+        "claimedAt": past.claimed_at.isoformat(),
+        "sentAt": None if past.sent_at is None else past.sent_at.isoformat(),
+        "messageId": past.message_id or None,
     }

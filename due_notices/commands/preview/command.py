@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,26 +12,31 @@ from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.commands import console
-from due_notices.commands.arguments import DAY
+from due_notices.commands.arguments import DAY, not_past
 from due_notices.commands.preview.ahead import Ahead, look_ahead
 from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.commands.reasons import REASONS
 from due_notices.model import Notice
+from due_notices.planning import GivenUp, Plan
 from due_notices.policy import Policy
 
 _SHOWN = 20
 
 
 @click.command(short_help="What a run would send; sends and writes nothing.")
-@click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="The business date, in place of today.")
+@click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="A later business date instead of today.")
+@click.option("--missed", is_flag=True, help="What `run --missed` would send.")
 @click.option("--skipped", is_flag=True, help="List every skipped obligation: user id, reference and reason.")
 @click.option("--with-contacts", is_flag=True, help="Show names and addresses too (personal data).")
 @click.option("--all", "show_all", is_flag=True, help=f"List every notice, not only the first {_SHOWN}.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for programs.")
-def preview(*, day: date | None, skipped: bool, with_contacts: bool, show_all: bool, as_json: bool) -> int:
+def preview(
+    *, day: date | None, missed: bool, skipped: bool, with_contacts: bool, show_all: bool, as_json: bool
+) -> int:
     """Read the customers, decide, ask the ledger, and show what a run would send.
 
-    Sends and writes nothing. It ignores the send window, so that you can look at any hour.
+    Sends and writes nothing. It ignores the send window, so that you can look at any hour. What it shows of a later
+    day assumes that every run until then completes and that nothing changes in the directory.
 
     \b
     Examples:
@@ -40,8 +46,9 @@ def preview(*, day: date | None, skipped: bool, with_contacts: bool, show_all: b
     """
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
+    not_past(day, settings.policy.business_date(services.clock.now()))
     with console.progress() as progress:
-        found = preview_day(settings.policy, services, progress, business_date=day, list_skips=None)
+        found = preview_day(settings.policy, services, progress, business_date=day, list_skips=None, send_missed=missed)
     ahead = look_ahead(settings, found.plan.day.business_date)
     if as_json:
         console.print_json(_to_dict(found, with_contacts=with_contacts) | ahead.to_dict())
@@ -64,48 +71,57 @@ def _print(
     with_contacts: bool,
     show_all: bool,
 ) -> None:
-    screen, plan, standing = console.out(), found.plan, found.standing
-    owed = sorted(standing.owed, key=lambda notice: (notice.stage, notice.obligation.due, notice.id))
+    screen, plan = console.out(), found.plan
+    owed = sorted(plan.notices, key=lambda notice: (notice.stage, notice.obligation.due, notice.id))
     screen.print(
         Text.assemble(
             (f"{len(owed):,} notices", "bold"),
             f" are owed on {plan.day.business_date}, of {plan.users_read:,} users with {plan.obligations:,} "
-            f"obligations; {standing.already_sent:,} more are sent already",
+            f"obligations; {plan.already_sent:,} more are sent already, {plan.not_yet:,} are not due yet and "
+            f"{plan.over:,} are over",
         )
     )
-    if closed:
-        screen.print(console.plain(f"a run would send nothing now: {closed}", style="yellow"))
-    if len(owed) > policy.limit:
-        screen.print(
-            console.plain(
-                f"a run would send nothing: this is more than NOTICE_LIMIT ({policy.limit:,})", style="bold red"
-            )
-        )
+    for remark, style in _remarks(found, policy, closed):
+        screen.print(console.plain(remark, style=style))
     if owed:
         screen.print()
         screen.print(_stages(owed))
         screen.print()
         screen.print(_notices(owed if show_all else owed[:_SHOWN], len(owed), with_contacts=with_contacts))
-    rest = {"superseded": standing.superseded, "expired": standing.expired}
-    if any(rest.values()):
+    if plan.superseded:
         screen.print()
-        screen.print(
-            console.plain("missed stages: " + ", ".join(f"{count:,} {name}" for name, count in rest.items() if count))
-        )
+        screen.print(console.plain(f"{plan.superseded:,} earlier stages were never sent; these notices supersede them"))
+    if plan.given_up:
+        screen.print()
+        screen.print(_given_up(plan.given_up if show_all else plan.given_up[:_SHOWN], plan))
     if plan.skipped:
         screen.print()
-        reasons = console.table("skipped", "reason", "obligations", "because", right=frozenset({"obligations"}))
-        for reason, count in plan.skipped.items():
-            reasons.add_row(reason, f"{count:,}", REASONS[reason])
-        screen.print(reasons)
-        if not skipped:
-            screen.print(console.plain("--skipped lists them", style="dim"))
-    if skipped and plan.skips:
-        screen.print()
-        each = console.table("skipped obligations", "user", "reason", "reference", whole=frozenset({"user", "reason"}))
-        for skip in sorted(plan.skips, key=lambda skip: (skip.reason, skip.user_id)):
-            each.add_row(skip.user_id, skip.reason, skip.reference)
-        screen.print(each)
+        screen.print(_reasons(plan))
+        screen.print(_skips(plan) if skipped else console.plain("--skipped lists them", style="dim"))
+
+
+def _remarks(found: Preview, policy: Policy, closed: str | None) -> Iterator[tuple[str, str]]:
+    """Yield what to know of the day before its notices, and how to print it."""
+    if found.completed:
+        yield "the day's run is completed; `run --again` looks once more", "yellow"
+    if closed:
+        yield f"a run would send nothing now: {closed}", "yellow"
+    if len(found.plan.notices) > policy.limit:
+        yield f"a run would send nothing: this is more than NOTICE_LIMIT ({policy.limit:,})", "bold red"
+
+
+def _reasons(plan: Plan) -> Any:
+    reasons = console.table("skipped", "reason", "obligations", "because", right=frozenset({"obligations"}))
+    for reason, count in plan.skipped.items():
+        reasons.add_row(reason, f"{count:,}", REASONS[reason])
+    return reasons
+
+
+def _skips(plan: Plan) -> Any:
+    each = console.table("skipped obligations", "user", "reason", "reference", whole=frozenset({"user", "reason"}))
+    for skip in sorted(plan.skips, key=lambda skip: (skip.reason, skip.user_id)):
+        each.add_row(skip.user_id, skip.reason, skip.reference)
+    return each
 
 
 def _print_ahead(ahead: Ahead) -> None:
@@ -159,22 +175,49 @@ def _notices(owed: list[Notice], total: int, *, with_contacts: bool) -> Any:
     return shown
 
 
+def _given_up(some: Sequence[GivenUp], plan: Plan) -> Any:
+    title = (
+        f"{plan.missed:,} missed (nothing was sent) and {plan.expired:,} expired, which by the rules get nothing more"
+    )
+    if len(some) < len(plan.given_up):
+        title += f"; the first {len(some)} (--all shows them all)"
+    shown = console.table(title, "", "due", "user", "reference", "run --missed sends", whole=frozenset({"due", "user"}))
+    for one in some:
+        sends = "" if one.stage is None else f"stage {console.signed(one.stage.stage)} of {one.stage.day}"
+        shown.add_row(one.state, one.obligation.due.isoformat(), one.user_id, one.obligation.reference, sends)
+    return shown
+
+
 def _to_dict(found: Preview, *, with_contacts: bool) -> dict[str, Any]:
-    plan, standing = found.plan, found.standing
+    plan = found.plan
     last: date | None = plan.day.last_completed
     return {
         "businessDate": plan.day.business_date.isoformat(),
         "lastCompleted": None if last is None else last.isoformat(),
         "usersRead": plan.users_read,
         "obligations": plan.obligations,
-        "owed": len(standing.owed),
-        "alreadySent": standing.already_sent,
-        "superseded": standing.superseded,
-        "expired": standing.expired,
+        "completed": found.completed,
+        "notYet": plan.not_yet,
+        "over": plan.over,
+        "owed": len(plan.notices),
+        "alreadySent": plan.already_sent,
+        "superseded": plan.superseded,
+        "expired": plan.expired,
+        "missed": plan.missed,
         "skipped": {str(reason): count for reason, count in plan.skipped.items()},
-        "notices": [_notice_dict(notice, with_contacts=with_contacts) for notice in standing.owed],
+        "notices": [_notice_dict(notice, with_contacts=with_contacts) for notice in plan.notices],
         "skips": [
             {"userId": skip.user_id, "reason": str(skip.reason), "reference": skip.reference} for skip in plan.skips
+        ],
+        "givenUp": [
+            {
+                "userId": one.user_id,
+                "reference": one.obligation.reference,
+                "dueDate": one.obligation.due.isoformat(),
+                "state": one.state,
+                "sends": None if one.stage is None else one.stage.stage,
+            }
+            for one in plan.given_up
         ],
     }
 
@@ -190,5 +233,7 @@ def _notice_dict(notice: Notice, *, with_contacts: bool) -> dict[str, Any]:
         "stage": notice.stage,
         "stageDate": notice.stage_date.isoformat(),
         "late": notice.late,
+        "previousStage": notice.previous_stage,
+        "superseded": notice.superseded,
         **(contact if with_contacts else {}),
     }

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from due_notices import bootstrap
 from due_notices.commands import console
 from due_notices.report import Outcome, RunReport
-from due_notices.run import send_due_notices
+from due_notices.run import Wish, send_due_notices
 
 _HEADLINES = {
     Outcome.BEGAN: "BEGAN and did not end: the next tick goes on",
@@ -16,25 +16,33 @@ _HEADLINES = {
     Outcome.FAILED: "FAILED: not every owed notice is on the queue; the next tick tries again",
     Outcome.LIMIT: "STOPPED at NOTICE_LIMIT: nothing was sent",
     Outcome.OUTSIDE_WINDOW: "nothing sent: outside the send window",
-    Outcome.ALREADY_COMPLETED: "nothing done: this day's run is completed already",
+    Outcome.ALREADY_COMPLETED: "nothing done: this day's run is completed already (run --again looks once more)",
 }
 
 
 @click.command(short_help="One run by hand, the same code as the timer.")
+@click.option("--again", is_flag=True, help="Read and send again although the day's run is completed.")
+@click.option("--missed", is_flag=True, help="Also send what was missed or has expired: one notice for each, once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, as the log has it.")
-def run(*, as_json: bool) -> int:
+def run(*, again: bool, missed: bool, as_json: bool) -> int:
     """Send every notice that is owed now.
 
     The same code as the timer: it keeps to the send window, does nothing when the day's run is completed,
     and may run at the same moment as the timer without doubling a notice.
 
+    With --missed each obligation that can be notified no more by the rules, and that `preview` names, gets the next
+    step of its ladder (without a ladder the last stage); what follows goes by the rules. Nothing that was sent is sent
+    again. After the table was put back from a copy look at `preview --missed` first: what was sent since the copy was
+    made is not known, and counts as missed.
+
     Exit code 0 when there is nothing left to do, 1 when the run failed or was stopped by NOTICE_LIMIT.
     """
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
+    wish = Wish.MISSED if missed else Wish.AGAIN if again else Wish.OWED
     try:
         with console.progress() as progress:
-            report = send_due_notices(settings.policy, services, progress)
+            report = send_due_notices(settings.policy, services, progress, wish)
     except KeyboardInterrupt:
         console.err().print("the day is not done; the next run goes on with what the ledger has not got as sent")
         raise
@@ -65,7 +73,10 @@ def report_view(report: RunReport) -> RenderableType:
         "by stage": ", ".join(f"{count:,} at {console.signed(int(stage))}" for stage, count in report.stages.items()),
         "already sent": f"{report.already_sent:,}",
         "superseded": f"{report.superseded:,}" if report.superseded else "",
+        "missed": f"{report.missed:,}" if report.missed else "",
         "expired": f"{report.expired:,}" if report.expired else "",
+        "not yet": f"{report.not_yet:,}" if report.not_yet else "",
+        "over": f"{report.over:,}" if report.over else "",
         "failed": f"{report.failed:,}" if report.failed else "",
         "skipped": ", ".join(f"{count:,} {reason}" for reason, count in report.skipped.items()),
         "unusual": _unusual(report),

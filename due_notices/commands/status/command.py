@@ -39,6 +39,7 @@ _FIGURES: Mapping[str, Callable[[RunReport], int]] = {
     "sent": lambda report: report.sent,
     "late": lambda report: report.late,
     "superseded": lambda report: report.superseded,
+    "missed": lambda report: report.missed,
     "expired": lambda report: report.expired,
     "failed": lambda report: report.failed,
 }

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from due_notices.commands.ahead import why_today_is_over
 from due_notices.commands.days_without_tick import days_without_tick
-from due_notices.commands.status.forecast import Forecast
 from due_notices.commands.status.verdict import Situation
-from due_notices.delivery import standing
-from due_notices.model import UserPage
+from due_notices.planning import Planner
 from due_notices.policy import Policy
-from due_notices.ports import Progress, UserListing
-from due_notices.reading import LOOK_BACK, day_of, read_and_plan
+from due_notices.ports import Progress
+from due_notices.reading import LOOK_BACK, ask_ledger, days_to, read_users
 from due_notices.report import by_day
 from due_notices.services import Services, opened
 
@@ -43,49 +42,26 @@ def look_ahead(
 ) -> tuple[ComingDay, ...]:
     """Return what the coming `days` bring, today included, from one reading of the directory. Writes nothing.
 
-    The first day on which a run will still send gets what is owed then and not in the ledger, late notices
-    included; each later one what is owed for the first time, every run before it having done its work.
+    Each day gets what its run will send if those before it complete and nothing changes in the directory.
     """
     now = services.clock.now()
     today = policy.business_date(now)
     calendar = [today + timedelta(days=offset) for offset in range(days)]
     with opened(services.open_storage) as (storage, runner):
-        records = by_day(runner.run(storage.ledger.runs(today - LOOK_BACK)))
-        done = any(record.business_date == today and record.completed for record in records)
-        closed = {day: why for day in calendar if (why := _why_nothing(policy, day, now, today_done=done))}
+        runs = runner.run(storage.ledger.runs(today - LOOK_BACK))
+        closed = {day: why for day in calendar if (why := policy.rules.stages.calendar.why_closed(day)) is not None}
+        if today not in closed and (over := why_today_is_over(policy, runs, now)) is not None:
+            closed[today] = over
         sending = [day for day in calendar if day not in closed]
         if not sending:
             return tuple(ComingDay(day, {}, closed[day]) for day in calendar)
-        forecast = Forecast(policy.rules, sending)
-        listing = _Watched(services.open_directory(), forecast)
-        plan = read_and_plan(
-            policy, listing, services.clock, progress or Progress(), day_of(sending[0], records), list_skips=0
+        planned = days_to(sending[-1], runs, policy.rules, sending[:-1])
+        planner = read_users(
+            services.open_directory(),
+            services.clock,
+            progress or Progress(),
+            lambda: Planner(policy.rules, planned, list_skips=0),
         )
-        owed = runner.run(standing(plan, storage.ledger)).owed
-    counts = {**forecast.counts, sending[0]: Counter(notice.stage for notice in owed)}
+        plan = runner.run(ask_ledger(planner, storage.ledger))
+    counts = {**planner.coming, sending[-1]: Counter(notice.stage for notice in plan.notices)}
     return tuple(ComingDay(day, dict(sorted(counts.get(day, Counter()).items())), closed.get(day)) for day in calendar)
-
-
-def _why_nothing(policy: Policy, day: date, now: datetime, *, today_done: bool) -> str | None:
-    """Return why nothing will be sent any more on a day, or None."""
-    local = now.astimezone(policy.rules.time_zone)
-    if day == local.date():
-        if today_done:
-            return "today's run is completed"
-        if policy.window.closes is not None and local.time() >= policy.window.closes:
-            return "today's send window is over"
-    return policy.rules.stages.calendar.why_closed(day)
-
-
-class _Watched:
-    """A listing whose pages a forecast counts as they go by to the plan of the first day."""
-
-    def __init__(self, listing: UserListing, forecast: Forecast) -> None:
-        self._listing = listing
-        self._forecast = forecast
-
-    def pages(self, *, deadline: float | None = None) -> Iterator[UserPage]:
-        self._forecast.begin()
-        for page in self._listing.pages(deadline=deadline):
-            self._forecast.add(page)
-            yield page

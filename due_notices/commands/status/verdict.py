@@ -49,6 +49,7 @@ FINDINGS: Mapping[str, Level] = {
     "secret-ends-now": Level.ACT,
     "poison": Level.ACT,
     "secret-near-expiry": Level.LOOK,
+    "notices-missed": Level.LOOK,
     "notices-expired": Level.LOOK,
     "unusual-number": Level.LOOK,
     "malformed": Level.LOOK,
@@ -204,10 +205,16 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
             f"the run of {day} that began at {record.at.astimezone(policy.rules.time_zone):%H:%M} never ended: its "
             "host was stopped or killed, or a request hangs; the next tick goes on where it stopped",
         )
-    if expired := record.expired:
-        yield Finding(
-            "notices-expired", f"{expired:,} stages expired unsent by {day}: the outage outlasted CATCH_UP_DAYS"
-        )
+    for name, count, what in (
+        ("notices-missed", record.missed, "were never notified"),
+        ("notices-expired", record.expired, "were notified before, but not of the rest"),
+    ):
+        if count:
+            yield Finding(
+                name,
+                f"{count:,} open obligations {what}, and by the rules nothing more comes, as of {day}: `python -m "
+                "due_notices preview` names them, `python -m due_notices run --missed` sends each one notice",
+            )
     if record.unusual:
         usual = record.usual_owed
         compared = f"usually {usual:,}" if usual is not None else "and no run before it to compare with"

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from due_notices.calendars import HolidayCalendar
 from due_notices.commands.audit.figures import (
     COLUMNS,
     Overview,
@@ -27,7 +28,6 @@ from due_notices.commands.audit.figures import (
 from due_notices.model import Obligation, notice_id
 from due_notices.ports import PastNotice
 from due_notices.report import RunReport
-from due_notices.stages import HolidayCalendar
 from tests.factories import ALICE, BOB, on, policy, run_report
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

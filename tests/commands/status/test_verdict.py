@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from due_notices.calendars import HolidayCalendar
 from due_notices.commands.days_without_tick import DaysWithoutTick
 from due_notices.commands.status.verdict import (
     FINDINGS,
@@ -23,7 +24,7 @@ from due_notices.credentials import CredentialEnd, CredentialKind
 from due_notices.policy import Policy
 from due_notices.ports import QueueLook, QueueLooks
 from due_notices.report import RunReport, Waiting
-from due_notices.stages import HolidayCalendar, SendWindow
+from due_notices.stages import SendWindow
 from tests.factories import at, on, policy, run_report
 
 TUESDAY_MORNING = datetime(2026, 11, 24, 7, tzinfo=UTC)  # before the send window, 08:00-18:00
@@ -243,6 +244,7 @@ def test_what_nobody_can_tell_is_worth_a_look() -> None:
 @pytest.mark.parametrize(
     ("figures", "name"),
     [
+        ({"missed": 1}, "notices-missed"),
         ({"expired": 1}, "notices-expired"),
         ({"unusual": True, "usual_owed": 9}, "unusual-number"),
         ({"unusual": True, "usual_owed": None}, "unusual-number"),

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
-from due_notices.commands.status.forecast import Forecast
+from due_notices.calendars import HolidayCalendar
 from due_notices.commands.status.gather import look_ahead
 from due_notices.errors import ListingExpired
-from due_notices.planning import Day, Rules, plan_notices
-from due_notices.policy import Policy
-from due_notices.ports import Claim, ClaimRow
 from due_notices.run import send_due_notices
 from due_notices.services import Services
-from due_notices.stages import HolidayCalendar
 from local.customers import SAMPLE_ATTRIBUTE, sample_customers
 from tests.factories import (
     ALICE,
@@ -26,80 +19,14 @@ from tests.factories import (
     DMITRI,
     graph_user,
     obligation_json,
-    on,
-    page_of,
     policy,
     rules,
-    run_report,
 )
 from tests.fakes import START, FakeDirectory, FakeStorage, MovableClock
+from tests.run.world import World, customer, in_days
 
 TODAY = START.date()  # a Tuesday
 SAMPLE_RULES = rules(-7, -3, -1, 0, 3, attribute=(SAMPLE_ATTRIBUTE,))
-
-
-def coming(count: int, first: date = TODAY) -> list[date]:
-    return [first + timedelta(days=offset) for offset in range(count)]
-
-
-def forecast(users: Sequence[Mapping[str, Any]], days: Sequence[date], by: Rules, page: int = 50) -> Forecast:
-    made = Forecast(by, days)
-    for start in range(0, len(users), page):
-        made.add(page_of(users[start : start + page], by.attribute))
-    return made
-
-
-def day_by_day(users: Sequence[Mapping[str, Any]], days: Sequence[date], by: Rules) -> dict[date, Counter[int]]:
-    """Plan each day over all users and send, as runs do, and count what each of them sent."""
-    sent: set[str] = set()
-    found = {}
-    for day in days:
-        new = [
-            notice
-            for notice in plan_notices([page_of(users, by.attribute)], by, Day(day, day - timedelta(days=1))).notices
-            if notice.id not in sent
-        ]
-        sent |= {notice.id for notice in new}
-        found[day] = Counter(notice.stage for notice in new)
-    return found
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("calendar", [None, HolidayCalendar("DE")])
-def test_the_forecast_counts_what_one_run_after_another_would_send(seed: int, calendar: HolidayCalendar | None) -> None:
-    users = sample_customers(TODAY, 400, seed)
-    by = SAMPLE_RULES if calendar is None else rules(-7, -3, 0, calendar=calendar, attribute=(SAMPLE_ATTRIBUTE,))
-    days = [day for day in coming(14) if by.stages.calendar.why_closed(day) is None]
-
-    assert forecast(users, days, by).counts == day_by_day(users, days, by)
-
-
-def test_pages_of_any_size_make_no_difference() -> None:
-    users = sample_customers(TODAY, 300, 5)
-
-    assert forecast(users, coming(10), SAMPLE_RULES, 7).counts == forecast(users, coming(10), SAMPLE_RULES, 300).counts
-
-
-def test_two_accounts_with_one_address_count_once_on_whatever_pages() -> None:
-    value = obligation_json("2026-12-02", ref="INV-1")
-    users = [graph_user(value, who=who, mail="same@example.com") for who in (ALICE, BOB, DMITRI)]
-
-    assert sum(sum(counts.values()) for counts in forecast(users, coming(7), rules(-3), 1).counts.values()) == 1
-
-
-def test_one_reference_of_two_addresses_is_two_notices() -> None:
-    value = obligation_json("2026-12-02", ref="INV-1")
-    users = [graph_user(value, who=who, mail=f"{who}@example.com") for who in (ALICE, BOB)]
-
-    assert sum(sum(counts.values()) for counts in forecast(users, coming(7), rules(-3), 1).counts.values()) == 2
-
-
-def test_a_pause_that_ends_lets_the_notice_go_late() -> None:
-    user = graph_user(obligation_json("2026-11-27", pausedUntil="2026-11-25"))
-
-    counts = forecast([user], coming(4), rules(-3)).counts
-
-    assert counts == {TODAY: {}, on("2026-11-25"): {}, on("2026-11-26"): {-3: 1}, on("2026-11-27"): {}}
 
 
 def services(
@@ -190,16 +117,31 @@ def test_who_is_gone_when_the_listing_begins_again_is_not_counted(clock: Movable
     assert [day.stages for day in look_ahead(SAMPLE_POLICY, of_run, 5)] == [{}] * 5
 
 
+def test_what_a_late_step_pushes_away_is_seen_ahead(clock: MovableClock) -> None:
+    of_run, _, _ = services([graph_user("2026-11-20")], clock, ATTRIBUTE)  # steps on 23 and 27 November, and no run
+
+    found = look_ahead(policy(3, 7), of_run, 7)
+
+    assert {day.date.day: dict(day.stages) for day in found if day.stages} == {24: {3: 1}, 28: {7: 1}}
+
+
+def test_a_pause_that_ends_lets_the_notice_go_late(clock: MovableClock) -> None:
+    user = graph_user(obligation_json("2026-11-27", pausedUntil="2026-11-25"))
+    of_run, _, _ = services([user], clock, ATTRIBUTE)
+
+    assert [day.stages for day in look_ahead(policy(-3), of_run, 4)] == [{}, {}, {-3: 1}, {}]
+
+
+def test_two_accounts_with_one_address_count_as_two(clock: MovableClock) -> None:
+    value = obligation_json("2026-12-02", ref="INV-1")
+    users = [graph_user(value, who=who, mail="same@example.com") for who in (ALICE, BOB, DMITRI)]
+    of_run, _, _ = services(users, clock, ATTRIBUTE)
+
+    assert sum(sum(day.stages.values()) for day in look_ahead(policy(-3), of_run, 7)) == 3
+
+
 def test_a_claim_of_a_dead_run_is_still_owed(clock: MovableClock) -> None:
-    of_run, storage, _ = services([graph_user("2026-12-01", who=ALICE) | {SAMPLE_ATTRIBUTE: "2026-12-01"}], clock)
-    only: Policy = policy(rules=rules(-7, attribute=(SAMPLE_ATTRIBUTE,)))
-    (notice,) = plan_notices(of_run.open_directory().pages(), only.rules, Day(TODAY)).notices
+    world = World([customer(1, due=in_days(7))], clock=clock)
+    world.claim_by_another(clock.now())
 
-    import asyncio
-
-    row = ClaimRow(notice.row, notice.id, ALICE, has_reference=False, message_hash="")
-    asyncio.run(storage.ledger.take_ownership())
-    asyncio.run(storage.ledger.claim(notice.partition, [row], Claim("dead", clock.now(), TODAY), clock.now()))
-    asyncio.run(storage.ledger.record_run(run_report(TODAY, "failed")))
-
-    assert [day.stages for day in look_ahead(only, of_run, 1)] == [{-7: 1}]
+    assert [day.stages for day in look_ahead(world.policy, world.services, 1)] == [{-7: 1}]

@@ -1,0 +1,219 @@
+"""Which stage of one obligation counts on a day, given what was sent of it. Pure: dates in, a decision out.
+
+Only stages above the highest one that was sent have dates, and the steps after the due date count on from what was
+really sent. So a customer always has the time that lies between two steps, and never gets two notices on one day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Literal
+
+from due_notices.calendars import ONE_DAY
+from due_notices.obligations import NEVER
+from due_notices.stages import History, StageDate, Stages
+
+State = Literal["not-yet", "over", "owed", "already-sent", "expired", "missed"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedRun:
+    """What later runs need of a completed one: its rules, and the first due date that it asked for by them."""
+
+    business_date: date
+    rules: str = ""
+    reach: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The business date of a run, and how far it looks back.
+
+    `begins` is the first day that no completed run has accounted for. What ended up to `look_back` days before it is
+    named when it was missed. The ledger is asked for due dates from `reach` on; by the run's own rules, which its
+    record keeps, from `own_reach` on. `last_completed` is None for the first run.
+    """
+
+    business_date: date
+    last_completed: date | None
+    begins: date
+    look_back: timedelta
+    own_reach: date
+    reach: date
+
+
+def day_of(today: date, stages: Stages, completed: Iterable[CompletedRun] = (), rules: str = "") -> Day:
+    """Return how far a run of `today` looks back after the completed runs of earlier days."""
+    open_days = stages.open_days
+    earlier = sorted((run for run in completed if run.business_date < today), key=lambda run: run.business_date)
+    if earlier:
+        last = earlier[-1]
+        begins, looks = last.business_date + ONE_DAY, 1 if last.rules == rules else 2
+        look_back = looks * timedelta(days=stages.look_back_days)
+    else:  # nobody was promised the days before the first run
+        begins, looks, look_back = open_days.before(today, stages.catch_up_days), 1, timedelta()
+    own_reach = open_days.before(begins, reach_days(stages, looks))
+    recent = open_days.before(begins, stages.last_step + stages.catch_up_days)
+    reaches = [run.reach for run in earlier if run.reach is not None and run.business_date >= recent]
+    last_completed = earlier[-1].business_date if earlier else None
+    return Day(today, last_completed, begins, look_back, own_reach, min([own_reach, *reaches]))
+
+
+def reach_days(stages: Stages, looks: int = 1) -> int:
+    """Return how many open days back a run asks; with the look-back twice (`looks`) where the rules have changed."""
+    return 2 * stages.last_step + stages.catch_up_days + looks * stages.look_back_days
+
+
+def longest_look_back(stages: Stages) -> int:
+    """Return how many days back a run may ask: the least that the ledger must remember. It does not depend on today."""
+    anchor = date(2027, 1, 1)
+    return (anchor - stages.open_days.before(anchor, reach_days(stages, looks=2))).days
+
+
+def begins_later(stages: Stages, day: Day, due: date) -> bool:
+    """Whether not even the first stage of a due date has come."""
+    return due.year == NEVER or stages.planned(due)[0].day > day.business_date
+
+
+def is_asked(stages: Stages, day: Day, due: date, paused_until: date | None = None) -> bool:
+    """Whether a run asks the ledger for an obligation; what it does not ask for is *not yet*, or *over*, or paused."""
+    if begins_later(stages, day, due):
+        return False
+    if paused_until is None or paused_until >= day.business_date:
+        return due >= day.reach
+    return max(due, _resumes(stages, paused_until)) >= day.reach
+
+
+def _resumes(stages: Stages, paused_until: date) -> date:
+    """Return the first open day after a pause."""
+    return stages.open_days.on_or_after(paused_until + ONE_DAY)
+
+
+def unasked(stages: Stages, day: Day, due: date) -> Literal["not-yet", "over"]:
+    """Return what becomes of an open, unpaused obligation of which the ledger is not asked."""
+    return "not-yet" if begins_later(stages, day, due) else "over"
+
+
+def days_of(
+    dates: Iterable[date], stages: Stages, completed: Iterable[CompletedRun] = (), rules: str = ""
+) -> tuple[Day, ...]:
+    """Return the days of runs that follow each other, each of them completed."""
+    runs, days = list(completed), []
+    for today in dates:
+        days.append(day_of(today, stages, runs, rules))
+        runs.append(CompletedRun(today, rules, days[-1].own_reach))
+    return tuple(days)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of an open obligation on a day.
+
+    `dates` are those of the stages above the highest one sent. `stage` is the one to be sent: now where it is owed, by
+    `run --missed` where it was missed or has expired. Its notice would expire at the start of the day `expires`, be
+    `late` or not, and leave behind so many `superseded` stages. `ended` is the last day on which it could be sent.
+    """
+
+    state: State
+    dates: tuple[StageDate, ...] = ()
+    stage: StageDate | None = None
+    expires: date | None = None
+    late: bool = False
+    superseded: int = 0
+    ended: date | None = None
+
+    def after_all(self) -> Decision:
+        """Return the decision of a run that also sends what was missed or has expired."""
+        return self if self.stage is None else replace(self, state="owed")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An open obligation of which the ledger was asked and which no pause holds on the day.
+
+    `history` has each stage that was sent, with its latest business date; `own` is whether any of them was sent under
+    the obligation's own key, not that of one from which it inherits.
+    """
+
+    due: date
+    paused_until: date | None = None
+    history: History = field(default_factory=dict)
+    own: bool = False
+
+
+def decide(stages: Stages, day: Day, case: Case) -> Decision:
+    """Decide what becomes of an obligation on a day on which runs take place."""
+    today = day.business_date
+    dates = stages.dates(case.due, case.history, case.paused_until)
+    if today in case.history.values():
+        return Decision("already-sent", dates)
+    if _may_be_forgotten(stages, case):
+        return _given_up(stages, day, case, "expired")
+    if dates:
+        return _of_those_to_come(stages, day, case, dates)
+    sent_on = case.history[max(case.history)]
+    return Decision("already-sent" if today <= stages.open_days.after(sent_on, stages.catch_up_days) else "over")
+
+
+def _of_those_to_come(stages: Stages, day: Day, case: Case, dates: tuple[StageDate, ...]) -> Decision:
+    """Decide by the stages above the highest one sent, of which there are some."""
+    come = [stage for stage in dates if stage.day <= day.business_date]
+    current = next((stage for stage in come if stage.stage > 0), come[-1] if come else None)
+    if current is not None:
+        until = (dates[-1] if current.stage > 0 else current).day
+        end = stages.open_days.after(until, stages.catch_up_days)
+        if day.business_date <= end:
+            return _to_send(stages, day, case, "owed", current)
+        if len(come) == len(dates):
+            if max(end, case.due) + day.look_back < day.begins:
+                return Decision("over", dates, ended=end)
+            return replace(_given_up(stages, day, case, "expired" if case.own else "missed"), ended=end)
+    return Decision("already-sent" if case.history else "not-yet", dates)
+
+
+def _may_be_forgotten(stages: Stages, case: Case) -> bool:
+    """Whether a pause ends so late that the ledger may forget what was sent while it is still asked for it."""
+    if case.paused_until is None:
+        return False
+    last_asked = stages.open_days.after(_resumes(stages, case.paused_until), reach_days(stages))
+    return case.due < last_asked - timedelta(days=stages.retention_days)
+
+
+def _given_up(stages: Stages, day: Day, case: Case, state: State) -> Decision:
+    """Nothing is sent by itself any more; by `run --missed` the ladder's next step or, without one, the last stage."""
+    dates = stages.dates(case.due, case.history, case.paused_until)
+    stage = next((stage for stage in dates if stage.stage > 0), stages.planned(case.due)[-1])
+    if stage.stage <= max(case.history, default=stage.stage - 1):
+        return Decision(state, dates)
+    return _to_send(stages, day, case, state, stage)
+
+
+def _to_send(stages: Stages, day: Day, case: Case, state: State, stage: StageDate) -> Decision:
+    today, dates = day.business_date, stages.dates(case.due, case.history, case.paused_until)
+    following = stages.dates(case.due, {**case.history, stage.stage: today}, case.paused_until)
+    on_time = next(planned.day for planned in stages.planned(case.due) if planned.stage == stage.stage)
+    return Decision(
+        state,
+        dates,
+        stage,
+        expires=following[0].day if following else stages.open_days.after(today, stages.catch_up_days) + ONE_DAY,
+        late=today > on_time,
+        superseded=sum(passed.stage < stage.stage and passed.day < stage.day for passed in dates),
+    )
+
+
+def rehearse(stages: Stages, days: Iterable[Day], case: Case) -> tuple[Case, tuple[tuple[date, int], ...]]:
+    """Return what the runs of some days make of a case, and what they send of it: on which day which stage."""
+    sent = []
+    for day in days:
+        today = day.business_date
+        paused = case.paused_until is not None and case.paused_until >= today
+        if paused or not is_asked(stages, day, case.due, case.paused_until):
+            continue
+        decision = decide(stages, day, case)
+        if decision.state == "owed" and decision.stage is not None:
+            sent.append((today, decision.stage.stage))
+            case = replace(case, history={**case.history, decision.stage.stage: today}, own=True)
+    return case, tuple(sent)

@@ -1,0 +1,99 @@
+"""A completed day is looked at once more where somebody wishes it, and what was missed is sent once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from due_notices.report import Outcome
+from due_notices.run import Wish
+from tests.run.world import TODAY, World, customer, customers, in_days
+
+
+def stages_sent(world: World) -> list[int]:
+    return [event["data"]["stage"] for event in world.events]
+
+
+def test_a_value_corrected_after_the_days_run_is_sent_the_same_day_by_running_again() -> None:
+    world = World([customer(1, due="soon"), customer(2)])
+    assert world.run().sent == 1
+    world.directory.users = [customer(1, due=in_days(0)), customer(2)]
+    world.next_tick()
+
+    assert world.run().outcome is Outcome.ALREADY_COMPLETED
+    report = world.run(Wish.AGAIN)
+
+    assert (report.outcome, report.sent, report.already_sent) == (Outcome.COMPLETED, 1, 1)
+    assert stages_sent(world) == [-7, 0]
+
+
+def test_the_timer_looks_again_after_so_many_hours() -> None:
+    world = World([customer(1, due="soon")])
+    again = timedelta(hours=2)
+    world.run(look_again=again)
+    world.directory.users = [customer(1, due=in_days(0))]
+
+    world.next_tick()
+    assert world.run(look_again=again).outcome is Outcome.ALREADY_COMPLETED
+    world.next_tick()
+    report = world.run(look_again=again)
+    world.next_tick()
+
+    assert (report.outcome, report.sent) == (Outcome.COMPLETED, 1)
+    assert world.run(look_again=again).outcome is Outcome.ALREADY_COMPLETED
+
+
+def test_a_day_that_was_completed_stays_so_whatever_becomes_of_the_second_look() -> None:
+    world = World([customer(1, due="soon")])
+    world.run()
+    world.directory.users = customers(3)
+
+    assert world.run(Wish.AGAIN, limit=1).outcome is Outcome.LIMIT
+
+    record = world.record
+    assert record is not None
+    assert record.completed
+    assert world.run().outcome is Outcome.ALREADY_COMPLETED
+
+
+def test_an_obligation_that_appears_after_its_last_chance_is_missed_named_and_sent_once_by_wish() -> None:
+    world = World([customer(1, due=in_days(-5)), customer(2, due=in_days(30))])
+    world.record_run(TODAY - timedelta(days=1))
+
+    report = world.run()
+
+    assert (report.sent, report.missed, report.expired, report.not_yet) == (0, 1, 0, 1)
+    (named,) = [text for text in world.watcher.details if text.startswith("missed")]
+    assert "user-00001" in named
+    assert [one.user_id for one in world.preview().plan.given_up] == ["user-00001"]
+
+    sent = world.run(Wish.MISSED)
+
+    assert (sent.sent, sent.late, sent.missed) == (1, 1, 0)
+    assert stages_sent(world) == [0]
+    assert world.run(Wish.MISSED).sent == 0
+    assert not world.preview().plan.given_up
+
+
+def test_thousands_of_missed_ones_are_named_on_lines_that_nobody_cuts() -> None:
+    world = World(customers(1_000, due=in_days(-5)), page_size=999)
+    world.record_run(TODAY - timedelta(days=1))
+
+    report = world.run()
+
+    lines = [text for text in world.watcher.details if text.startswith("missed")]
+    assert report.missed == 1_000
+    assert len(lines) == 4
+    assert max(map(len, lines)) < 32_768
+    assert all(sum(f"user-{number:05d}" in line for line in lines) == 1 for number in range(0, 1_000, 37))
+    assert len(report.log_line()) < 2_000
+
+
+def test_a_record_keeps_the_rules_and_how_far_they_asked() -> None:
+    world = World(customers(1))
+
+    report = world.run()
+
+    (kept,) = world.storage.ledger.records.values()
+    assert (kept.reach, kept.rules_digest) == (report.reach, world.policy.rules.digest)
+    assert kept.reach is not None
+    assert kept.reach < TODAY - timedelta(days=30)
