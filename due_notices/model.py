@@ -103,6 +103,11 @@ class User:
     other_emails: tuple[str, ...] = ()
     contact_notes: tuple[ContactNote, ...] = field(default=(), compare=False)
 
+    @property
+    def unusable_contacts(self) -> str:
+        """Which contact fields cannot be used, and why; empty where there are none."""
+        return "; ".join(f"{note.field}: {note.text}" for note in self.contact_notes if note.kind == "unusable")
+
 
 class UserPage(Protocol):
     """Some users as the directory lists them, in columns, since nearly none of them is looked at more closely."""
@@ -162,11 +167,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An obligation that is deliberately not notified. Holds no personal data besides the user's id."""
+    """An obligation that is deliberately not notified. Holds no personal data besides the user's id.
+
+    `why` says what of a malformed value, or of the contacts of a user who is unreachable, cannot be used.
+    """
 
     user_id: str
     reason: Reason
     reference: str = ""
+    why: str = ""
 
 
 def user_key(user_id: str) -> str:

@@ -292,7 +292,7 @@ class Planner:
             if isinstance(outcome, Distinct):
                 self._ask(page.user(index), outcome)
             elif isinstance(outcome, Reason):
-                self._skip(outcome, reading.obligation, lambda: page.user(index))
+                self._skip(outcome, reading.obligation, lambda: page.user(index), reading.malformed or "")
             else:
                 self._figures[outcome] += 1
 
@@ -301,15 +301,15 @@ class Planner:
         if user is None:
             self._skip(Reason.MALFORMED, owed, lambda: None)
         elif (reason := reason_to_skip(user, owed, self.rules, self.day.business_date)) is not None:
-            self._skip(reason, owed, lambda: user)
+            self._skip(reason, owed, lambda: user, user.unusable_contacts if reason is Reason.UNREACHABLE else "")
         else:
             self._open[owed.due].append(_Open(user, user_key(user.id), one))
 
-    def _skip(self, reason: Reason, owed: Obligation | None, who: Callable[[], User | None]) -> None:
+    def _skip(self, reason: Reason, owed: Obligation | None, who: Callable[[], User | None], why: str = "") -> None:
         self._skipped[reason] += 1
         if self.list_skips is None or self._skipped[reason] <= self.list_skips:
             user = who()
-            self._skips.append(Skipped(user.id if user else NO_ID, reason, owed.reference if owed else ""))
+            self._skips.append(Skipped(user.id if user else NO_ID, reason, owed.reference if owed else "", why))
 
     def asks(self) -> dict[date, frozenset[str]]:
         """Return the due dates of which the ledger must be asked, in order, each with the keys of its users."""

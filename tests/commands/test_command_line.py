@@ -205,6 +205,26 @@ def test_preview_shows_what_calendar_and_schedule_bring(
     assert found["daysWithoutTick"]["count"] > 100
 
 
+def test_preview_says_which_value_or_contact_cannot_be_used(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    due = owe_today(stack, storage_access, program)
+    value = json.dumps({"due": due, "amount": "5", "currency": "BGN"})
+    stack.graph.users = [
+        {"id": "1", "accountEnabled": True, "mail": "a@example.com; b@example.com", stack.attribute: due},
+        {"id": "2", "accountEnabled": True, "mail": "a@example.com", stack.attribute: "2569-12-02"},
+        {"id": "3", "accountEnabled": True, "mail": "a@b.co", "mobilePhone": "call me", stack.attribute: value},
+    ]
+
+    shown = " ".join(program("preview", "--skipped").stdout.split())
+    skips = {skip["userId"]: skip["why"] for skip in program.json("preview")["skips"]}
+
+    assert "mail: it holds several addresses" in skips["1"]
+    assert "the Buddhist era?" in skips["2"]
+    assert "1 of these customers have a contact field that cannot be used" in shown
+    assert "ISO 4217 does not have these currencies, or has them no more: BGN" in shown
+
+
 def test_explain_of_nobody_fails_with_what_to_give(program: CommandLine) -> None:
     done = program("explain", "nobody@example.com")
 

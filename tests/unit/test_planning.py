@@ -633,3 +633,13 @@ def test_every_plan_keeps_its_promises(users: list[dict[str, object]], by: Rules
         assert by.stages.calendar.why_closed(notice.stage_date) is None
         assert notice.expires.astimezone(by.time_zone).date() > found.day.business_date
     assert sum(found.skipped.values()) == len(found.skips)
+
+
+def test_a_skip_says_what_of_a_value_or_of_the_contacts_cannot_be_used() -> None:
+    alice = graph_user(DUE, mail="a@example.com; b@example.com", mobilePhone=None, userPrincipalName=None)
+    bob = graph_user(obligation_json(DUE, amount="1.234", currency="EUR"), who=BOB)
+
+    skips = {skip.reason: skip for skip in plan(alice, bob, today="2026-11-24").skips}
+
+    assert skips[Reason.UNREACHABLE].why.startswith("mail: it holds several addresses")
+    assert "three decimals" in skips[Reason.MALFORMED].why

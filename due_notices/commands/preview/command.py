@@ -16,6 +16,7 @@ from due_notices.commands.arguments import DAY, not_past
 from due_notices.commands.preview.ahead import Ahead, look_ahead
 from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.commands.reasons import REASONS
+from due_notices.currencies import CODES
 from due_notices.model import Notice
 from due_notices.planning import GivenUp, Plan
 from due_notices.policy import Policy
@@ -106,6 +107,13 @@ def _remarks(found: Preview, policy: Policy, closed: str | None) -> Iterator[tup
         yield "the day's run is completed; `run --again` looks once more", "yellow"
     if closed:
         yield f"a run would send nothing now: {closed}", "yellow"
+    if unusable := len({notice.user.id for notice in found.plan.notices if notice.user.unusable_contacts}):
+        yield (
+            f"{unusable:,} of these customers have a contact field that cannot be used; `explain USER` names it",
+            "yellow",
+        )
+    if unknown := sorted({notice.obligation.currency or "" for notice in found.plan.notices} - CODES - {""}):
+        yield f"ISO 4217 does not have these currencies, or has them no more: {', '.join(unknown)}", "yellow"
     if len(found.plan.notices) > policy.limit:
         yield f"a run would send nothing: this is more than NOTICE_LIMIT ({policy.limit:,})", "bold red"
 
@@ -118,9 +126,9 @@ def _reasons(plan: Plan) -> Any:
 
 
 def _skips(plan: Plan) -> Any:
-    each = console.table("skipped obligations", "user", "reason", "reference", whole=frozenset({"user", "reason"}))
+    each = console.table("skipped obligations", "user", "reason", "reference, why", whole=frozenset({"user", "reason"}))
     for skip in sorted(plan.skips, key=lambda skip: (skip.reason, skip.user_id)):
-        each.add_row(skip.user_id, skip.reason, skip.reference)
+        each.add_row(skip.user_id, skip.reason, ": ".join(filter(None, (skip.reference, skip.why))))
     return each
 
 
@@ -207,7 +215,8 @@ def _to_dict(found: Preview, *, with_contacts: bool) -> dict[str, Any]:
         "skipped": {str(reason): count for reason, count in plan.skipped.items()},
         "notices": [_notice_dict(notice, with_contacts=with_contacts) for notice in plan.notices],
         "skips": [
-            {"userId": skip.user_id, "reason": str(skip.reason), "reference": skip.reference} for skip in plan.skips
+            {"userId": skip.user_id, "reason": str(skip.reason), "reference": skip.reference, "why": skip.why}
+            for skip in plan.skips
         ],
         "givenUp": [
             {
