@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import click
 
 # Room for every due date there is, and for counting days before the first and after the last.
 _FIRST, _LAST = date(2000, 1, 1), date(2199, 12, 31)
+_FURTHEST = timedelta(days=400)
 _GUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ISO = click.DateTime(["%Y-%m-%d"])
 
@@ -58,10 +59,15 @@ class _User(click.ParamType[str]):
 DAY, OBJECT_ID, USER = _Day(), _ObjectId(), _User()
 
 
-def not_past(day: date | None, today: date) -> None:
-    """Refuse a day before today."""
+def foreseeable(day: date | None, today: date) -> None:
+    """Refuse a day before today, and one that is further ahead than anybody can foresee the runs until then."""
     if day is not None and day < today:
         raise click.BadParameter(
             f"{day} is over: nothing can tell what a run saw then; `python -m due_notices audit` shows what was sent",
+            param_hint="--date",
+        )
+    if day is not None and day > today + _FURTHEST:
+        raise click.BadParameter(
+            f"{day} is too far ahead: every run until then is gone through; give a day up to {today + _FURTHEST}",
             param_hint="--date",
         )

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,19 @@ from local.faults import Fault
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 from tests.command_line import ROOT, CommandLine
-from tests.fakes import START
 
-TODAY = START.date()
 USER = "11111111-2222-4333-8444-555555555555"
 
 
 @pytest.fixture
-def customers(stack: LocalStack) -> list[dict[str, Any]]:
-    stack.graph.users = users = sample_customers(TODAY, 600, 7, stack.attribute)
+def customers(stack: LocalStack, program: CommandLine) -> list[dict[str, Any]]:
+    stack.graph.users = users = sample_customers(today_of(program), 600, 7, stack.attribute)
     return users
+
+
+def today_of(program: CommandLine) -> date:
+    """Return the machine's own today, as the program sees it."""
+    return date.fromisoformat(program.json("preview")["businessDate"])
 
 
 def owe_today(stack: LocalStack, storage: StorageAccess, program: CommandLine, **fields: Any) -> str:
@@ -47,9 +51,10 @@ def owe_today(stack: LocalStack, storage: StorageAccess, program: CommandLine, *
 def test_preview_lists_what_an_independent_calculation_expects_and_writes_nothing(
     program: CommandLine, customers: list[dict[str, Any]], stack: LocalStack, storage_access: StorageAccess
 ) -> None:
-    shown = program.json("preview", "--date", TODAY.isoformat())
+    today = today_of(program)
+    shown = program.json("preview", "--date", today.isoformat())
 
-    expected = expected_by(customers, stack.attribute, TODAY).notices
+    expected = expected_by(customers, stack.attribute, today).notices
     assert {notice["id"] for notice in shown["notices"]} == expected.keys()
     assert shown["owed"] == len(expected)
     assert storage_access.ids() == []
@@ -59,7 +64,7 @@ def test_preview_lists_what_an_independent_calculation_expects_and_writes_nothin
 def test_preview_for_people_shows_stages_and_skips_without_personal_data(
     program: CommandLine, customers: list[dict[str, Any]]
 ) -> None:
-    done = program("preview", "--date", TODAY.isoformat(), "--skipped", "--all")
+    done = program("preview", "--date", today_of(program).isoformat(), "--skipped", "--all")
 
     assert done.returncode == 0
     assert "by stage" in done.stdout
@@ -289,11 +294,23 @@ def test_a_day_that_cannot_be_counted_from_is_refused(
     assert f"{day} is out of reach: give a day from 2000-01-01 to 2199-12-31" in capsys.readouterr().err
 
 
+def test_a_later_day_is_foreseen_for_400_days(program: CommandLine, storage_access: StorageAccess) -> None:
+    del storage_access
+    settings = {"BUSINESS_CALENDAR": "DE"}
+    today = today_of(program)
+    furthest = today + timedelta(days=400)
+
+    assert program("preview", "--date", furthest.isoformat(), **settings).returncode == 0
+    for day in (today - timedelta(days=1), furthest + timedelta(days=1), date(2199, 12, 31)):
+        refused = program("preview", "--date", day.isoformat(), **settings)
+        assert refused.returncode == 2
+        assert day.isoformat() in refused.stderr
+
+
 @pytest.mark.parametrize("day", ["2000-01-01", "2199-12-31"])
 def test_the_first_and_the_last_day_can_be_counted_from(program: CommandLine, day: str) -> None:
     settings = {"BUSINESS_CALENDAR": "DE", "BUSINESS_TIME_ZONE": "America/New_York"}
 
-    assert program("preview", "--date", day, **settings).returncode == 0
     assert program("audit", "--to", day, **settings).returncode == 0
 
 

@@ -9,7 +9,7 @@ import click
 
 from due_notices import bootstrap
 from due_notices.commands import console
-from due_notices.commands.arguments import DAY, USER, not_past
+from due_notices.commands.arguments import DAY, USER, foreseeable
 from due_notices.commands.explain.gather import Explanation, explain_user
 from due_notices.commands.explain.views import ObligationView, StageView
 from due_notices.ports import PastNotice
@@ -33,7 +33,7 @@ def explain(*, user: str, day: date | None, reference: str | None, as_json: bool
     """
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
-    not_past(day, settings.policy.business_date(services.clock.now()))
+    foreseeable(day, settings.policy.business_date(services.clock.now()))
     found = explain_user(settings.policy, services, user, business_date=day)
     if found is None:
         console.err().print(

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.commands import console
-from due_notices.commands.arguments import DAY, not_past
+from due_notices.commands.arguments import DAY, foreseeable
 from due_notices.commands.preview.ahead import Ahead, look_ahead
 from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.commands.reasons import REASONS
@@ -47,7 +47,7 @@ def preview(
     """
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
-    not_past(day, settings.policy.business_date(services.clock.now()))
+    foreseeable(day, settings.policy.business_date(services.clock.now()))
     with console.progress() as progress:
         found = preview_day(settings.policy, services, progress, business_date=day, list_skips=None, send_missed=missed)
     ahead = look_ahead(settings, found.plan.day.business_date)
