@@ -91,7 +91,8 @@ class Service(ABC):
         if planned is not None and planned.status is not None:
             usual = self.error(planned.status, request)
             body = bytes(usual.body) if planned.body is None else planned.body
-            reply = Reply(planned.status, {**usual.headers, **planned.headers}, body)
+            headers = {} if planned.foreign else usual.headers
+            reply = Reply(planned.status, {**headers, **planned.headers}, body)
         else:
             reply = await _captured(self._app, scope, receive)
         for fault in due:

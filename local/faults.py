@@ -43,7 +43,8 @@ class Fault:
     """What goes wrong, and on which requests.
 
     Effect: a `status` (with `headers` and `body`) answers in the service's place, and without a `body`
-    the service's usual error body for that status is used; `delay` holds the answer back, in seconds;
+    the service's usual error body for that status is used; with `foreign` the answer has none of the headers
+    by which the service's own are known, as a proxy's has none; `delay` holds the answer back, in seconds;
     `damage` alters the answer.
 
     Requests: those whose path contains `path`; of these the `on_request`-th alone, or else every
@@ -53,6 +54,7 @@ class Fault:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     body: bytes | None = None
+    foreign: bool = False
     delay: float = 0.0
     damage: Damage | None = None
     path: str = ""

@@ -101,6 +101,7 @@ class GraphService(Service):
         """Serve the users and refuse every other resource."""
         return [
             Route("/v1.0/users", self._list_users),
+            Route("/v1.0/users('{key}')", self._get_user),
             Route("/v1.0/users/{key}", self._get_user),
             *self.applications.routes(),
             Route("/{version}/{segment:path}", self._unknown, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]),

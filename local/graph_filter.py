@@ -6,9 +6,12 @@ https://learn.microsoft.com/graph/aad-advanced-queries. What that page does not 
 
 from __future__ import annotations
 
+import contextlib
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 MAX_CHILDREN = 15
@@ -16,23 +19,42 @@ MAX_HEIGHT = 3
 
 EXTENSION = re.compile(r"extension_[0-9a-f]{32}_\w+", re.ASCII)
 ON_PREMISES = "onPremisesExtensionAttributes/"
-FILTERABLE = frozenset(
-    {
-        "accountEnabled",
-        "displayName",
-        "givenName",
-        "id",
-        "mail",
-        "preferredLanguage",
-        "surname",
-        "userPrincipalName",
-        "userType",
-    }
-)
-"""Built-in properties on which `eq` and `in` work by default."""
+_TEXT = frozenset({"eq", "in", "startswith"})
+_ORDER = frozenset({"ge", "le"})
+BY_DEFAULT: Mapping[str, frozenset[str]] = {
+    "accountEnabled": frozenset({"eq", "in"}),
+    "createdDateTime": frozenset({"eq", "in"}) | _ORDER,
+    "displayName": _TEXT | _ORDER,
+    "employeeId": _TEXT | _ORDER,
+    "givenName": _TEXT | _ORDER,
+    "id": frozenset({"eq", "in"}),
+    "identities": frozenset({"identity"}),
+    "mail": _TEXT | _ORDER,
+    "otherMails": frozenset({"eq", "startswith"}),
+    "preferredLanguage": frozenset(),
+    "surname": _TEXT | _ORDER,
+    "userPrincipalName": _TEXT,  # never ge and le: microsoft-graph-docs#5774
+    "userType": frozenset({"eq", "in"}),
+}
+"""The operators that a built-in property knows without an advanced query."""
 
-DEFAULT_OPERATORS = frozenset({"eq", "in"})
-ADVANCED_OPERATORS = frozenset({"eq", "in", "ne", "startswith"})
+ADVANCED: Mapping[str, frozenset[str]] = {
+    "accountEnabled": frozenset({"ne"}),
+    "createdDateTime": frozenset({"ne"}),
+    "displayName": frozenset({"ne"}),
+    "employeeId": frozenset({"ne"}),
+    "givenName": frozenset({"ne"}),
+    "mail": frozenset({"ne", "endswith"}),
+    "otherMails": frozenset({"ne", "endswith"}),
+    "preferredLanguage": _TEXT | _ORDER | {"ne"},
+    "surname": frozenset({"ne"}),
+    "userPrincipalName": frozenset({"ne", "endswith"}),
+    "userType": frozenset({"ne"}),
+}
+"""Those that it knows besides, in an advanced query."""
+
+COLLECTIONS = frozenset({"identities", "otherMails"})
+EXTENSION_DEFAULT, EXTENSION_ADVANCED = frozenset({"eq", "in"}), frozenset({"ne", "startswith"})
 
 User = Mapping[str, Any]
 Literal = str | bool | None
@@ -146,19 +168,24 @@ def _check_children(tree: Filter) -> None:
 
 def _check_condition(condition: Condition, *, advanced: bool, multi_valued: Mapping[str, bool]) -> None:
     path = condition.path
-    on_premises = path.startswith(ON_PREMISES)
-    extension = path in multi_valued
-    if not (extension or on_premises or path in FILTERABLE):
+    on_premises, extension = path.startswith(ON_PREMISES), path in multi_valued
+    if not (extension or on_premises or path in BY_DEFAULT):
         message = f"Property '{path}' does not exist as a declared property or extension property."
         raise FilterError(message)
     if path == "accountEnabled" and not all(isinstance(value, bool) for value in condition.values):
         message = "Invalid filter clause: a binary operator with incompatible types was detected."
         raise FilterError(message, "BadRequest")
-    by_default = not on_premises and None not in condition.values and not condition.lambda_
-    operators = ADVANCED_OPERATORS if advanced else DEFAULT_OPERATORS
-    collection = extension and multi_valued[path]
-    supported = condition.operator in operators and (by_default or advanced) and collection == condition.lambda_
-    if not supported:
+    if extension or on_premises:
+        by_default = frozenset() if on_premises or condition.lambda_ else EXTENSION_DEFAULT
+        operators = by_default | (EXTENSION_DEFAULT | EXTENSION_ADVANCED if advanced else frozenset())
+        collection = extension and multi_valued[path]
+    else:
+        operators = BY_DEFAULT[path] | (ADVANCED.get(path, frozenset()) if advanced else frozenset())
+        collection = path in COLLECTIONS
+    null = None in condition.values and not advanced
+    # https://learn.microsoft.com/graph/aad-advanced-queries: identities only without an advanced query
+    mixed = path == "identities" and advanced
+    if condition.operator not in operators or null or mixed or collection != condition.lambda_:
         message = f"Unsupported or invalid query filter clause specified for property '{path}' of resource 'User'."
         raise FilterError(message)
 
@@ -196,15 +223,54 @@ def _starts(found: tuple[object, ...], values: tuple[Literal, ...]) -> bool:
     return any(isinstance(item, str) and item.startswith(prefix) for item in found)
 
 
+def _ends(found: tuple[object, ...], values: tuple[Literal, ...]) -> bool:
+    ending = str(_folded(values[0]))
+    return any(isinstance(item, str) and item.endswith(ending) for item in found)
+
+
+def _ordered(found: tuple[object, ...], values: tuple[Literal, ...], compare: Callable[[Any, Any], bool]) -> bool:
+    wanted = _comparable(values[0])
+    return any(type(have := _comparable(item)) is type(wanted) and compare(have, wanted) for item in found if item)
+
+
+def _comparable(value: object) -> datetime | str:
+    text = str(_folded(value))
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(text.upper())
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return text
+
+
+def _identity(found: tuple[object, ...], values: tuple[Literal, ...]) -> bool:
+    """Whether a sign-in has this id of this issuer.
+
+    The issuer's value counts for federated sign-ins alone; those by principal name cannot be found so.
+    https://learn.microsoft.com/graph/api/resources/objectidentity
+    """
+    name, issuer = (_folded(value) for value in values)
+    for each in found:
+        if isinstance(each, Mapping) and _folded(each.get("issuerAssignedId")) == name:
+            kind = str(each.get("signInType"))
+            local = kind.startswith("emailAddress") or kind == "userName"
+            if local or (kind != "userPrincipalName" and _folded(each.get("issuer")) == issuer):
+                return True
+    return False
+
+
 _OPERATORS: Mapping[str, Callable[[tuple[object, ...], tuple[Literal, ...]], bool]] = {
     "eq": _equal,
     "in": _equal,
     "ne": lambda found, values: not _equal(found, values),
     "startswith": _starts,
+    "endswith": _ends,
+    "ge": lambda found, values: _ordered(found, values, operator.ge),
+    "le": lambda found, values: _ordered(found, values, operator.le),
+    "identity": _identity,
 }
 
 _TOKEN = re.compile(r"\s*(?:(?P<string>'(?:[^']|'')*')|(?P<word>[\w.:+-][\w.:+/-]*)|(?P<mark>[(),]))")
 _KEYWORDS: Mapping[str, Literal] = {"true": True, "false": False, "null": None}
+_FUNCTIONS = frozenset({"startswith", "endswith"})
 _COMPARISONS = frozenset({"eq", "ne", "ge", "gt", "le", "lt"})
 
 
@@ -252,13 +318,9 @@ class _Parser:
 
     def _condition(self) -> Condition:
         path = self._take()
-        if path == "startswith":
-            self._expect("(")
-            path = self._take()
-            self._expect(",")
-            value = self._literal()
-            self._expect(")")
-            return Condition(path, "startswith", (value,))
+        if (function := path.casefold()) in _FUNCTIONS:
+            path, value = self._call()
+            return Condition(path, function, (value,))
         if path.endswith("/any"):
             return self._any(path.removesuffix("/any"))
         operator = self._take()
@@ -268,15 +330,47 @@ class _Parser:
             raise _syntax_error(self._next)
         return Condition(path, operator, (self._literal(),))
 
+    def _call(self) -> tuple[str, Literal]:
+        self._expect("(")
+        path = self._take()
+        self._expect(",")
+        value = self._literal()
+        self._expect(")")
+        return path, value
+
     def _any(self, path: str) -> Condition:
         self._expect("(")
         variable, _, repeated = self._take().partition(":")
+        if (function := repeated.casefold()) in _FUNCTIONS:
+            name, value = self._call()
+            if name != variable:
+                raise _syntax_error(self._next)
+            self._expect(")")
+            return Condition(path, function, (value,), lambda_=True)
+        if path == "identities":
+            return self._identity(variable, repeated)
         operator = self._take()
         if variable != repeated or operator not in _COMPARISONS:
             raise _syntax_error(self._next)
         value = self._literal()
         self._expect(")")
         return Condition(path, operator, (value,), lambda_=True)
+
+    def _identity(self, variable: str, first: str) -> Condition:
+        """Read `i/issuerAssignedId eq '…' and i/issuer eq '…'`, in either order; one alone is refused."""
+        parts = {first: self._compared()}
+        if self._accept("and"):
+            name = self._take()
+            parts[name] = self._compared()
+        self._expect(")")
+        names = (f"{variable}/issuerAssignedId", f"{variable}/issuer")
+        if parts.keys() != set(names):
+            raise FilterError("identities: issuer and issuerAssignedId must be given together.")
+        return Condition("identities", "identity", tuple(parts[name] for name in names), lambda_=True)
+
+    def _compared(self) -> Literal:
+        self._expect("eq")
+        return self._literal()
 
     def _literals(self) -> tuple[Literal, ...]:
         self._expect("(")

@@ -123,6 +123,7 @@ class LocalStack:
             "KEY_VAULT_URL": self.vault.base_url,
             "KEY_VAULT_SECRET_NAME": SECRET_NAME,
             "DUE_DATE_ATTRIBUTE": self.attribute,
+            "NOTICE_SCHEDULE": "0 0 * * * *",
             **self._storage_settings(),
             "NOTICE_QUEUE": QUEUE,
             "LEDGER_TABLE": TABLE,

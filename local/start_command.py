@@ -132,7 +132,7 @@ def _is_up(url: str) -> bool:
 
 
 def _settings_of(stack: LocalStack) -> bytes:
-    return _text({**local_settings(stack), "NOTICE_SCHEDULE": "0 0 * * * *", "SEND_WINDOW": "00:00-24:00"})
+    return _text({**local_settings(stack), "SEND_WINDOW": "00:00-24:00"})
 
 
 def _text(values: Mapping[str, Any]) -> bytes:

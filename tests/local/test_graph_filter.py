@@ -183,3 +183,83 @@ def test_any_text_can_be_quoted(text: str) -> None:
 def test_no_text_breaks_the_parser(text: str) -> None:
     with contextlib.suppress(FilterError):
         parse_filter(text)
+
+
+PERSON = {
+    "id": "u1",
+    "preferredLanguage": "de",
+    "userPrincipalName": "ada@contoso.example",
+    "employeeId": "E-7",
+    "createdDateTime": "2026-03-01T08:00:00Z",
+    "otherMails": ["ada@example.org", "second@example.org"],
+    "identities": [
+        {"signInType": "emailAddress", "issuer": "contoso.example", "issuerAssignedId": "ada@example.com"},
+        {"signInType": "federated", "issuer": "facebook.com", "issuerAssignedId": "5678"},
+        {"signInType": "userPrincipalName", "issuer": "contoso.example", "issuerAssignedId": "x@contoso.example"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("expression", "matches"),
+    [
+        ("startswith(userPrincipalName,'A')", True),
+        ("startsWith(userPrincipalName, 'b')", False),
+        ("createdDateTime ge 2026-03-01T08:00:00Z", True),
+        ("createdDateTime ge 2026-03-01T09:00:00+01:00", True),
+        ("createdDateTime le 2026-02-28T23:00:00Z", False),
+        ("employeeId eq 'e-7'", True),
+        ("employeeId in ('E-8')", False),
+        ("otherMails/any(m:m eq 'SECOND@example.org')", True),
+        ("otherMails/any(m:startsWith(m,'third'))", False),
+        ("identities/any(i:i/issuerAssignedId eq 'ada@example.com' and i/issuer eq 'whatever')", True),
+        ("identities/any(i:i/issuer eq 'facebook.com' and i/issuerAssignedId eq '5678')", True),
+        ("identities/any(i:i/issuer eq 'contoso.example' and i/issuerAssignedId eq '5678')", False),
+        ("identities/any(i:i/issuer eq 'contoso.example' and i/issuerAssignedId eq 'x@contoso.example')", False),
+    ],
+)
+def test_what_graph_documents_works_by_default(expression: str, matches: bool) -> None:  # noqa: FBT001 (an example)
+    assert accepted(expression)
+    assert parse_filter(expression).matches(PERSON) is matches
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "preferredLanguage eq 'de'",
+        "preferredLanguage in ('de')",
+        "endsWith(mail,'@example.com')",
+        "endswith(userPrincipalName,'@contoso.example')",
+        "createdDateTime ne 2026-03-01T08:00:00Z",
+        "employeeId ne 'E-7'",
+    ],
+)
+def test_what_graph_documents_as_advanced_is_refused_by_default(expression: str) -> None:
+    assert not accepted(expression)
+    assert accepted(expression, advanced=True)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "identities/any(i:i/issuerAssignedId eq 'ada@example.com')",
+        "identities/any(i:i/issuer eq 'contoso.example')",
+        "identities eq 'ada@example.com'",
+        "otherMails eq 'ada@example.org'",
+        "mail/any(m:m eq 'ada@example.org')",
+        "userPrincipalName ge 'a'",
+        "id ge 'a'",
+        "startsWith(id,'a')",
+        "startsWith(accountEnabled,'t')",
+        "preferredLanguage/any(p:p eq 'de')",
+    ],
+)
+def test_what_graph_does_not_take_is_refused(expression: str) -> None:
+    assert not accepted(expression)
+
+
+def test_identities_are_not_for_an_advanced_query() -> None:
+    expression = "identities/any(i:i/issuerAssignedId eq 'a' and i/issuer eq 'b')"
+
+    assert accepted(expression)
+    assert not accepted(expression, advanced=True)
