@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from due_notices.secret import Secret
 
@@ -152,45 +151,3 @@ class Password:
     key_id: str
     display_name: str
     start: datetime
-
-
-# https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
-_EXCHANGES = {
-    "login.microsoftonline.us": "api://AzureADTokenExchangeUSGov",
-    "login.chinacloudapi.cn": "api://AzureADTokenExchangeChina",
-    "login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
-}
-
-
-def exchange_audience(authority_host: str) -> str:
-    """Return the audience of a token that a cloud's Entra takes as federated assertion."""
-    return _EXCHANGES.get(_host(authority_host), "api://AzureADTokenExchange")
-
-
-# https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#dns-suffixes-for-object-identifiers
-_VAULTS = {
-    ".vault.azure.net": "https://vault.azure.net",
-    ".vault.usgovcloudapi.net": "https://vault.usgovcloudapi.net",
-    ".vault.azure.cn": "https://vault.azure.cn",
-}
-
-
-def is_azure_vault(vault_url: str) -> bool:
-    """Whether a vault is in one of Azure's own domains; the local stack's is not."""
-    return _host(vault_url).endswith(tuple(_VAULTS))
-
-
-def vault_resource(vault_url: str) -> str:
-    """Return the resource that a token for a vault is for."""
-    host = _host(vault_url)
-    return next((found for ending, found in _VAULTS.items() if host.endswith(ending)), _VAULTS[".vault.azure.net"])
-
-
-def name_of_vault(vault_url: str) -> str:
-    """Return a vault's name as `az` wants it; its whole host where that is none of Azure's vaults."""
-    host = _host(vault_url)
-    return host.partition(".")[0] if is_azure_vault(vault_url) else host
-
-
-def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "").lower()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn, SupportsIndex
+
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_QUOTES = "\"'“”‘’`"
 
 
 class Secret:
@@ -25,6 +29,22 @@ class Secret:
     def reveal(self) -> str:
         """Return the secret itself; call this only where it is handed to a client."""
         return self._value
+
+    @property
+    def oddity(self) -> str:
+        """What is odd about the form of a client secret, without a word of it; empty where nothing is.
+
+        A GUID is what Entra calls the secret's id, and shows for ever beside it; the value it shows once.
+        """
+        if _GUID.fullmatch(self._value.strip("{} \t\r\n\"'")):
+            return "it is a GUID, as the secret's id is; the value itself is shown only once, when it is made"
+        if self._value != self._value.strip():
+            end = "begins" if self._value == self._value.rstrip() else "ends"
+            blank = "a line break" if self._value[0 if end == "begins" else -1] in "\r\n" else "a blank"
+            return f"it {end} with {blank}, which counts as a part of it"
+        if len(self._value) > 1 and self._value[0] in _QUOTES and self._value[-1] in _QUOTES:
+            return "it stands in quotes, which count as a part of it"
+        return ""
 
     def __repr__(self) -> str:
         """Return stars."""

@@ -6,18 +6,14 @@ are compared with it by tests. Every problem is reported at once, before any net
 
 from __future__ import annotations
 
-import base64
-import difflib
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from cronsim import CronSim, CronSimError
 
 from due_notices.calendars import (
     BusinessCalendar,
@@ -27,15 +23,19 @@ from due_notices.calendars import (
     parse_dates,
     parse_weekend,
 )
-from due_notices.credentials import CredentialKind, name_of_vault
+from due_notices.clouds import cloud_of_authority, cloud_of_graph, cloud_of_vault, name_of_vault
+from due_notices.connection_strings import is_address, plain_connection_string
+from due_notices.credentials import CredentialKind
 from due_notices.errors import SettingsError
 from due_notices.ladder import longest_look_back
 from due_notices.message import source_of
 from due_notices.planning import Rules
 from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
+from due_notices.schedules import EXAMPLE, Interval, Schedule, UnknownSchedule, read_schedule
 from due_notices.secret import Secret
 from due_notices.stages import SendWindow, Stages, parse_days
 from due_notices.time_zones import known_names, zone_named
+from due_notices.windows_zones import proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,11 @@ SETTINGS = (
         "`onPremisesExtensionAttributes/extensionAttribute1` to `15`",
         example=f"extension_{'0' * 32}_dueDate",
     ),
-    Setting("DAYS_BEFORE_DUE", "7,3,1,0", "stages before and on the due date, in days"),
+    Setting(
+        "DAYS_BEFORE_DUE",
+        "7,3,1,0",
+        "stages before and on the due date, in days; empty: none, so that only overdue obligations are notified",
+    ),
     Setting("DAYS_AFTER_DUE", "", "stages after the due date, in days"),
     Setting("CATCH_UP_DAYS", "3", "how many open days late a stage may still be sent (0 to 30)"),
     Setting(
@@ -105,11 +109,16 @@ SETTINGS = (
     ),
     Setting("OPEN_DAYS", "", "your own open days, against calendar and weekend, written in the same way"),
     Setting("WEEKEND", "", "weekend days instead of the calendar's, such as `FRI,SAT`; empty: the calendar's"),
-    Setting("NOTICE_SCHEDULE", "0 0 * * * *", "NCRONTAB of the tick, in UTC"),
+    Setting(
+        "NOTICE_SCHEDULE",
+        "0 0 * * * *",
+        "NCRONTAB of the tick, in UTC, as the Functions host reads it; must be set where the host runs",
+    ),
     Setting(
         "NOTICE_STORAGE",
         "",
-        "connection string of the account with queue and table; or leave it out and set the next three",
+        "connection string of the account with queue and table, in any documented form; or leave it out and set the "
+        "next three",
         example="UseDevelopmentStorage=true",
     ),
     Setting("NOTICE_STORAGE__queueServiceUri", "", "queue endpoint, used with a managed identity"),
@@ -133,7 +142,8 @@ SETTINGS = (
     Setting(
         "AZURE_TOKEN_CREDENTIALS",
         "",
-        "`dev`: log in as yourself (`az login`) instead of as the managed identity",
+        "`dev`: log in as yourself (`az login`) instead of as the managed identity; or another name "
+        "that azure-identity takes",
         example="dev",
         laptop=True,
     ),
@@ -150,6 +160,15 @@ _GONE = {
     "see a value in any other form"
 }
 _MAY_BE_EMPTY = {"USER_FILTER", "DAYS_BEFORE_DUE"}
+# All that azure-identity takes, by its lower case; a test compares.
+TOKEN_CREDENTIALS = {
+    name.lower(): name
+    for name in (
+        *("dev", "prod", "AzureCliCredential", "AzureDeveloperCliCredential", "AzurePowerShellCredential"),
+        *("EnvironmentCredential", "InteractiveBrowserCredential", "ManagedIdentityCredential"),
+        *("VisualStudioCodeCredential", "WorkloadIdentityCredential"),
+    )
+}
 # Where people paste a secret by mistake, or write customers' addresses: no message repeats what is there.
 _NEVER_SHOWN = {
     "GRAPH_TENANT_ID",
@@ -163,11 +182,15 @@ _NEVER_SHOWN = {
     "USER_FILTER",
     "AZURE_CLIENT_ID",
 }
-# Days and months may be named; what other crons have besides, the timer's parser does not know.
-_NAMES = re.compile(r"(?i)\b(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b")
-_ONLY_CRON = re.compile(r"[A-Za-z#?]")
-_EMULATOR = "UseDevelopmentStorage=true"
-_COPY_IT = "copy it whole from the account's access keys, it holds AccountName=…;AccountKey=…"
+# https://learn.microsoft.com/azure/app-service/app-service-key-vault-references
+_REFERENCE = re.compile(r"(?i)['\"]?@Microsoft\.(KeyVault|AppConfiguration)\(")
+_UNRESOLVED = (
+    "is a reference that nothing put the value in the place of: on Azure its state stands beside the setting in the "
+    "portal (the identity, its role on the vault and the vault's firewall decide), elsewhere nothing resolves it; "
+    "write the value itself"
+)
+_QUOTED = re.compile(r"""(["'“‘]).*(["'”’])""", re.DOTALL)
+_IN_QUOTES = "stands in quotes, which count as a part of it: leave them out"
 _T = TypeVar("_T")
 
 
@@ -183,14 +206,17 @@ class StorageAccount:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, checked. Build it with `from_mapping`."""
+    """All settings, checked. Build it with `from_mapping`.
+
+    `warnings` are sentences, each beginning with a setting's name: what is allowed and perhaps not meant.
+    """
 
     tenant_id: str
     client_id: str
     credential: CredentialKind
     vault_url: str
     secret_name: str
-    schedule: str
+    schedule: Schedule
     storage: StorageAccount
     queue: str
     table: str
@@ -199,8 +225,14 @@ class Settings:
     authority_host: str
     instance_discovery: bool
     identity_client_id: str | None
-    developer_login: bool
+    token_credentials: str
     policy: Policy
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def developer_login(self) -> bool:
+        """Whether AZURE_TOKEN_CREDENTIALS asks for another login than the managed identity."""
+        return bool(self.token_credentials)
 
     @property
     def vault_name(self) -> str:
@@ -209,7 +241,7 @@ class Settings:
 
     def first_tick(self, day: date) -> datetime | None:
         """Return when the timer first ticks within the send window of a local day (UTC); None where it does not."""
-        return first_tick(self.schedule, self.policy.window, self.policy.rules.time_zone, day)
+        return self.schedule.first_tick(day, self.policy.window, self.policy.rules.time_zone)
 
     @classmethod
     def from_mapping(cls, environ: Mapping[str, str]) -> Settings:
@@ -218,12 +250,12 @@ class Settings:
         tenant_id = read.parse("GRAPH_TENANT_ID", _guid)
         time_zone = read.parse("BUSINESS_TIME_ZONE", _time_zone)
         window = read.parse("SEND_WINDOW", SendWindow.parse)
-        schedule = read.parse("NOTICE_SCHEDULE", _schedule)
-        if schedule and window and time_zone and not meets(schedule, window, time_zone):
+        schedule = _schedule(read)
+        if schedule and window and time_zone and not schedule.meets(window, time_zone):
             read.problem(
                 "NOTICE_SCHEDULE",
-                f"{schedule!r} (UTC) never falls into SEND_WINDOW {window} ({time_zone}), so nothing would ever be "
-                "sent; let it tick hourly: 0 0 * * * *",
+                f"{str(schedule)!r} (UTC) never falls into SEND_WINDOW {window} ({time_zone}), so nothing would ever "
+                f"be sent; let it tick hourly: {EXAMPLE}",
             )
         before = read.parse("DAYS_BEFORE_DUE", lambda text: parse_days(text, sign=-1))
         after = read.parse("DAYS_AFTER_DUE", lambda text: parse_days(text, sign=1))
@@ -239,23 +271,27 @@ class Settings:
         retention_days = read.parse("LEDGER_RETENTION_DAYS", _whole_number(90, 3650))
         credential = read.parse("GRAPH_CREDENTIAL", _credential)
         federated = credential is CredentialKind.FEDERATED
+        vault_url = "" if federated else read.parse("KEY_VAULT_URL", _https)
+        graph_endpoint = read.parse("GRAPH_ENDPOINT", _https)
+        authority_host = read.parse("AZURE_AUTHORITY_HOST", _authority)
+        _of_one_cloud(read, authority_host or "", graph_endpoint or "", vault_url or "")
         settings = cls(
             tenant_id=tenant_id,
             client_id=read.parse("GRAPH_CLIENT_ID", _guid),
             credential=credential,
-            vault_url="" if federated else read.parse("KEY_VAULT_URL", _https),
+            vault_url=vault_url,
             secret_name=read.parse("KEY_VAULT_SECRET_NAME", _matching(r"[0-9A-Za-z-]{1,127}", "my-secret")),
-            schedule=schedule,
+            schedule=cast("Schedule", schedule),
             storage=_storage(read),
             # <name>-poison has to fit into a queue's 63 characters.
             queue=read.parse("NOTICE_QUEUE", _matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*", "due-notices")),
             table=read.parse("LEDGER_TABLE", _matching(r"[A-Za-z][A-Za-z0-9]{2,62}", "duenotices")),
             user_filter=read.parse("USER_FILTER", _printable),
-            graph_endpoint=read.parse("GRAPH_ENDPOINT", _https),
-            authority_host=read.parse("AZURE_AUTHORITY_HOST", _authority),
+            graph_endpoint=graph_endpoint,
+            authority_host=authority_host,
             instance_discovery=read.parse("INSTANCE_DISCOVERY", _one_of("true", "false")) == "true",
             identity_client_id=read.parse("AZURE_CLIENT_ID", _optional_guid),
-            developer_login=bool(read.parse("AZURE_TOKEN_CREDENTIALS", _token_credentials)),
+            token_credentials=read.parse("AZURE_TOKEN_CREDENTIALS", _token_credentials),
             policy=Policy(
                 rules=Rules(
                     _stages(read, days, catch_up_days, calendar, retention_days),
@@ -270,6 +306,7 @@ class Settings:
                 source=source_of(tenant_id),
                 look_again=read.parse("LOOK_AGAIN_HOURS", _hours),
             ),
+            warnings=tuple(read.warnings),
         )
         for name, text in _GONE.items():
             if environ.get(name):
@@ -285,9 +322,17 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
+        self.warnings: list[str] = []
 
     def problem(self, name: str, text: str) -> None:
         self.problems.append(f"{name}: {text}")
+
+    def warn(self, name: str, text: str) -> None:
+        self.warnings.append(f"{name}: {text}")
+
+    def untrimmed(self, name: str) -> str:
+        """Return a setting as it stands in the environment; empty where it is not set."""
+        return self._environ.get(name, "")
 
     def text(self, name: str) -> str:
         """Return a setting's text, its default where it is not set, or empty where it must be and is not.
@@ -305,11 +350,14 @@ class _Reader:
         text = self.text(name)
         if not text and _DEFAULTS[name] is None:
             self.problem(name, f"is not set: {_MEANINGS[name]}")
+        elif _REFERENCE.match(text):
+            self.problem(name, _UNRESOLVED)
         else:
             try:
                 return parse(text)
             except ValueError as error:
-                self.problem(name, str(error) if name in _NEVER_SHOWN else f"{_shown(text)}: {error}")
+                why = _IN_QUOTES if _QUOTED.fullmatch(text) else str(error)
+                self.problem(name, why if name in _NEVER_SHOWN else f"{_shown(text)}: {why}")
         return cast("_T", None)
 
 
@@ -342,26 +390,6 @@ def _digest(read: _Reader) -> str:
     return hashlib.sha256("\x1f".join(texts).encode()).hexdigest()[:16]
 
 
-def meets(schedule: str, window: SendWindow, time_zone: tzinfo) -> bool:
-    """Whether any tick of the schedule (UTC) falls into the window in the course of a year."""
-    year = datetime(2028, 1, 1, tzinfo=UTC)  # any leap year will do
-    if next(CronSim(schedule, year), None) is None:
-        return False
-    first = year.astimezone(time_zone).date()
-    days = (first + timedelta(days=offset) for offset in range(366))
-    return any(first_tick(schedule, window, time_zone, day) is not None for day in days)
-
-
-def first_tick(schedule: str, window: SendWindow, time_zone: tzinfo, day: date) -> datetime | None:
-    """Return the first tick of the schedule (UTC) within the window of a local day; None where there is none."""
-    opens = datetime.combine(day, window.opens, tzinfo=time_zone).astimezone(UTC)
-    tick = next(CronSim(schedule, opens - timedelta(seconds=1)), None)
-    if tick is None:
-        return None
-    local = tick.astimezone(time_zone)
-    return tick if local.date() == day and window.contains(local.time()) else None
-
-
 def _storage(read: _Reader) -> StorageAccount:
     connection_string = read.text("NOTICE_STORAGE")
     endpoints = ("NOTICE_STORAGE__queueServiceUri", "NOTICE_STORAGE__tableServiceUri")
@@ -369,7 +397,7 @@ def _storage(read: _Reader) -> StorageAccount:
     if connection_string and given:
         read.problem("NOTICE_STORAGE", f"is set, and so is {given[0]}; set either the one or the other")
     elif connection_string:
-        read.parse("NOTICE_STORAGE", _connection_string)
+        connection_string = read.parse("NOTICE_STORAGE", plain_connection_string)
     elif not connection_string and not given:
         read.problem(
             "NOTICE_STORAGE",
@@ -388,52 +416,10 @@ def _storage(read: _Reader) -> StorageAccount:
     )
 
 
-def _connection_string(text: str) -> None:
-    """Refuse what the SDKs cannot use: they raise ValueError, and not before the storage is opened."""
-    if text == _EMULATOR:
-        return
-    pairs = [part.partition("=") for part in text.rstrip(";").split(";")]
-    parts = {name.lower(): value for name, _, value in pairs}
-    if not all(name and value for name, _, value in pairs) or len(parts) < len(pairs):
-        raise ValueError(f"is no connection string; {_COPY_IT}")
-    if "usedevelopmentstorage" in parts:
-        raise ValueError(f"means the emulator on this machine; write {_EMULATOR} and nothing else")
-    if "accountname" in parts and "accountkey" in parts:
-        try:
-            base64.b64decode(parts["accountkey"], validate=True)
-        except ValueError:
-            raise ValueError(f"its AccountKey is no base64, so that a part is missing or wrong; {_COPY_IT}") from None
-    elif not re.match(r"([^?].*&)?sig=", parts.get("sharedaccesssignature", "")):
-        raise ValueError(
-            "is no connection string that lets anybody in: it holds neither AccountName and AccountKey nor a "
-            f"SharedAccessSignature with its sig=; {_COPY_IT}"
-        )
-    for service in ("Queue", "Table"):
-        if not _is_address(_address_of(service.lower(), parts)):
-            raise ValueError(
-                f"names no address of the {service.lower()} service: correct AccountName, or write "
-                f"{service}Endpoint=https://account.{service.lower()}.core.windows.net"
-            )
-
-
-def _address_of(service: str, parts: Mapping[str, str]) -> str:
-    """Return where the SDKs look for a service; empty where a connection string does not say."""
-    if f"{service}endpoint" in parts or "accountname" not in parts:
-        return parts.get(f"{service}endpoint", "")
-    protocol, suffix = parts.get("defaultendpointsprotocol", "https"), parts.get("endpointsuffix", "core.windows.net")
-    return f"{protocol}://{parts['accountname']}.{service}.{suffix}"
-
-
 def _shown(text: str) -> str:
     """Return a setting's text for a message: short, on one line, without the login that a URL may hold."""
     text = re.sub(r"//[^/]*@", "//***@", text)
     return repr(text if len(text) <= 60 else text[:57] + "...")  # noqa: PLR2004 (a readable length)
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    """Return "; near names: …", or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=5, cutoff=0.5)
-    return f"; near names: {', '.join(near)}" if near else ""
 
 
 def _guid(text: str) -> str:
@@ -447,17 +433,7 @@ def _optional_guid(text: str) -> str | None:
 
 
 def _is_https(text: str) -> bool:
-    return text.startswith("https:") and _is_address(text)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # refuses what is no number
-    except ValueError:
-        return False
-    wrong = parts.query or parts.fragment or "@" in parts.netloc or " " in parts.netloc
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not wrong
+    return text.startswith("https:") and is_address(text)
 
 
 def _https(text: str) -> str:
@@ -477,13 +453,29 @@ def _credential(text: str) -> CredentialKind:
 
 
 def _token_credentials(text: str) -> str:
-    if text and not re.fullmatch(r"(?i)dev|prod|[a-z]+credential", text):
-        raise ValueError("write dev, or leave it out")  # azure-identity knows more, and crashes on the rest
+    if text and text.lower() not in TOKEN_CREDENTIALS:
+        # azure-identity has more credentials than can be chosen by name, and crashes on the rest.
+        raise ValueError(
+            f"write dev or leave it out; azure-identity takes {', '.join(TOKEN_CREDENTIALS.values())} alone"
+        )
     return text
 
 
 def _authority(text: str) -> str:
     return _https(text if "://" in text else f"https://{text}")
+
+
+def _of_one_cloud(read: _Reader, authority_host: str, graph_endpoint: str, vault_url: str) -> None:
+    """Compare the clouds of the three addresses; hosts that are none of Microsoft's fit everywhere."""
+    own, graph, vault = cloud_of_authority(authority_host), cloud_of_graph(graph_endpoint), cloud_of_vault(vault_url)
+    if own and graph and graph != own:
+        read.problem(
+            "GRAPH_ENDPOINT",
+            f"is that of {graph.name}, and AZURE_AUTHORITY_HOST that of {own.name}: for {own.name} write "
+            f"https://{own.graphs[0]}, or for {graph.name} AZURE_AUTHORITY_HOST=https://{graph.authorities[0]}",
+        )
+    if own and vault and vault != own:
+        read.warn("KEY_VAULT_URL", f"is a vault of {vault.name}, and AZURE_AUTHORITY_HOST that of {own.name}")
 
 
 def _attribute(text: str) -> tuple[str, ...]:
@@ -500,7 +492,7 @@ def _time_zone(text: str) -> ZoneInfo:
     try:
         return zone_named(text)
     except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"no such IANA time zone{_near(text, known_names()) or '; one is Europe/Berlin'}") from None
+        raise ValueError(f"no such IANA time zone{proposal(text, known_names()) or '; one is Europe/Berlin'}") from None
 
 
 def _calendar(read: _Reader) -> BusinessCalendar:
@@ -514,17 +506,31 @@ def _calendar(read: _Reader) -> BusinessCalendar:
     return EveryDay() if days == BusinessDays() else days
 
 
-def _schedule(text: str) -> str:
-    fields = len(text.split())
-    if fields not in (5, 6):
-        raise ValueError("write NCRONTAB: {second} {minute} {hour} {day} {month} {day of week}, such as 0 0 * * * *")
-    if _ONLY_CRON.search(_NAMES.sub("", text)):
-        raise ValueError("NCRONTAB knows no L, W, # and ?; write days as numbers or names, such as 0 0 * * * *")
+def _schedule(read: _Reader) -> Schedule | None:
+    """Read the schedule as the host does, which trims nothing; None after a problem."""
+    name = "NOTICE_SCHEDULE"
+    text = read.untrimmed(name)
+    if not text.strip():
+        read.warn(
+            name,
+            f"is not set; commands take {EXAMPLE}, but the timer's binding has no default, and the Functions host "
+            f"does not start the function without it: set it to {EXAMPLE}",
+        )
+        text = read.text(name)
+    if _REFERENCE.match(text):
+        read.problem(name, _UNRESOLVED)
+        return None
     try:
-        CronSim(text, datetime(2028, 1, 1, tzinfo=UTC))
-    except CronSimError as error:
-        raise ValueError(f"{str(error).lower()}; NCRONTAB is such as 0 0 * * * *") from None
-    return text
+        found = read_schedule(text)
+    except UnknownSchedule as error:
+        read.problem(name, f"{_shown(text)}: {error}")
+        return None
+    if isinstance(found, Interval):
+        read.problem(name, f"{_shown(text)}: is an interval, which Flex Consumption does not run; write {EXAMPLE}")
+        return None
+    for remark in found.remarks:
+        read.warn(name, remark)
+    return found
 
 
 def _allow_list(text: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +54,12 @@ def _console(*, stderr: bool) -> Console:
         stream.reconfigure(errors="backslashreplace")  # not every encoding has every name
     console = _Console(stderr=stderr, highlight=False, soft_wrap=False)
     return console if console.is_terminal else _Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Print warnings on standard error, a line each."""
+    for warning in warnings:
+        err().print(plain(f"warning: {warning}", "yellow"), soft_wrap=True)
 
 
 def print_json(value: Mapping[str, Any]) -> None:

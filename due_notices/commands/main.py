@@ -14,6 +14,7 @@ from due_notices.commands import console
 from due_notices.commands.audit.command import audit
 from due_notices.commands.doctor.command import doctor
 from due_notices.commands.explain.command import explain
+from due_notices.commands.local_settings import adopt_local_settings
 from due_notices.commands.preview.command import preview
 from due_notices.commands.rotate_secret.command import rotate_secret
 from due_notices.commands.run.command import run
@@ -62,7 +63,8 @@ def commands(context: click.Context, *, debug: bool, settings: Path | None) -> N
     if debug:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     if context.invoked_subcommand is not None:
-        bootstrap.adopt_local_settings(settings or Path("local.settings.json"))
+        path = settings or Path("local.settings.json")
+        console.warn(adopt_local_settings(path, bootstrap.environment()))
 
 
 for command in (status, preview, run, explain, audit, doctor, rotate_secret):

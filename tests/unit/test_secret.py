@@ -118,3 +118,27 @@ def test_it_is_compared_by_value_with_its_like_alone() -> None:
 @pytest.mark.parametrize(("value", "there"), [(VALUE, True), (" ", True), ("", False)])
 def test_it_tells_whether_there_is_anything_in_it(value: str, there: bool) -> None:  # noqa: FBT001
     assert bool(Secret(value)) is there
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("8a6f3c1e-0000-4000-8000-000000000001", "is a GUID"),
+        ("{8A6F3C1E-0000-4000-8000-000000000001}", "is a GUID"),
+        ("made-up\n", "ends with a line break"),
+        ("made-up\r\n", "ends with a line break"),
+        (" made-up", "begins with a blank"),
+        ("\nmade-up", "begins with a line break"),
+        ('"made-up"', "stands in quotes"),
+        ("‘made-up’", "stands in quotes"),
+        ("made-up~1.Q", ""),
+        ("", ""),
+        ("a", ""),
+    ],
+)
+def test_what_is_odd_about_its_form_is_said_without_a_word_of_it(value: str, says: str) -> None:
+    oddity = Secret(value).oddity
+
+    assert says in oddity if says else oddity == ""
+    assert "made-up" not in oddity
+    assert "8a6f3c1e" not in oddity.lower()

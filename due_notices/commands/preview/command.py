@@ -46,6 +46,7 @@ def preview(
       python -m due_notices preview --json | jq '.notices | length'
     """
     settings = bootstrap.load_settings()
+    console.warn(settings.warnings)
     services = bootstrap.build_services(settings)
     foreseeable(day, settings.policy.business_date(services.clock.now()))
     with console.progress() as progress:

@@ -38,6 +38,7 @@ def run(*, again: bool, missed: bool, as_json: bool) -> int:
     Exit code 0 when there is nothing left to do, 1 when the run failed or was stopped by NOTICE_LIMIT.
     """
     settings = bootstrap.load_settings()
+    console.warn(settings.warnings)
     services = bootstrap.build_services(settings)
     wish = Wish.MISSED if missed else Wish.AGAIN if again else Wish.OWED
     try:

@@ -1,0 +1,323 @@
+"""The timer's schedule, read as the Functions host reads it. Pure.
+
+The host reads NCRONTAB with the .NET library NCrontab.Signed, whose grammar is no other cron's: six fields, or five
+without seconds, split at blanks alone; the day of the month and the weekday must both hold; Sunday is 0 and never 7;
+a range written the wrong way round is turned round; names count by their first letters. What is no NCRONTAB may be
+an interval, a .NET TimeSpan. Sources: the timer extension's `TimerSchedule`, NCrontab's `CrontabFieldImpl` and
+`CrontabField`; `tests/unit/ncrontab.jsonl` holds the verdicts of the library itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
+
+from due_notices.stages import SendWindow
+
+EXAMPLE = "0 0 * * * *"
+_GRAMMAR = f"write NCRONTAB: {{second}} {{minute}} {{hour}} {{day}} {{month}} {{day of week}}, such as {EXAMPLE}"
+_ONE_DAY = timedelta(days=1)
+_LARGEST = 2**31 - 1  # of a .NET int
+_OTHERS, _KNOWS_NO = "[?#LW]", "the host knows no ?, L, W and #; write *, numbers or names"
+_YEARS = 40  # within them every weekday has had every date of a year, 29 February too
+
+
+class UnknownSchedule(ValueError):
+    """The host does not start a function with this schedule; the text says why, and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A .NET TimeSpan: a tick each so many seconds after the one before. Flex Consumption does not run it."""
+
+    seconds: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One of the six fields."""
+
+    name: str
+    least: int
+    most: int
+    names: tuple[str, ...] = ()
+
+
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_KINDS = (
+    _Kind("second", 0, 59),
+    _Kind("minute", 0, 59),
+    _Kind("hour", 0, 23),
+    _Kind("day", 1, 31),
+    _Kind("month", 1, 12, _MONTHS),
+    _Kind("weekday", 0, 6, _WEEKDAYS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When the timer ticks, in UTC.
+
+    `fields` are the values of second, minute, hour, day, month and weekday, each ascending. `remarks` say what the
+    host makes of it that its writer may not have meant.
+    """
+
+    text: str
+    fields: tuple[tuple[int, ...], ...]
+    remarks: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the schedule as it is written in the settings."""
+        return self.text
+
+    @property
+    def normal(self) -> str:
+        """The schedule as the host's library writes it: without names, steps and ranges turned round."""
+        kinds = _KINDS[-len(self.text.split()) :]
+        return " ".join(map(_written, kinds, self.fields[-len(kinds) :]))
+
+    def ticks(self, after: datetime, until: datetime | None = None) -> Iterator[datetime]:
+        """Yield the ticks later than `after`, in UTC, up to and including `until`, or for 40 years."""
+        after = after.astimezone(UTC)
+        until = until.astimezone(UTC) if until else after + timedelta(days=366 * _YEARS)
+        seconds, minutes, hours, *_ = self.fields
+        for day in self._days(after.date(), until.date()):
+            for hour in hours if day > after.date() else (each for each in hours if each >= after.hour):
+                for minute in minutes:
+                    for second in seconds:
+                        tick = datetime.combine(day, time(hour, minute, second, tzinfo=UTC))
+                        if tick > until:
+                            return
+                        if tick > after:
+                            yield tick
+
+    def _days(self, first: date, last: date) -> Iterator[date]:
+        """Yield the days, in UTC, on which the schedule ticks."""
+        *_, days, months, weekdays = self.fields
+        day = first
+        while day <= last:
+            if day.month not in months:
+                day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+                continue
+            if day.day in days and day.isoweekday() % 7 in weekdays:
+                yield day
+            day += _ONE_DAY
+
+    def in_window(self, day: date, window: SendWindow, time_zone: tzinfo) -> Iterator[datetime]:
+        """Yield the ticks (UTC) within the window of a local day."""
+        opens = _moments(day, window.opens, time_zone)
+        closes = _moments(day, window.closes or time.max, time_zone)
+        for tick in self.ticks(min(opens) - timedelta(seconds=1), max(closes)):
+            local = tick.astimezone(time_zone)
+            if local.date() == day and window.contains(local.time()):
+                yield tick
+
+    def first_tick(self, day: date, window: SendWindow, time_zone: tzinfo) -> datetime | None:
+        """Return the first tick (UTC) within the window of a local day; None where there is none."""
+        return next(self.in_window(day, window, time_zone), None)
+
+    def meets(self, window: SendWindow, time_zone: tzinfo) -> bool:
+        """Whether any tick within 40 years falls into the window. The answer depends on no clock."""
+        start = day = date(2028, 1, 1)
+        for utc_day in self._days(start, start + timedelta(days=366 * _YEARS)):
+            # A tick's local day is its day in UTC, or the one before or after that.
+            day = max(day, utc_day - _ONE_DAY)
+            while day <= utc_day + _ONE_DAY:
+                if self.first_tick(day, window, time_zone) is not None:
+                    return True
+                day += _ONE_DAY
+        return False
+
+
+def read_schedule(text: str) -> Schedule | Interval:
+    """Return what the host makes of `text`, which is given as it stands in the setting, untrimmed.
+
+    Raises UnknownSchedule where the host does not start the function.
+    """
+    tokens = [token for token in text.split(" ") if token]
+    if len(tokens) in (5, 6):
+        try:
+            return _cron(tokens)
+        except ValueError as error:
+            raise UnknownSchedule(_why_damaged(text) or str(error)) from None
+    interval = _interval(text)
+    if interval is not None:
+        return interval
+    raise UnknownSchedule(_why_unknown(text))
+
+
+def _cron(tokens: list[str]) -> Schedule:
+    remarks: list[str] = []
+    kinds = _KINDS[-len(tokens) :]
+    fields = tuple(_field(kind, token, remarks) for kind, token in zip(kinds, tokens, strict=True))
+    if all(len(fields[-at]) <= _KINDS[-at].most - _KINDS[-at].least for at in (3, 1)):
+        remarks.append(
+            f"day {tokens[-3]} and weekday {tokens[-1]} must both hold, other than in cron, where either is enough"
+        )
+    seconds = () if len(tokens) == len(_KINDS) else ((0,),)
+    return Schedule(" ".join(tokens), (*seconds, *fields), tuple(remarks))
+
+
+def _why_damaged(text: str) -> str:
+    """Return what surrounds or separates the fields that the host does not bear; empty where nothing does."""
+    if text.strip()[:1] in {"'", '"'}:
+        return f"stands in quotes, which the host takes for a part of it; {_GRAMMAR}"
+    if text.strip() != text.strip(" "):
+        return f"begins or ends with white space other than blanks, such as a line break; {_GRAMMAR}"
+    if re.search(r"[^\S ]", text):
+        return f"its fields are not separated by blanks alone, and the host splits at nothing else; {_GRAMMAR}"
+    return ""
+
+
+def _why_unknown(text: str) -> str:
+    if damage := _why_damaged(text):
+        return damage
+    if text.strip().startswith("@"):
+        return f"the host knows no words such as @daily; {_GRAMMAR}"
+    if re.fullmatch(r"%.+%", text.strip()):
+        return f"names a setting instead of holding a schedule; {_GRAMMAR}"
+    count = len(text.split())
+    return f"has {count} field{'s'[: count != 1]}, NCRONTAB six, or five without seconds; {_GRAMMAR}"
+
+
+def _field(kind: _Kind, text: str, remarks: list[str]) -> tuple[int, ...]:
+    """Return the values of one field, ascending. Raises ValueError."""
+    try:
+        # A comma in the first place does not make a list, and then it is no value either.
+        items = text.split(",") if text.find(",") > 0 else [text]
+        found = {value for item in items for value in _values(kind, item, remarks)}
+    except ValueError as error:
+        raise ValueError(f"its {kind.name} {text!r}: {error}") from None
+    return tuple(sorted(found))
+
+
+def _values(kind: _Kind, text: str, remarks: list[str]) -> Iterable[int]:
+    body, slash, step_text = text.partition("/") if text.find("/") > 0 else (text, "", "")
+    step = _integer(step_text, signed=True) if slash else 1
+    if step < 1:
+        remarks.append(f"{kind.name} {text}: the host takes a step of {step} for 1")
+        step = 1
+    if body == "*":
+        first, last = kind.least, kind.most
+    elif body.find("-") > 0:
+        first_text, _, last_text = body.partition("-")
+        first, last = _value(kind, first_text), _value(kind, last_text)
+        if first > last:
+            remarks.append(
+                f"{kind.name} {text}: the host turns the range round and ticks from {last} to {first}; for the other "
+                f"way write {_around(kind, first, last)}"
+            )
+            first, last = last, first
+    else:
+        first = _value(kind, body)
+        last = kind.most if slash else first
+    for value in (first, last):
+        if not kind.least <= value <= kind.most:
+            raise ValueError(_out_of_range(kind, first, last))
+    # The host's own sum of the two overflows, and it does not start the function.
+    if step > _LARGEST - (first - kind.least):
+        raise ValueError("the step is too large")
+    return range(first, last + 1, step)
+
+
+def _out_of_range(kind: _Kind, first: int, last: int) -> str:
+    if kind.name == "weekday" and last == 7:  # noqa: PLR2004 (cron's other Sunday)
+        meant = "0" if first == last else "*" if first <= 1 else f"0,{first}-6" if first < 6 else "0,6"  # noqa: PLR2004
+        return f"7 is not a weekday for the host, and Sunday is 0: write {meant}"
+    return f"write numbers from {kind.least} to {kind.most}"
+
+
+def _around(kind: _Kind, first: int, last: int) -> str:
+    """Return what is meant by `first` to `last` across the end of the field."""
+    parts = ((first, kind.most), (kind.least, last))
+    return "*" if first - last <= 1 else ",".join(f"{a}-{b}" if a < b else f"{a}" for a, b in parts)
+
+
+def _value(kind: _Kind, text: str) -> int:
+    if text[:1] in set("0123456789"):
+        return _integer(text)
+    if text and kind.names and text.isascii():
+        for number, name in enumerate(kind.names, kind.least):
+            if name.startswith(text.lower()):
+                return number
+    if re.search(_OTHERS, text):
+        raise ValueError(_KNOWS_NO)
+    named = f", or names such as {kind.names[1][:3].upper()}" if kind.names else ""
+    raise ValueError(f"write *, or numbers from {kind.least} to {kind.most}{named}")
+
+
+def _integer(text: str, *, signed: bool = False) -> int:
+    """Read an integer as .NET's int.Parse does, which takes white space around it."""
+    found = re.fullmatch(rf"[\t-\r ]*({'[+-]?' if signed else ''}[0-9]+)[\t-\r ]*\0*", text)
+    if not found:
+        raise ValueError(_KNOWS_NO if re.search(_OTHERS, text) else f"{text!r} is not a number")
+    if not -_LARGEST - 1 <= int(found[1]) <= _LARGEST:
+        raise ValueError("the number is too large")
+    return int(found[1])
+
+
+def _written(kind: _Kind, values: tuple[int, ...]) -> str:
+    """Return a field's values as ranges."""
+    runs: list[list[int]] = []
+    for value in values:
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    if runs == [list(range(kind.least, kind.most + 1))]:
+        return "*"
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
+# The forms of a .NET TimeSpan, in the order in which it tries them; the first whose numbers are in range counts.
+_DAYS, _HOURS, _MINUTES, _SECONDS, _FRACTION = (rf"(?P<{name}>[0-9]+)" for name in ("d", "h", "m", "s", "f"))
+_TIME_SPANS = tuple(
+    re.compile(form)
+    for form in (
+        _DAYS,
+        f"{_HOURS}:{_MINUTES}",
+        f"{_HOURS}:{_MINUTES}:{_SECONDS}",
+        rf"{_DAYS}[.:]{_HOURS}:{_MINUTES}",
+        rf"{_HOURS}:{_MINUTES}:\.{_FRACTION}",
+        rf"{_HOURS}:{_MINUTES}:{_SECONDS}\.{_FRACTION}",
+        rf"{_DAYS}[.:]{_HOURS}:{_MINUTES}:{_SECONDS}",
+        rf"{_DAYS}[.:]{_HOURS}:{_MINUTES}:\.{_FRACTION}",
+        rf"{_DAYS}[.:]{_HOURS}:{_MINUTES}:{_SECONDS}\.{_FRACTION}",
+    )
+)
+_MOST = {"d": 10_675_199, "h": 23, "m": 59, "s": 59}
+_TICK = Decimal("0.0000001")  # second
+_LONGEST = (2**63 - 1) * _TICK
+
+
+def _interval(text: str) -> Interval | None:
+    """Read a .NET TimeSpan; None for what is none."""
+    text = text.strip()
+    sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text)
+    for form in _TIME_SPANS:
+        found = form.fullmatch(digits)
+        if found is None:
+            continue
+        parts = found.groupdict()
+        fraction = parts.pop("f", "")
+        numbers = {name: int(part) for name, part in parts.items()}
+        too_fine = len(fraction) > 7 and not fraction.startswith("0")  # noqa: PLR2004 (digits of a tick)
+        if too_fine or any(number > _MOST[name] for name, number in numbers.items()):
+            continue
+        whole = ((numbers.get("d", 0) * 24 + numbers.get("h", 0)) * 60 + numbers.get("m", 0)) * 60 + numbers.get("s", 0)
+        seconds = whole + Decimal(f"0.{fraction or 0}").quantize(_TICK, ROUND_HALF_UP)
+        return Interval(sign * seconds) if seconds <= _LONGEST else None
+    return None
+
+
+def _moments(day: date, clock: time, time_zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return the two moments (UTC) that a local time may be: they differ where clocks change."""
+    local = datetime.combine(day, clock, tzinfo=time_zone)
+    return local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
