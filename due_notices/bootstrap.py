@@ -7,23 +7,20 @@ the send window loads neither a Graph nor a Storage client.
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from due_notices.adapters.clock import SystemClock
+from due_notices.clouds import exchange_audience
 from due_notices.credentials import (
     AppCredential,
     CredentialKind,
     Life,
-    exchange_audience,
 )
-from due_notices.errors import SettingsError
 from due_notices.ownership import Deployment
 from due_notices.ports import Clock, Storage, UserDirectory
 from due_notices.services import Services
@@ -32,39 +29,14 @@ from due_notices.settings import Settings
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+    from due_notices.adapters.identity import Login
     from due_notices.adapters.msal import GraphToken
     from due_notices.adapters.storage_clients import StorageClients
 
-_TRUST = frozenset({"REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"})
 
-
-def environment() -> Mapping[str, str]:
+def environment() -> MutableMapping[str, str]:
     """Return the process's environment, which holds the settings."""
     return os.environ  # noqa: TID251 (this is the module that may)
-
-
-def adopt_local_settings(path: Path) -> None:
-    """Take the values of a `local.settings.json` that the environment has not set, as Core Tools does.
-
-    What to trust is taken in any case: a machine's own certificate bundle knows nothing of the local stack.
-    Raises SettingsError when the file is there and cannot be read.
-    """
-    if not path.exists():
-        return
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        values, encrypted = found["Values"], found.get("IsEncrypted") is True
-        adopted = {str(name): str(value) for name, value in values.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SettingsError(
-            [f"{path}: is no settings file ({type(error).__name__}); compare it with local.settings.json.example"]
-        ) from error
-    if encrypted:
-        raise SettingsError([f"{path}: is encrypted; call `func settings decrypt` in its folder"])
-    environ = os.environ  # noqa: TID251 (this is the module that may)
-    for name, value in adopted.items():
-        if name in _TRUST or name not in environ:
-            environ[name] = value
 
 
 def load_settings() -> Settings:
@@ -91,9 +63,15 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
             attribute=settings.policy.rules.attribute,
             user_filter=settings.user_filter,
             clock=clock,
+            names=graph_names(settings),
         )
 
     return Services(open_directory, functools.partial(open_storage, settings, clock), clock)
+
+
+def graph_names(settings: Settings) -> Mapping[str, str]:
+    """Return what fills the commands in Graph's refusals."""
+    return {"GRAPH_CLIENT_ID": settings.client_id, "GRAPH_ENDPOINT": settings.graph_endpoint}
 
 
 def graph_token(settings: Settings, clock: Clock) -> GraphToken:
@@ -145,11 +123,19 @@ def credential_reader(settings: Settings, login: TokenCredential) -> Callable[[]
     return read_certificate if settings.credential is CredentialKind.CERTIFICATE else read_secret
 
 
-def identity(settings: Settings) -> TokenCredential:
-    """Return the managed identity, or the developer's own login where AZURE_TOKEN_CREDENTIALS wishes so."""
-    from due_notices.adapters import identity as identities
+def identity(settings: Settings, *, otherwise: str = "") -> TokenCredential:
+    """Return the login that AZURE_TOKEN_CREDENTIALS chooses, `otherwise` the managed identity or another."""
+    kind = settings.token_credentials or otherwise
+    return _login(kind, settings.identity_client_id, "AZURE_CLIENT_ID")
 
-    return identities.login(settings.identity_client_id, developer=settings.developer_login)
+
+def _login(kind: str, client_id: str | None, setting: str) -> Login:
+    from due_notices.adapters.identity import Identity, Login
+
+    # The platform tells the app what it is called.
+    places = {"function app": "WEBSITE_SITE_NAME", "resource group": "WEBSITE_RESOURCE_GROUP"}
+    names = {name: environment()[variable] for name, variable in places.items() if environment().get(variable)}
+    return Login(Identity(client_id, setting, kind, names), SystemClock())
 
 
 @asynccontextmanager
@@ -172,7 +158,7 @@ async def open_storage(settings: Settings, clock: Clock) -> AsyncIterator[Storag
 
 def storage_clients(settings: Settings) -> AbstractAsyncContextManager[StorageClients]:
     """Return the context in which the SDKs' clients of the queue, its poison queue and the table are open."""
-    from due_notices.adapters import identity as identities
+    from due_notices.adapters.identity import AsyncLogin
     from due_notices.adapters.storage_clients import open_clients
 
     account = settings.storage
@@ -182,5 +168,7 @@ def storage_clients(settings: Settings) -> AbstractAsyncContextManager[StorageCl
         connection_string=account.connection_string,
         queue_url=account.queue_url,
         table_url=account.table_url,
-        login=lambda: identities.async_login(account.identity_client_id, developer=settings.developer_login),
+        login=lambda: AsyncLogin(
+            _login(settings.token_credentials, account.identity_client_id, "NOTICE_STORAGE__clientId")
+        ),
     )

@@ -48,8 +48,8 @@ _SHOW_FEDERATED = (
 )
 _ASSIGN_IDENTITY = (
     "on Azure assign it with `az functionapp identity assign -n <function app> -g <resource group> --identities "
-    "<resource id>` and set AZURE_CLIENT_ID to its client id; on a laptop run `az login` and set "
-    "AZURE_TOKEN_CREDENTIALS=dev"
+    '"$(az identity list --query "[?clientId==\'<client id>\'].id" -o tsv)"` and set AZURE_CLIENT_ID to '
+    "its client id; on a laptop run `az login` and set AZURE_TOKEN_CREDENTIALS=dev"
 )
 
 REFUSALS = (
@@ -236,25 +236,62 @@ REFUSALS = (
         "with GRAPH_CREDENTIAL=certificate KEY_VAULT_SECRET_NAME names a certificate of the vault, exportable, RSA: "
         "`az keyvault certificate show --vault-name <vault> -n <KEY_VAULT_SECRET_NAME>`",
     ),
-    Refusal(VAULT, OTHERWISE, "Key Vault returned a server error", "try again, or ask https://azure.status.microsoft"),
+    Refusal(
+        VAULT,
+        "409 ObjectIsDeletedButRecoverable",
+        "a secret of this name was deleted and can still be recovered, so that no new one can be stored",
+        "recover it with `az keyvault secret recover --vault-name <vault> -n <KEY_VAULT_SECRET_NAME>`, and call the "
+        "command again",
+    ),
+    Refusal(VAULT, "5xx", "a server error of Key Vault", "try again, or ask https://azure.status.microsoft"),
+    Refusal(
+        VAULT,
+        OTHERWISE,
+        "the code says why",
+        "look it up at https://learn.microsoft.com/azure/key-vault/general/rest-error-codes",
+    ),
+    Refusal(IDENTITY, "none", "there is no managed identity here", _ASSIGN_IDENTITY),
     Refusal(
         IDENTITY,
-        "CredentialUnavailable",
-        "there is no managed identity here, or none with AZURE_CLIENT_ID",
-        _ASSIGN_IDENTITY,
+        "400",
+        "no identity with this client id is assigned to the function app",
+        f"correct <setting>, or {_ASSIGN_IDENTITY}",
     ),
     Refusal(
         IDENTITY,
-        "ClientAuthenticationError",
-        "the identity endpoint or Entra refuses the login",
-        "check that AZURE_CLIENT_ID is the client id of an identity assigned to the function app; on a laptop run "
-        "`az login` again",
+        "403",
+        "the endpoint does not know this process",
+        "restart the function app with `az functionapp restart -n <function app> -g <resource group>`",
+    ),
+    Refusal(
+        IDENTITY,
+        "429 or 5xx",
+        "the platform is unwell for a moment, and nothing is to be assigned",
+        "the next tick tries again; if it lasts, ask https://azure.status.microsoft",
+    ),
+    Refusal(
+        IDENTITY,
+        "no token",
+        "its answer holds no token",
+        "restart the function app with `az functionapp restart -n <function app> -g <resource group>`",
     ),
     Refusal(
         IDENTITY,
         "no answer",
-        "the identity endpoint does not answer as it should",
+        "it does not answer",
         "restart the function app with `az functionapp restart -n <function app> -g <resource group>`",
+    ),
+    Refusal(
+        IDENTITY,
+        "login",
+        "none of the logins that AZURE_TOKEN_CREDENTIALS chooses was accepted",
+        "on a laptop set AZURE_TOKEN_CREDENTIALS=dev and run `az login` again; on Azure take the setting away",
+    ),
+    Refusal(
+        IDENTITY,
+        OTHERWISE,
+        "it refuses, and does not say why",
+        "`az functionapp identity show -n <function app> -g <resource group>` shows which identities are assigned",
     ),
     Refusal(
         GRAPH,
@@ -262,6 +299,13 @@ REFUSALS = (
         "the token is not accepted",
         "check that GRAPH_ENDPOINT and AZURE_AUTHORITY_HOST are of one cloud, and the clock with `python -m "
         "due_notices doctor`",
+    ),
+    Refusal(
+        GRAPH,
+        "401 Authorization_IdentityNotFound",
+        "Graph finds no service principal of the app in this tenant, or one that may do nothing yet",
+        "make it with `az ad sp create --id <GRAPH_CLIENT_ID>`, and grant its permission with `az ad app permission "
+        "admin-consent --id <GRAPH_CLIENT_ID>`",
     ),
     Refusal(
         GRAPH,
@@ -275,7 +319,20 @@ REFUSALS = (
         "the directory does not support this filter or attribute",
         "check USER_FILTER and DUE_DATE_ATTRIBUTE",
     ),
-    Refusal(GRAPH, OTHERWISE, "Graph does not like the question", "check DUE_DATE_ATTRIBUTE and USER_FILTER"),
+    Refusal(
+        GRAPH,
+        "400 CredentialInvalidLifetimeAsPerAppPolicy",
+        "a policy of the tenant limits how long a client secret may be good",
+        "ask for less, such as `python -m due_notices rotate-secret --days 30`; "
+        "`az rest --url <GRAPH_ENDPOINT>/v1.0/policies/defaultAppManagementPolicy` shows the limit",
+    ),
+    Refusal(
+        GRAPH,
+        "400 CredentialTypeNotAllowedAsPerAppPolicy",
+        "a policy of the tenant forbids client secrets",
+        "use no secret at all: deploy infra/ with graphCredential=federated, and set GRAPH_CREDENTIAL=federated",
+    ),
+    Refusal(GRAPH, OTHERWISE, "the code says why", "look it up at https://learn.microsoft.com/graph/errors"),
 )
 
 _BY_CODE: Mapping[tuple[str, str], Refusal] = {(refusal.service, refusal.code): refusal for refusal in REFUSALS}
@@ -287,3 +344,12 @@ def refusal_of(service: str, *codes: str) -> Refusal:
     `codes` are as the table writes them, the most telling first.
     """
     return next(_BY_CODE[service, code] for code in (*codes, OTHERWISE) if (service, code) in _BY_CODE)
+
+
+def not_its_own(service: str, address: str, status: int) -> str:
+    """Return the sentence for an answer that is not the service's own: it says nothing about the service."""
+    return (
+        f"HTTP {status} came in the place of an answer of {service} at {address}: something between here and the "
+        "service answered, a proxy or a firewall: check HTTPS_PROXY and NO_PROXY, and that the network lets this "
+        "address through"
+    )

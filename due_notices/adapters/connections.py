@@ -1,26 +1,131 @@
-"""Connections by `requests` that look at the environment once, and never at a netrc file.
+"""What every client's connections share: proxies, trust, and who answered.
 
-Left to itself, requests looks for proxies and certificates at each request, which is a twentieth of what a page of
-users costs, and lets a netrc file's entry for the host take the place of our Authorization header.
+The environment is looked at once for each service, and a netrc file never. Left to itself, requests looks for proxies
+and certificates at each request, which is a twentieth of what a page of users costs, and lets a netrc file's entry for
+the host take the place of our Authorization header. Either of REQUESTS_CA_BUNDLE and SSL_CERT_FILE serves every client,
+whichever of the two its own library would look for.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import logging
+import ssl
+from collections.abc import Iterator, Mapping
+from enum import Enum, auto
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
+from requests.utils import select_proxy
+
+
+class Service(Enum):
+    """The services whose answers can be told by a header."""
+
+    GRAPH = auto()
+    ENTRA = auto()
+    VAULT = auto()
+    STORAGE = auto()
+
+
+# https://learn.microsoft.com/graph/errors, https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+_HEADERS: Mapping[Service, tuple[str, ...]] = {
+    Service.GRAPH: ("request-id",),
+    Service.ENTRA: ("x-ms-request-id",),
+    Service.VAULT: ("x-ms-request-id",),
+    Service.STORAGE: ("x-ms-request-id", "x-ms-error-code"),
+}
+
+
+_NO_BUNDLE = "Could not find a suitable TLS CA certificate bundle"  # requests' words, in an OSError of no kind
+
+
+def is_own_answer(service: Service, headers: Mapping[str, str]) -> bool:
+    """Whether an answer is the service's own. Any other proves nothing about the service, whatever its status."""
+    names = {name.lower() for name in headers}
+    return any(name in names for name in _HEADERS[service])
 
 
 def session_to(service: str, session: requests.Session | None = None) -> requests.Session:
     """Return a session (a new one unless given) for one service, as the environment is now."""
     session = session or requests.Session()
     found = session.merge_environment_settings(service, {}, None, None, None)
-    session.proxies, session.verify = found["proxies"], found["verify"]
+    session.proxies, session.verify = found["proxies"], _certificates(of_requests=found["verify"]) or True
     session.trust_env = False
     return session
 
 
 def sdk_options(service: str) -> dict[str, Any]:
-    """Return the same as keywords for a synchronous client of the Azure SDKs, which stand on requests too."""
+    """Return the same as keywords for a client of the Azure SDKs, synchronous or not."""
     with session_to(service) as session:
         return {"use_env_settings": False, "proxies": session.proxies, "connection_verify": session.verify}
+
+
+def proxy_to(service: str) -> str | None:
+    """Return the proxy on the way to a service."""
+    with session_to(service) as session:
+        return select_proxy(service, session.proxies)
+
+
+def ssl_context(service: str) -> ssl.SSLContext:
+    """Return the same trust for aiohttp."""
+    with session_to(service) as session:
+        path = session.verify
+    if not isinstance(path, str):
+        return ssl.create_default_context()
+    return ssl.create_default_context(capath=path) if Path(path).is_dir() else ssl.create_default_context(cafile=path)
+
+
+def _certificates(*, of_requests: bool | str | None) -> str | None:
+    """Return the file or folder of certificates that the environment names."""
+    paths = ssl.get_default_verify_paths()  # SSL_CERT_FILE where it is set, else OpenSSL's own place
+    of_openssl = paths.cafile if paths.cafile != paths.openssl_cafile else None
+    return of_requests if isinstance(of_requests, str) else of_openssl
+
+
+def is_loopback(service: str) -> bool:
+    """Whether a service is on this machine, by its address or name."""
+    host = urlsplit(service).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def distrusted(error: BaseException) -> str:
+    """Return why the service's certificate was not trusted, with the remedy; empty where that was not the failure."""
+    for each in _chain(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return (
+                f"its certificate is not trusted ({each.verify_message}): where a proxy or firewall puts its own "
+                "certificate in the place of the service's, name that one's authority in REQUESTS_CA_BUNDLE or in "
+                "SSL_CERT_FILE (a PEM file; either serves every connection)"
+            )
+        if isinstance(each, OSError) and _NO_BUNDLE in str(each):
+            return "REQUESTS_CA_BUNDLE or SSL_CERT_FILE names no file of certificates: correct it, or take it away"
+    return ""
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all that it wraps, in whichever way its library wraps it."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        wrapped = [getattr(each, name, None) for name in ("__cause__", "__context__", "reason", "inner_exception")]
+        waiting += [*wrapped, getattr(each, "certificate_error", None), *each.args]
+
+
+def hush() -> None:
+    """Silence MSAL and azure-identity: what they log of a damaged answer is its body, the token included.
+
+    What they fail of reaches us as exceptions.
+    """
+    for name in ("msal", "azure.identity"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

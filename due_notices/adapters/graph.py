@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from due_notices.users import SELECTED, to_user, user_id
 PAGE_SIZE = 999  # the most that /users gives: https://learn.microsoft.com/graph/api/user-list
 # The same state of the paging lost, in two words: https://learn.microsoft.com/graph/paging
 _EXPIRED = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenNotFoundException"})
+_BAD_REQUEST = 400
 _Row = Mapping[str, object]
 
 
@@ -63,9 +64,13 @@ class GraphDirectory:
         attribute: tuple[str, ...],
         user_filter: str,
         clock: Clock,
+        names: Mapping[str, str] | None = None,
     ) -> None:
-        """Take the endpoint (`https://graph.microsoft.com`) and what to ask it for; nothing is sent yet."""
-        self._graph = GraphHttp(endpoint, token, clock)
+        """Take the endpoint (`https://graph.microsoft.com`) and what to ask it for; nothing is sent yet.
+
+        `names` fill the commands in refusals.
+        """
+        self._graph = GraphHttp(endpoint, token, clock, names=names)
         self._token = token
         self._attribute = attribute
         self._select = ",".join((*SELECTED, attribute[0]))
@@ -96,13 +101,45 @@ class GraphDirectory:
         return self._listing(self._filter, deadline)
 
     def user(self, identifier: str) -> FoundUser | None:
-        """Return one user by object id or principal name; None when there is no such user."""
-        url = self._graph.url(f"users/{quote(identifier, safe='')}", {"$select": self._select})
-        found = self._graph.get(url, missing_ok=True)
-        key = None if found is None else user_id(found)
-        if found is None or key is None:  # an answer without an id is about something else
+        """Return one user; None when there is no such user.
+
+        `identifier` is an object id, a principal name, or an address: `mail`, one of `otherMails`, or that of a sign-in
+        (`identities`). Raises DirectoryError where several users have the address.
+        """
+        # https://learn.microsoft.com/graph/api/user-get: a name that begins with $ stands in brackets
+        quoted = f"('{_quoted(identifier)}')" if identifier.startswith("$") else f"/{quote(identifier, safe='')}"
+        url = self._graph.url(f"users{quoted}", {"$select": self._select})
+        row: _Row | None = self._graph.get(url, missing_ok=True)
+        if row is None and "@" in identifier:
+            row = self._by_address(identifier)
+        key = None if row is None else user_id(row)
+        if row is None or key is None:  # an answer without an id is about something else
             return None
-        return FoundUser(to_user(found, key), value_of(found, self._attribute))
+        return FoundUser(to_user(row, key), value_of(row, self._attribute))
+
+    def _by_address(self, address: str) -> _Row | None:
+        text = address.replace("'", "''")
+        # Of a sign-in by an address Graph ignores the issuer's value, and wants it to be given.
+        conditions = (
+            f"mail eq '{text}'",
+            f"otherMails/any(o:o eq '{text}')",
+            f"identities/any(i:i/issuerAssignedId eq '{text}' and i/issuer eq 'any')",
+        )
+        found: dict[str, _Row] = {}
+        for condition in conditions:
+            try:
+                rows, _ = self._page(self._first({"$filter": condition, "$top": "5"}), None)
+            except GraphRefused as refused:
+                if refused.status != _BAD_REQUEST:  # not every directory filters by each of them
+                    raise
+                continue
+            found.update({key: row for row in rows if (key := user_id(row)) is not None})
+        if len(found) > 1:
+            raise DirectoryError(
+                f"{len(found)} users have this address: call the command again with one of their ids, "
+                f"{', '.join(sorted(found))}"
+            )
+        return next(iter(found.values()), None)
 
     def lists(self, identifier: str) -> bool:
         """Whether the listing has the user with this object id."""
@@ -111,24 +148,50 @@ class GraphDirectory:
         return any(self._listing(f"({self._filter}) and {condition}" if self._filter else condition))
 
     def _listing(self, user_filter: str, deadline: float | None = None) -> Iterator[GraphPage]:
-        parameters = {"$select": self._select, "$top": str(PAGE_SIZE)}
-        if user_filter:
-            parameters["$filter"] = user_filter
-        link: str | None = self._graph.url("users", parameters)
-        followed = set()
+        """Yield the pages of one listing.
+
+        The link of a page that had to be asked for again may be refused later (DirectoryPageTokenNotFoundException,
+        https://learn.microsoft.com/graph/paging). Then the last link that was answered at the first try is followed
+        once more, and the users that were yielded since are left out.
+        """
+        condition = {"$filter": user_filter} if user_filter else {}
+        link: str | None = self._first({"$top": str(PAGE_SIZE), **condition})
+        sure, since, fell_back, suspect = link, set[str](), False, False
+        held: dict[str, int] = {}
         while link is not None:
-            if link in followed:
+            retries: list[str] = []
+            try:
+                rows, following = self._page(link, deadline, lambda: retries.append(""))  # noqa: B023 (called at once)
+            except ListingExpired:
+                if fell_back or not suspect:
+                    raise
+                link, fell_back = sure, True
+                held.clear()
+                continue
+            ids = [key for row in rows if isinstance(key := row.get("id"), str)]
+            if held.get(link) == (seal := hash(tuple(ids))):
                 raise DirectoryError(
                     "Graph's listing of users points back to a page that was read already, so its end cannot be "
                     "reached; nothing was sent, the next tick reads again"
                 )
-            followed.add(link)
-            rows, link = self._page(link, deadline)
+            held[link] = seal
+            if fell_back:
+                rows = [row for row in rows if row.get("id") not in since]
+            if not retries and link != sure:
+                sure, since, fell_back = link, set(), False
+            since.update(ids)
+            suspect = bool(retries)
             yield GraphPage(rows, self._values(rows))
+            link = following
 
-    def _page(self, url: str, deadline: float | None) -> tuple[Sequence[_Row], str | None]:
+    def _first(self, query: Mapping[str, str]) -> str:
+        return self._graph.url("users", {"$select": self._select, **query})
+
+    def _page(
+        self, url: str, deadline: float | None, on_retry: Callable[[], None] | None = None
+    ) -> tuple[Sequence[_Row], str | None]:
         try:
-            page = self._graph.get(url, deadline=deadline, valid=_is_listing) or {}
+            page = self._graph.get(url, deadline=deadline, valid=_is_listing, on_retry=on_retry) or {}
         except GraphRefused as refused:
             if refused.code in _EXPIRED:
                 raise ListingExpired(refused.said) from refused
@@ -154,6 +217,10 @@ class GraphDirectory:
                 "GRAPH_ENDPOINT. Check that GRAPH_ENDPOINT is the host of your cloud"
             )
         return link
+
+
+def _quoted(name: str) -> str:
+    return quote(name.replace("'", "''"), safe="$@")
 
 
 def value_of(row: Mapping[str, object], attribute: tuple[str, ...]) -> object:

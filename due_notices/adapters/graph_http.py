@@ -13,21 +13,24 @@ from urllib.parse import quote, urlencode
 import orjson
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from urllib3.exceptions import HTTPError
 
-from due_notices.adapters.connections import session_to
+from due_notices.adapters.connections import Service, distrusted, is_own_answer, session_to
 from due_notices.adapters.retries import GRAPH as PATIENCE
 from due_notices.adapters.retries import Retries, retry_after
 from due_notices.errors import DirectoryError
 from due_notices.ports import Clock
-from due_notices.refusals import GRAPH, refusal_of
+from due_notices.refusals import GRAPH, not_its_own, refusal_of
 
 _TIMEOUTS = (10, 60)  # seconds to connect, and between two pieces of an answer
 _PIECE = 1 << 20  # bytes of a body read at once; in requests' own pieces of 10 KiB a page takes a tenth longer
 _READS_AGAIN = frozenset({429, 500, 502, 503, 504})
 _WRITES_AGAIN = frozenset({404, 409, 429, 503})  # a replica that has not heard of the object; another writes; busy
+_PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 _NETWORK = "check GRAPH_ENDPOINT and the network"
-# What a status means whatever its code is.
+# What a status means that comes without a code.
 _BY_STATUS = {401: ["401 InvalidAuthenticationToken"], 403: ["403 Authorization_RequestDenied"]}
+_NO_CODE = "(no code)"
 
 
 class Token(Protocol):
@@ -81,13 +84,26 @@ class _Answer(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def own(self) -> bool:
+        """Whether it is Graph's own."""
+        return is_own_answer(Service.GRAPH, self.headers)
+
 
 class GraphHttp:
     """Asks one Graph endpoint (`https://graph.microsoft.com`) and counts its requests. Raises DirectoryError."""
 
-    def __init__(self, endpoint: str, token: Token, clock: Clock, retries: Retries = PATIENCE) -> None:
-        """Take what a request needs; nothing is sent yet."""
+    def __init__(
+        self,
+        endpoint: str,
+        token: Token,
+        clock: Clock,
+        retries: Retries = PATIENCE,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take what a request needs; nothing is sent yet. `names` fill the commands in refusals."""
         self.endpoint = endpoint
+        self._names = names or {}
         self._token = token
         self._clock = clock
         self._retries = retries
@@ -109,20 +125,26 @@ class GraphHttp:
         deadline: float | None = None,
         missing_ok: bool = False,
         valid: Callable[[dict[str, Any]], bool] | None = None,
+        on_retry: Callable[[], None] | None = None,
     ) -> dict[str, Any] | None:
         """Return the JSON object behind `url`; None for a 404 that is `missing_ok`. One not `valid` is asked again.
 
-        `deadline` is on the clock's monotonic scale: no pause that ends beyond it is begun.
+        `deadline` is on the clock's monotonic scale: no pause that ends beyond it is begun. `on_retry` is called
+        before each further try.
         """
         asked = _Request("GET", url, headers=headers, again=_READS_AGAIN, missing_ok=missing_ok, valid=valid)
-        return self._patiently(asked, deadline)
+        return self._patiently(asked, deadline, on_retry)
 
     def post(self, url: str, body: Mapping[str, object]) -> dict[str, Any]:
         """Send JSON and return the answer, empty where there is none; repeated only where it was not carried out."""
         return self._patiently(_Request("POST", url, body=body, again=_WRITES_AGAIN), None) or {}
 
-    def _patiently(self, asked: _Request, deadline: float | None) -> dict[str, Any] | None:
+    def _patiently(
+        self, asked: _Request, deadline: float | None, on_retry: Callable[[], None] | None = None
+    ) -> dict[str, Any] | None:
         def before_sleep(state: RetryCallState) -> None:
+            if on_retry is not None:
+                on_retry()
             error = state.outcome.exception() if state.outcome else None
             late = deadline is not None and self._clock.monotonic() + state.upcoming_sleep > deadline
             if late and isinstance(error, _Transient):
@@ -142,9 +164,9 @@ class GraphHttp:
 
     def _ask(self, asked: _Request) -> dict[str, Any] | None:
         answer = self._request(asked, self._token())
-        if answer.status == 401:  # noqa: PLR2004 (HTTP)
+        if answer.status == 401 and answer.own:  # noqa: PLR2004 (HTTP)
             answer = self._request(asked, self._token(fresh=True))
-        if answer.status == 404 and asked.missing_ok:  # noqa: PLR2004 (HTTP)
+        if answer.status == 404 and answer.own and asked.missing_ok:  # noqa: PLR2004 (HTTP)
             return None
         if not 200 <= answer.status < 300:  # noqa: PLR2004 (HTTP)
             raise self._refused(answer, asked.again)
@@ -178,17 +200,21 @@ class GraphHttp:
                 stream=True,
             ) as response:
                 return _Answer(response.status_code, response.headers, b"".join(response.iter_content(_PIECE)))
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            if asked.method != "GET":
-                raise DirectoryError(f"{self._unreachable(error)}, and it may have done what it was asked") from error
-            raise _Transient(self._unreachable(error), _NETWORK) from error
         except requests.exceptions.ContentDecodingError as error:
             raise self._spoilt("arrived damaged") from error
-        except requests.RequestException as error:
-            raise DirectoryError(f"{self._unreachable(error)}: {_NETWORK}; the next tick tries again") from error
+        except (OSError, ValueError, HTTPError) as error:
+            # requests' own errors are OSErrors, but not all that it lets through are its own.
+            raise self._unreachable(error, asked) from error
 
-    def _unreachable(self, error: Exception) -> str:
-        return f"no whole answer from Graph at {self.endpoint} ({type(error).__name__})"
+    def _unreachable(self, error: Exception, asked: _Request) -> DirectoryError:
+        said = f"no whole answer from Graph at {self.endpoint} ({type(error).__name__})"
+        if why := distrusted(error):
+            return DirectoryError(f"{said}: {why}")
+        if asked.method != "GET":
+            return DirectoryError(f"{said}, and it may have done what it was asked")
+        if isinstance(error, _PASSING):
+            return _Transient(said, _NETWORK)
+        return DirectoryError(f"{said}: {_NETWORK}; the next tick tries again")
 
     def _spoilt(self, how: str) -> _Transient:
         what = f"the answer of Graph at {self.endpoint} {how}"
@@ -196,6 +222,9 @@ class GraphHttp:
 
     def _refused(self, answer: _Answer, again: frozenset[int]) -> DirectoryError:
         status = answer.status
+        if not answer.own:
+            said = not_its_own("Graph", self.endpoint, status)
+            return _Transient(said) if status in again else DirectoryError(said)
         code, said = _what_it_says(answer)
         if status in again:
             with self._counting:
@@ -209,8 +238,8 @@ class GraphHttp:
                     "waits; the next tick tries again"
                 )
             return _Transient(said, wait=wait)
-        refusal = refusal_of(GRAPH, f"{status} {code}", *_BY_STATUS.get(status, ()))
-        return GraphRefused(status, code, said, refusal.sentence(said))
+        refusal = refusal_of(GRAPH, f"{status} {code}", *(_BY_STATUS.get(status, ()) if code == _NO_CODE else ()))
+        return GraphRefused(status, code, said, refusal.sentence(said, **self._names))
 
 
 def _what_it_says(answer: _Answer) -> tuple[str, str]:
@@ -222,7 +251,7 @@ def _what_it_says(answer: _Answer) -> tuple[str, str]:
         found = json.loads(answer.body)["error"]["code"]
     except (ValueError, KeyError, TypeError, RecursionError):
         found = None
-    code = found if isinstance(found, str) and re.fullmatch(r"[A-Za-z_.]{1,80}", found) else "(no code)"
+    code = found if isinstance(found, str) and re.fullmatch(r"[A-Za-z_.]{1,80}", found) else _NO_CODE
     identifier = answer.headers.get("request-id", "")
     if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", identifier):
         identifier = "unknown"

@@ -8,25 +8,33 @@ from datetime import datetime
 from typing import Any
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.policies import RetryPolicy
 from azure.keyvault.secrets import SecretClient
 
-from due_notices.adapters.connections import sdk_options
-from due_notices.adapters.login_errors import not_logged_in
-from due_notices.credentials import is_azure_vault, name_of_vault
+from due_notices.adapters.connections import Service, distrusted, is_loopback, is_own_answer, sdk_options
+from due_notices.adapters.login_errors import NoToken
+from due_notices.clouds import name_of_vault
 from due_notices.errors import CredentialError
-from due_notices.refusals import VAULT, refusal_of
+from due_notices.refusals import VAULT, not_its_own, refusal_of
 from due_notices.secret import Secret, SecretVersion, StoredSecret
 
 _FORBIDDEN = 403
 _LONGEST_WAIT = 5  # seconds
-# The SDK's own errors, and those of its code when an answer, of the vault or of the identity endpoint, is nonsense.
-_FAILURES = (AzureError, ValueError, TypeError, AttributeError, KeyError)
+_SERVER_ERRORS = range(500, 600)
+# The SDK's own errors, and those of its code when an answer is nonsense.
+_FAILURES = (AzureError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, OSError)
 
 
 class _NotTooPatient(RetryPolicy[Any, Any]):
     """Gives up where the vault asks to wait longer than a run should; the SDK would obey any Retry-After."""
+
+    def get_retry_after(self, response: Any) -> float | None:
+        """Return the seconds to wait; None also for what is neither number nor date, where the SDK would fail."""
+        try:
+            return super().get_retry_after(response)
+        except (ValueError, OverflowError):
+            return None
 
     def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
         wait = self.get_retry_after(response)
@@ -42,9 +50,9 @@ class KeyVault:
         self._client = SecretClient(
             vault_url=url,
             credential=credential,
-            # The client checks that a vault's challenge asks for a token of the vault's own cloud. Elsewhere (the
-            # local stack, a private cloud) there is no such relation to check.
-            verify_challenge_resource=is_azure_vault(url),
+            # The client checks that a vault's challenge asks for a token of the vault's own domain. On this machine
+            # (the local stack) there is no such relation to check.
+            verify_challenge_resource=not is_loopback(url),
             retry_policy=_NotTooPatient(retry_total=2, retry_backoff_max=_LONGEST_WAIT, timeout=30),
             connection_timeout=5,
             read_timeout=10,
@@ -55,27 +63,30 @@ class KeyVault:
         """Return the newest version of a secret."""
         try:
             found = self._client.get_secret(name)
+            properties = found.properties
+            # What is lacking or of a wrong type the client hands on as it came.
+            return StoredSecret(
+                value=Secret(_text(found.value)),
+                version=_text(properties.version),
+                expires_on=_moment(properties.expires_on),
+                not_before=_moment(properties.not_before),
+                content_type=_text(properties.content_type) or None,
+            )
         except _FAILURES as error:
             raise self._error(error, "read", name) from error
-        properties = found.properties
-        return StoredSecret(
-            value=Secret(found.value or ""),
-            version=properties.version or "",
-            expires_on=properties.expires_on,
-            not_before=properties.not_before,
-            content_type=properties.content_type,
-        )
 
     def versions(self, name: str) -> Sequence[SecretVersion]:
         """Return the versions of a secret without their values, the newest first; none where it does not exist."""
         try:
-            found = list(self._client.list_properties_of_secret_versions(name))
+            found = [
+                SecretVersion(_text(each.version), _moment(each.created_on), _tags(each.tags))
+                for each in self._client.list_properties_of_secret_versions(name)
+            ]
         except _FAILURES as error:
             if isinstance(error, HttpResponseError) and "SecretNotFound" in _codes(error):
                 return ()
             raise self._error(error, "list", name) from error
-        found.sort(key=lambda each: (each.created_on is not None, each.created_on), reverse=True)
-        return tuple(SecretVersion(each.version or "", each.created_on, each.tags or {}) for each in found)
+        return sorted(found, key=lambda each: (each.created_on is not None, each.created_on), reverse=True)
 
     def store(self, name: str, value: Secret, *, expires_on: datetime, tags: Mapping[str, str]) -> str:
         """Store a new version of a secret and return its version id."""
@@ -83,17 +94,22 @@ class KeyVault:
             stored = self._client.set_secret(
                 name, value.reveal(), expires_on=expires_on, content_type="text/plain", tags=dict(tags)
             )
+            return _text(stored.properties.version)
         except _FAILURES as error:
             raise self._error(error, "store", name) from error
-        return stored.properties.version or ""
 
     def _error(self, error: Exception, action: str, name: str) -> CredentialError:
         """Return the error to raise: who refused what, why, and what fixes it."""
+        if isinstance(error, NoToken):
+            return CredentialError(f"the vault {self._url} was not asked: {error.sentence}")
         if isinstance(error, HttpResponseError) and error.status_code is not None:
+            headers = getattr(error.response, "headers", None) or {}
+            if not is_own_answer(Service.VAULT, headers):
+                return CredentialError(not_its_own("Key Vault", self._url, error.status_code))
             return self._refused(error, action, name)
-        if isinstance(error, ClientAuthenticationError):
-            return not_logged_in(error, f"the vault {self._url}")
         said = f"the vault {self._url} did not {action} the secret {name!r} ({type(error).__name__})"
+        if why := distrusted(error):
+            return CredentialError(f"{said}: {why}")
         return CredentialError(refusal_of(VAULT, "no answer").sentence(said, **self._names(name)))
 
     def _refused(self, error: HttpResponseError, action: str, name: str) -> CredentialError:
@@ -107,7 +123,8 @@ class KeyVault:
         said = (
             f"the vault {self._url} answered {error.status_code} when asked to {action} the secret {name!r} ({details})"
         )
-        refusal = refusal_of(VAULT, *(f"{error.status_code} {code}" for code in reversed(codes)))
+        server = ["5xx"] if error.status_code in _SERVER_ERRORS else []
+        refusal = refusal_of(VAULT, *(f"{error.status_code} {code}" for code in reversed(codes)), *server)
         sentence = refusal.sentence(said, **caller)
         if action != "read" and error.status_code == _FORBIDDEN:
             sentence = sentence.replace('"Key Vault Secrets User"', '"Key Vault Secrets Officer"')
@@ -115,6 +132,18 @@ class KeyVault:
 
     def _names(self, name: str) -> dict[str, str]:
         return {"KEY_VAULT_SECRET_NAME": name, "vault": name_of_vault(self._url)}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _moment(value: object) -> datetime | None:
+    return value if isinstance(value, datetime) else None
+
+
+def _tags(value: object) -> Mapping[str, str]:
+    return {str(name): str(text) for name, text in value.items()} if isinstance(value, Mapping) else {}
 
 
 def _codes(error: HttpResponseError) -> list[str]:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msal
 import requests
-from msal.exceptions import MsalError
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from due_notices.adapters.connections import session_to
+from due_notices.adapters.connections import Service, distrusted, hush, is_own_answer, session_to
+from due_notices.clouds import cloud_of_authority
 from due_notices.credentials import AppCredential, Certificate, CredentialEnd, ExpiryWarning
 from due_notices.errors import CredentialError
 from due_notices.ports import Clock
-from due_notices.refusals import ENTRA, refusal_of
+from due_notices.refusals import ENTRA, not_its_own, refusal_of
 from due_notices.secret import Secret
 
+_T = TypeVar("_T")
 _TIMEOUT = 10  # seconds for each request; MSAL's own default is to wait for ever
 _LEAST = timedelta(minutes=1)  # a token that is good for less is not handed out
 _REST = timedelta(minutes=1)  # so long the token in hand serves after a failure, before Entra is asked again
@@ -35,11 +37,14 @@ class _Session(requests.Session):
 
     def __init__(self) -> None:
         super().__init__()
+        self.last: requests.Response | None = None
         once = Retry(total=1, connect=1, read=False, status=0, respect_retry_after_header=False)
         self.mount("https://", HTTPAdapter(max_retries=once))
 
     def request(self, *arguments: Any, **options: Any) -> requests.Response:
-        return super().request(*arguments, **{**options, "timeout": _TIMEOUT, "allow_redirects": False})
+        self.last = None
+        self.last = super().request(*arguments, **{**options, "timeout": _TIMEOUT, "allow_redirects": False})
+        return self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class GraphToken:
         names: Mapping[str, str] | None = None,
     ) -> None:
         """Take what a login needs; nothing is sent yet. `names` fill the commands in refusals."""
+        hush()
         self._authority = authority
         self._client_id = client_id
         self._scopes = [scope]
@@ -79,7 +85,8 @@ class GraphToken:
         self._names = {"GRAPH_CLIENT_ID": client_id, **(names or {})}
         self._credential: AppCredential | None = None
         self._read_at = datetime.min.replace(tzinfo=UTC)
-        self._session = session_to(authority, _Session())
+        self._session = _Session()
+        session_to(authority, self._session)
         self._app: msal.ConfidentialClientApplication | None = None
         self._held: _Held | None = None
         self._ask_from: datetime | None = None
@@ -120,9 +127,10 @@ class GraphToken:
             return self._held.text
 
     def _forget_tokens(self) -> None:
-        self._held = None
-        if self._app is not None:
-            self._app.remove_tokens_for_client()
+        """Begin anew with the credential in hand: MSAL's own forgetting asks the network, and may leave some."""
+        known, self._app, self._held = self._app is not None, None, None
+        if known and self._credential is not None:
+            self._app = self._build(self._credential)
 
     def _ask(self) -> _Held:
         """Return a token of the cache or of Entra, with a credential read anew where the one in hand is refused."""
@@ -135,8 +143,13 @@ class GraphToken:
             result = self._acquire(self._app)
         if "access_token" not in result:
             raise self._refused(result)
-        good_for = timedelta(seconds=int(result.get("expires_in", 0)))
-        return _Held(str(result["access_token"]), self._clock.now() + good_for)
+        return self._guarded(lambda: self._held_of(result))
+
+    def _held_of(self, result: Mapping[str, Any]) -> _Held:
+        token = result["access_token"]
+        if not isinstance(token, str) or not token:
+            raise TypeError("a token is a text")
+        return _Held(token, self._clock.now() + timedelta(seconds=int(result["expires_in"])))
 
     def _application(self) -> msal.ConfidentialClientApplication:
         if self._app is None:
@@ -167,33 +180,63 @@ class GraphToken:
                 self._client_id,
                 client_credential=_for_msal(credential),
                 authority=self._authority,
-                instance_discovery=self._instance_discovery,
+                # Of a host that MSAL knows the question asks nothing, and fails where that address is not reached.
+                instance_discovery=self._instance_discovery and cloud_of_authority(self._authority) is None,
+                azure_region=msal.ConfidentialClientApplication.DISABLE_MSAL_FORCE_REGION,
                 http_client=self._session,
             )
         )
 
     def _acquire(self, app: msal.ConfidentialClientApplication) -> Mapping[str, Any]:
-        result: Mapping[str, Any] = self._guarded(lambda: app.acquire_token_for_client(scopes=self._scopes))
-        return result
+        def acquire() -> Mapping[str, Any]:
+            result = app.acquire_token_for_client(scopes=self._scopes)
+            if not isinstance(result, dict):
+                raise TypeError("an answer is an object")
+            return result
 
-    def _guarded(self, work: Callable[[], Any]) -> Any:
+        return self._guarded(acquire)
+
+    def _guarded(self, work: Callable[[], _T]) -> _T:
+        """Do what touches MSAL. Raises CredentialError, whatever MSAL raises: it fails in its own code, too."""
+        self._session.last = None
         try:
             return work()
-        except (requests.RequestException, MsalError, ValueError, TypeError, AttributeError, KeyError) as error:
-            message = (
-                f"Entra at {self._authority} gave no token ({_outage(error)}): check GRAPH_TENANT_ID, "
-                "AZURE_AUTHORITY_HOST and the network; if Entra is down the next tick tries again"
-            )
-            raise CredentialError(message) from error
+        except CredentialError:
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> CredentialError:
+        answer = self._session.last
+        if answer is not None:
+            # MSAL turns an answer that it does not expect into an error that says nothing of it.
+            if not is_own_answer(Service.ENTRA, answer.headers):
+                return CredentialError(not_its_own("Entra", self._authority, answer.status_code))
+            found = _json(answer)
+            if _codes(found):
+                return self._refused(found)
+        said = f"Entra at {self._authority} gave no token ({_outage(error)})"
+        remedy = distrusted(error) or (
+            "check GRAPH_TENANT_ID, AZURE_AUTHORITY_HOST and the network; if Entra is down the next tick tries again"
+        )
+        return CredentialError(f"{said}: {remedy}")
 
     def _refused(self, result: Mapping[str, Any]) -> CredentialError:
-        codes = _codes(result)
-        named = ", ".join(codes) or str(result.get("error"))
+        codes, answer = _codes(result), self._session.last
+        if not codes and answer is not None and not is_own_answer(Service.ENTRA, answer.headers):
+            return CredentialError(not_its_own("Entra", self._authority, answer.status_code))
+        # Only what has the form that it should have is repeated: a description may echo what it was sent.
+        named = ", ".join(codes) or _matching(r"[a-z_]{1,60}", result.get("error"), "no code")
+        identifier = _matching(r"[0-9A-Fa-f-]{36}", result.get("correlation_id"), "unknown")
         said = (
             f"Entra at {self._authority} refused the login of app {self._client_id} ({named}, correlation id "
-            f"{result.get('correlation_id')})"
+            f"{identifier})"
         )
-        sentence = refusal_of(ENTRA, *codes).sentence(said, **self._names)
+        refusal = refusal_of(ENTRA, *codes)
+        sentence = refusal.sentence(said, **self._names)
+        proof = self._credential.proof if self._credential else None
+        if refusal.rotated and isinstance(proof, Secret) and proof.oddity:
+            sentence = f"{sentence}. What is in the vault cannot be it: {proof.oddity}"
         return CredentialError(sentence, code=codes[0] if codes else "")
 
 
@@ -215,10 +258,25 @@ def _for_msal(credential: AppCredential) -> str | dict[str, object]:
 def _codes(result: Mapping[str, Any]) -> list[str]:
     """Return Entra's numbers as people know them: AADSTS700016."""
     codes = result.get("error_codes")
-    return [f"AADSTS{code}" for code in codes if isinstance(code, int)] if isinstance(codes, list) else []
+    if isinstance(codes, list):
+        return [f"AADSTS{code}" for code in codes if type(code) is int]
+    return re.findall(r"AADSTS[0-9]{4,8}", str(result.get("error_description")))[:1]
+
+
+def _json(answer: requests.Response) -> Mapping[str, Any]:
+    """Return the object in an answer; empty for anything else."""
+    try:
+        found = answer.json()
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _matching(pattern: str, found: object, otherwise: str) -> str:
+    return found if isinstance(found, str) and re.fullmatch(pattern, found) else otherwise
 
 
 def _outage(error: Exception) -> str:
-    """Return the kind of failure, with the HTTP status where MSAL tells it."""
-    text = str(error)
-    return f"{type(error).__name__}, {text}" if text.startswith("HTTP Error: ") else type(error).__name__
+    """Return the kind of failure, with the HTTP status where MSAL says it."""
+    found = re.match(r"HTTP Error: [0-9]{3}", str(error))
+    return f"{type(error).__name__}, {found[0]}" if found else type(error).__name__

@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tenacity import RetryCallState, stop_after_attempt
@@ -43,7 +44,9 @@ class Retries:
 
     def _wait(self, state: RetryCallState) -> float:
         asked = getattr(state.outcome.exception() if state.outcome else None, "wait", None)
-        return self.pause(state.attempt_number) if asked is None else float(asked)
+        own = self.pause(state.attempt_number)
+        # Who asks to come back at once, or nearly, is given the time that it would have without a word.
+        return own if asked is None or asked < self.first else float(asked)
 
 
 GRAPH = Retries(attempts=6, first=1.0, longest=120.0)
@@ -52,6 +55,16 @@ STORAGE = Retries(attempts=4, first=0.5, longest=8.0)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that an answer asks to wait; None where it does not say."""
-    text = headers.get("Retry-After", "")
-    return float(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+    """Return the seconds that an answer asks to wait; None where it does not say.
+
+    RFC 9110, 10.2.3: a number, or a date, which counts from the service's own; some write fractions, and a proxy may
+    join two headers in one.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?(\s*,\s*[0-9]{1,9}(\.[0-9]{1,9})?)*", text):
+        return max(map(float, text.split(",")))
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0.0, wait.total_seconds())

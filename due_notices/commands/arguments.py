@@ -27,36 +27,43 @@ class _Day(click.ParamType[date]):
         return day
 
 
-class _ObjectId(click.ParamType[str]):
-    """An object id, in lower case as Graph gives it and the ledger has it."""
+class _Customer(click.ParamType[str]):
+    """An object id, in lower case as Graph gives it and the ledger has it, or an address or principal name."""
 
-    name = "object id"
+    name = "customer"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        wanted: str = value.lower()
-        if not _GUID.fullmatch(wanted):
+        wanted: str = value
+        if is_object_id(wanted.lower()):
+            return wanted.lower()
+        if "@" not in wanted.strip("@"):
             self.fail(
-                "the ledger knows object ids alone, such as 8a6f3c1e-0000-4000-8000-000000000001; "
-                "`python -m due_notices explain ada@example.com` tells the one behind a principal name",
+                "give an object id, such as 8a6f3c1e-0000-4000-8000-000000000001, or an address or principal name, "
+                "such as ada@example.com: the ledger knows object ids alone, and Graph whose address that is",
                 param,
                 ctx,
             )
-        return wanted
+        return USER.convert(wanted, param, ctx)
+
+
+def is_object_id(text: str) -> bool:
+    """Whether a text is an object id."""
+    return _GUID.fullmatch(text) is not None
 
 
 class _User(click.ParamType[str]):
-    """An object id or a user principal name: one segment of an address's path, so that it asks for a user alone."""
+    """An object id, a principal name or an address: one segment of a path, so that it asks for a user alone."""
 
     name = "user"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         wanted: str = value
         if not wanted.strip(" .") or not wanted.isprintable() or {"/", "\\"} & set(wanted):
-            self.fail("this names no user: give the object id or the user principal name", param, ctx)
+            self.fail("this names no user: give an object id, a principal name or an address", param, ctx)
         return wanted
 
 
-DAY, OBJECT_ID, USER = _Day(), _ObjectId(), _User()
+DAY, CUSTOMER, USER = _Day(), _Customer(), _User()
 
 
 def foreseeable(day: date | None, today: date) -> None:

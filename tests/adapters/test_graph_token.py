@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import threading
 import traceback
 from collections.abc import Callable
@@ -11,14 +13,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from azure.core.pipeline.transport import HttpTransport
+from hypothesis import given
+from hypothesis import strategies as st
 
+from due_notices import bootstrap
+from due_notices.adapters.key_vault import KeyVault
 from due_notices.adapters.msal import GraphToken
-from due_notices.credentials import CredentialEnd, CredentialKind
+from due_notices.credentials import AppCredential, CredentialEnd, CredentialKind
 from due_notices.errors import CredentialError
+from due_notices.secret import Secret
+from due_notices.settings import Settings
 from local.clock import now
 from local.faults import Fault
+from local.registrations import EntraError
 from local.stack import SECRET_NAME, LocalStack
 from local.tokens import new_guid
+from local.vault import SecretVersion
 from tests.adapters.conftest import MakeToken
 from tests.fakes import START, MovableClock
 
@@ -344,3 +354,119 @@ def test_the_days_are_those_of_the_secret_in_use(stack: LocalStack, make_token: 
 
     assert token.credential_end is not None
     assert token.credential_end.days_left == (later + timedelta(days=100) - START).days
+
+
+# Answers that are not the service's, and answers that are odd.
+
+
+@pytest.mark.parametrize("status", [302, 403, 407, 502])
+def test_an_answer_of_a_proxy_says_nothing_about_the_vault(
+    stack: LocalStack, make_token: MakeToken, status: int
+) -> None:
+    stack.vault.faults.add(Fault(status=status, body=b"<html>Blocked</html>", foreign=True))
+
+    failure(stack, make_token(), f"HTTP {status} came in the place of an answer of Key Vault", "HTTPS_PROXY")
+
+
+@pytest.mark.parametrize("status", [302, 403, 407, 502])
+@pytest.mark.parametrize("path", ["openid-configuration", "/token"])
+def test_an_answer_of_a_proxy_says_nothing_about_entra(
+    stack: LocalStack, make_token: MakeToken, status: int, path: str
+) -> None:
+    stack.entra.faults.add(Fault(status=status, body=b"<html>Blocked</html>", path=path, foreign=True))
+
+    failure(stack, make_token(), f"HTTP {status} came in the place of an answer of Entra", "HTTPS_PROXY")
+
+
+def test_a_tenant_that_the_cloud_does_not_know_is_named_by_its_code(stack: LocalStack, make_token: MakeToken) -> None:
+    reply = EntraError(400, "invalid_tenant", 90002, "AADSTS90002: Tenant not found.").reply()
+    stack.entra.faults.add(Fault(status=400, body=bytes(reply.body), path="openid-configuration"))
+
+    error = failure(stack, make_token(), "AADSTS90002", "GRAPH_TENANT_ID")
+
+    assert error.code == "AADSTS90002"
+
+
+def test_an_answer_that_echoes_what_it_was_sent_is_not_repeated(stack: LocalStack, make_token: MakeToken) -> None:
+    secret = stack.vault.versions(SECRET_NAME)[0].value
+    body = {"error": secret, "error_description": secret, "correlation_id": secret, "error_codes": [secret]}
+    stack.entra.faults.add(Fault(status=401, body=json.dumps(body).encode(), path="/token"))
+
+    failure(stack, make_token(), "refused the login", "correlation id unknown")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"expires_in": "soon"},
+        {"expires_in": None},
+        {"access_token": None},
+        {"access_token": 5},
+        {"expires_in": [1]},
+        {"refresh_in": "1800"},
+        {"expires_in": 10**30},
+    ],
+)
+def test_a_damaged_token_answer_is_a_sentence(
+    stack: LocalStack, make_token: MakeToken, fields: dict[str, object]
+) -> None:
+    body = {"access_token": "made-up-token", "token_type": "Bearer", "expires_in": 3599, **fields}
+    stack.entra.faults.add(Fault(status=200, body=json.dumps(body).encode(), path="/token"))
+
+    error = failure(stack, make_token(), "gave no token")
+
+    assert "made-up-token" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("8a6f3c1e-0000-4000-8000-000000000001", "is a GUID"),
+        ("made-up-secret\n", "ends with a line break"),
+        ('"made-up-secret"', "stands in quotes"),
+    ],
+)
+def test_a_secret_that_is_refused_is_said_by_its_shape(
+    stack: LocalStack, make_token: MakeToken, value: str, says: str
+) -> None:
+    stack.vault.set_secret(SECRET_NAME, SecretVersion(value))
+
+    failure(stack, make_token(), "AADSTS7000215", says)
+
+
+_VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), st.lists, max_leaves=4)
+_FIELDS = st.sampled_from(
+    ["access_token", "expires_in", "refresh_in", "error", "error_codes", "error_description", "correlation_id", "x"]
+)
+
+
+@given(
+    body=st.binary(max_size=80) | st.dictionaries(_FIELDS, _VALUES).map(json.dumps), status=st.sampled_from([200, 400])
+)
+def test_any_answer_of_entra_is_a_token_or_a_sentence(
+    stack: LocalStack, clock: MovableClock, body: bytes | str, status: int
+) -> None:
+    stack.entra.faults.clear()
+    content = body if isinstance(body, bytes) else body.encode()
+    stack.entra.faults.add(Fault(status=status, body=content, path="/token"))
+    credential = AppCredential(Secret("made-up"), "1", None)
+    token = bootstrap.graph_token_by(Settings.from_mapping(stack.environ), clock, lambda: credential)
+
+    with contextlib.suppress(CredentialError):
+        assert isinstance(token(), str)
+
+
+@given(
+    body=st.binary(max_size=80)
+    | st.dictionaries(st.sampled_from(["value", "id", "attributes"]), _VALUES).map(json.dumps)
+)
+def test_any_answer_of_the_vault_is_a_secret_or_a_sentence(stack: LocalStack, body: bytes | str) -> None:
+    stack.vault.faults.clear()
+    content = body if isinstance(body, bytes) else body.encode()
+    stack.vault.faults.add(Fault(status=200, body=content, headers={"Content-Type": "application/json"}))
+    settings = Settings.from_mapping(stack.environ)
+    vault = KeyVault(stack.vault.base_url, bootstrap.identity(settings))
+
+    for ask in (lambda: vault.read(SECRET_NAME), lambda: vault.versions(SECRET_NAME)):
+        with contextlib.suppress(CredentialError):
+            ask()

@@ -39,6 +39,7 @@ def owing(stack: LocalStack, *identifiers: str, reference: str = "INV-1001") -> 
             "accountEnabled": True,
             "displayName": "Ada Example",
             "mail": f"{each[:4]}@example.com",
+            "otherMails": ["second@example.org"] if each == USER else [],
             stack.attribute: value,
         }
         for each in identifiers
@@ -172,6 +173,7 @@ def test_audit_asks_the_ledger_alone(sent: CommandLine, stack: LocalStack) -> No
     [
         (["--user", USER], 1),
         (["--user", USER.upper()], 1),
+        (["--user", "second@example.org"], 1),
         (["--user", NOBODY], 0),
         (["--reference", "INV-1001"], 2),
         (["--reference", "INV-1002"], 0),
@@ -286,7 +288,8 @@ def test_a_broken_audit_leaves_no_half_a_file(sent: CommandLine, storage_access:
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["--user", "ada@example.com"], "explain ada@example.com"),
+        (["--user", "nobody@example.com"], "Graph knows no user"),
+        (["--user", "a/b@example.com"], "names no user"),
         (["--user", ""], "object ids alone"),
         (["--user", "nosuch"], "object ids alone"),
         (["--user", f"{USER}\n"], "object ids alone"),

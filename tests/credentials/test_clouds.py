@@ -12,9 +12,22 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from azure.core.credentials import AccessToken
+from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 
 from due_notices import bootstrap
-from due_notices.credentials import exchange_audience, is_azure_vault, name_of_vault, vault_resource
+from due_notices.clouds import (
+    CLOUDS as TABLE,
+)
+from due_notices.clouds import (
+    cloud_of_authority,
+    cloud_of_vault,
+    exchange_audience,
+    name_of_vault,
+    vault_resource,
+)
+from due_notices.credentials import AppCredential
+from due_notices.errors import SettingsError
+from due_notices.secret import Secret
 from due_notices.settings import Settings
 from tests.fakes import MovableClock
 
@@ -54,6 +67,28 @@ CLOUDS = {
         "https://microsoftgraph.chinacloudapi.cn",
         "https://vault.azure.cn",
         "api://AzureADTokenExchangeChina",
+    ),
+    "France": (
+        {
+            "KEY_VAULT_URL": "https://v.vault.sovcloud-api.fr",
+            "GRAPH_ENDPOINT": "https://graph.svc.sovcloud.fr",
+            "AZURE_AUTHORITY_HOST": "login.sovcloud-identity.fr",
+        },
+        "https://login.sovcloud-identity.fr",
+        "https://graph.svc.sovcloud.fr",
+        "https://vault.sovcloud-api.fr",
+        "api://AzureADTokenExchangeFrance",
+    ),
+    "Germany": (
+        {
+            "KEY_VAULT_URL": "https://v.vault.sovcloud-api.de",
+            "GRAPH_ENDPOINT": "https://graph.svc.sovcloud.de",
+            "AZURE_AUTHORITY_HOST": "login.sovcloud-identity.de",
+        },
+        "https://login.sovcloud-identity.de",
+        "https://graph.svc.sovcloud.de",
+        "https://vault.sovcloud-api.de",
+        "api://AzureADTokenExchangeGermany",
     ),
 }
 
@@ -148,9 +183,6 @@ def test_the_graph_token_goes_to_graph_and_the_secret_to_entra_alone(
     changes, authority, graph, resource, _ = cloud_case
     cloud, _ = connected(monkeypatch, authority, resource)
     settings = Settings.from_mapping({**BASE, **changes})
-    from due_notices.credentials import AppCredential
-    from due_notices.secret import Secret
-
     monkeypatch.setattr(
         bootstrap, "credential_reader", lambda *_: lambda: AppCredential(Secret("made-up-secret"), "1", None)
     )
@@ -169,7 +201,7 @@ def test_the_vaults_own_resource(cloud_case: Any) -> None:
 
     assert vault_resource(changes["KEY_VAULT_URL"]) == resource
     assert exchange_audience(authority) == audience
-    assert is_azure_vault(changes["KEY_VAULT_URL"])
+    assert cloud_of_vault(changes["KEY_VAULT_URL"]) == cloud_of_authority(authority)
     assert name_of_vault(changes["KEY_VAULT_URL"]) == "v"
 
 
@@ -177,4 +209,110 @@ def test_the_vaults_own_resource(cloud_case: Any) -> None:
     "url", ["https://vault.azure.net.evil.example", "https://127.0.0.1:1", "https://evilvault.azure.net"]
 )
 def test_a_host_that_only_looks_like_a_vault_is_none(url: str) -> None:
-    assert not is_azure_vault(url)
+    assert cloud_of_vault(url) is None
+
+
+def test_every_host_that_msal_knows_is_of_one_cloud() -> None:
+    hosts = [host for cloud in TABLE for host in cloud.authorities]
+
+    assert set(hosts) == WELL_KNOWN_AUTHORITY_HOSTS
+    assert len(set(hosts)) == len(hosts)
+
+
+@pytest.mark.parametrize("host", sorted(WELL_KNOWN_AUTHORITY_HOSTS))
+def test_each_host_has_its_own_clouds_audience(host: str) -> None:
+    other = {"us": "USGov", "cn": "China", "fr": "France", "sg": "GovSG"}
+    ending = "Germany" if host == "login.sovcloud-identity.de" else other.get(host.rpartition(".")[2], "")
+    ending = "USGov" if host == "login.usgovcloudapi.net" else ending
+
+    assert exchange_audience(f"https://{host}") == f"api://AzureADTokenExchange{ending}"
+
+
+def test_names_differ_from_cloud_to_cloud() -> None:
+    for names in (
+        [graph for cloud in TABLE for graph in cloud.graphs],
+        [cloud.vault_domain for cloud in TABLE],
+        [domain for cloud in TABLE for domain in cloud.initial_domains],
+    ):
+        assert len(set(names)) == len(names)
+
+
+def test_a_login_and_a_graph_of_two_clouds_are_a_problem_before_any_call() -> None:
+    with pytest.raises(
+        SettingsError, match=r"GRAPH_ENDPOINT: .* US Government.*AZURE_AUTHORITY_HOST.* the public cloud"
+    ):
+        Settings.from_mapping({**BASE, **CLOUDS["public"][0], "GRAPH_ENDPOINT": "https://graph.microsoft.us"})
+
+
+def test_a_vault_of_another_cloud_is_warned_of() -> None:
+    changes = {**CLOUDS["US Government"][0], "KEY_VAULT_URL": "https://v.vault.azure.net"}
+
+    warnings = Settings.from_mapping({**BASE, **changes, "NOTICE_SCHEDULE": "0 0 * * * *"}).warnings
+
+    assert [warning.partition(":")[0] for warning in warnings] == ["KEY_VAULT_URL"]
+
+
+# With production's own value of INSTANCE_DISCOVERY, which the local stack cannot have.
+
+
+class Unreachable(Cloud):
+    """A cloud whose login is well, but for the address that MSAL asks when it forgets tokens or was refused."""
+
+    def __init__(self, authority: str, vault_resource: str) -> None:
+        super().__init__(authority, vault_resource)
+        self.refusals = 0
+
+    def answer(self, url: str, headers: Mapping[str, str]) -> tuple[int, object, Mapping[str, str]]:
+        if urlsplit(url).path == "/common/discovery/instance":
+            raise requests.ConnectionError("not reachable")
+        if urlsplit(url).path.endswith("/token") and self.refusals:
+            self.refusals -= 1
+            refusal = {"error": "invalid_client", "error_description": "AADSTS7000215: …", "error_codes": [7000215]}
+            return 401, refusal, {"x-ms-request-id": "1"}
+        return super().answer(url, headers)
+
+
+def test_a_new_token_needs_no_other_address_than_the_logins(monkeypatch: pytest.MonkeyPatch, cloud_case: Any) -> None:
+    changes, authority, graph, resource, _ = cloud_case
+    cloud = Unreachable(authority, resource)
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", lambda _, request, **__: cloud.send(request))
+    monkeypatch.setattr(bootstrap, "identity", lambda _: Login())
+    settings = Settings.from_mapping({**BASE, **changes, "GRAPH_CREDENTIAL": "federated"})
+    token = bootstrap.graph_token(settings, MovableClock())
+
+    assert settings.instance_discovery
+    assert token() == token(fresh=True) == "graph-token"
+    assert graph not in cloud.hosts()
+
+
+def test_a_rotated_secret_needs_no_other_address_than_the_logins(
+    monkeypatch: pytest.MonkeyPatch, cloud_case: Any
+) -> None:
+    changes, authority, _, resource, _ = cloud_case
+    cloud = Unreachable(authority, resource)
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", lambda _, request, **__: cloud.send(request))
+    settings = Settings.from_mapping({**BASE, **changes})
+    read: list[str] = []
+
+    def read_secret() -> AppCredential:
+        read.append("")
+        return AppCredential(Secret(f"made-up-{len(read)}"), "1", None)
+
+    token = bootstrap.graph_token_by(settings, MovableClock(), read_secret)
+    token()
+    cloud.refusals = 1
+
+    assert token(fresh=True) == "graph-token"
+    assert len(read) == 2
+    assert [body for _, url, _, body in cloud.asked if url.endswith("/token")][-1].count("made-up-2")
+
+
+def test_a_forced_region_of_the_environment_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSAL_FORCE_REGION", "westeurope")
+    changes, authority, graph, resource, _ = CLOUDS["public"]
+    cloud, _ = connected(monkeypatch, authority, resource)
+    settings = Settings.from_mapping({**BASE, **changes, "GRAPH_CREDENTIAL": "federated"})
+
+    list(bootstrap.build_services(settings, MovableClock()).open_directory().pages())
+
+    assert cloud.hosts() == {authority, graph}

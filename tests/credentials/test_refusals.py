@@ -9,17 +9,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
 
 from due_notices import bootstrap
-from due_notices.errors import DirectoryError, DueNoticesError
+from due_notices.adapters.identity import Identity, IdentityToken, Login
+from due_notices.errors import CredentialError, DirectoryError, DueNoticesError
 from due_notices.refusals import ENTRA, GRAPH, IDENTITY, OTHERWISE, REFUSALS, VAULT, Refusal, refusal_of
 from due_notices.settings import Settings
 from local.clock import now
-from local.faults import Fault
+from local.faults import Fault, cut_body
 from local.registrations import EntraError
 from local.stack import SECRET_NAME, LocalStack
 from local.tokens import new_guid
 from local.vault import SecretVersion, VaultError
+from tests.fakes import MovableClock
 from tests.hygiene import secrets_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,6 +95,10 @@ def graph_says(status: int, code: str) -> Provoke:
     return provoke
 
 
+def identity_says(status: int) -> Provoke:
+    return does(lambda stack: stack.identity.faults.add(Fault(status=status)), GRAPH_CREDENTIAL="federated")
+
+
 PROVOKED: Mapping[tuple[str, str], Provoke] = {
     (ENTRA, "AADSTS7000215"): does(lambda stack: stack.secret_rotate(store=False)),
     (ENTRA, "AADSTS7000222"): does(lambda stack: stack.secret_rotate(expires_on=now() - timedelta(days=1))),
@@ -136,24 +144,31 @@ PROVOKED: Mapping[tuple[str, str], Provoke] = {
     (VAULT, "429 TooManyRequests"): vault_is(429),
     (VAULT, "no answer"): settings(KEY_VAULT_URL="https://127.0.0.1:1"),
     (VAULT, "no certificate"): settings(**CERTIFICATE),
-    (VAULT, OTHERWISE): vault_is(500),
-    (IDENTITY, "CredentialUnavailable"): settings(AZURE_CLIENT_ID=new_guid()),
-    (IDENTITY, "no answer"): does(
+    (VAULT, "409 ObjectIsDeletedButRecoverable"): vault_says(409, "ObjectIsDeletedButRecoverable"),
+    (VAULT, "5xx"): vault_is(500),
+    (VAULT, OTHERWISE): vault_says(403, "SomethingNew"),
+    (IDENTITY, "400"): settings(AZURE_CLIENT_ID=new_guid()),
+    (IDENTITY, "403"): identity_says(403),
+    (IDENTITY, "429 or 5xx"): identity_says(500),
+    (IDENTITY, "no token"): does(
         lambda stack: stack.identity.faults.add(Fault(status=200, body=b"<html>")), GRAPH_CREDENTIAL="federated"
     ),
+    (IDENTITY, "no answer"): does(lambda stack: stack.identity.faults.add(Fault(damage=cut_body()))),
+    (IDENTITY, OTHERWISE): identity_says(405),
     (GRAPH, "401 InvalidAuthenticationToken"): graph_says(401, "InvalidAuthenticationToken"),
+    (GRAPH, "401 Authorization_IdentityNotFound"): graph_says(401, "Authorization_IdentityNotFound"),
+    (GRAPH, "400 CredentialInvalidLifetimeAsPerAppPolicy"): graph_says(400, "CredentialInvalidLifetimeAsPerAppPolicy"),
+    (GRAPH, "400 CredentialTypeNotAllowedAsPerAppPolicy"): graph_says(400, "CredentialTypeNotAllowedAsPerAppPolicy"),
     (GRAPH, "403 Authorization_RequestDenied"): does(lambda stack: stack.entra.set_roles(stack.app.client_id, ())),
     (GRAPH, "400 Request_UnsupportedQuery"): settings(USER_FILTER="nonsense ge 'x'"),
     (GRAPH, OTHERWISE): graph_says(400, "BadRequest"),
 }
 
-# The emulated identity endpoint cannot refuse a person; a test of its own does.
-PERSONS = refusal_of(IDENTITY, "ClientAuthenticationError")
+# Neither a person's login nor a machine without any identity can be emulated; tests of their own have them.
+ELSEWHERE = [refusal_of(IDENTITY, "login"), refusal_of(IDENTITY, "none")]
 
-# These come without an id: nobody answered, or the SDK keeps none of what the identity endpoint said.
-WITHOUT_ID = {(VAULT, "no answer"), (VAULT, "no certificate")} | {
-    (IDENTITY, code) for code in ("CredentialUnavailable", "no answer")
-}
+# These come without an id: the service did not answer, or, as the identity endpoint, gives none.
+WITHOUT_ID = {(VAULT, "no answer"), (VAULT, "no certificate")}
 
 
 def identified(refusal: Refusal) -> str:
@@ -170,37 +185,31 @@ def provoked(stack: LocalStack, refusal: Refusal) -> tuple[str, Settings]:
 
 
 def test_every_refusal_of_the_table_is_provoked() -> None:
-    assert PROVOKED.keys() == {(each.service, each.code) for each in REFUSALS if each is not PERSONS}
+    assert PROVOKED.keys() == {(each.service, each.code) for each in REFUSALS if each not in ELSEWHERE}
     assert len(REFUSALS) >= 15
 
 
-@pytest.mark.parametrize("refusal", [each for each in REFUSALS if each is not PERSONS], ids=identified)
+@pytest.mark.parametrize("refusal", [each for each in REFUSALS if each not in ELSEWHERE], ids=identified)
 def test_a_refusal_is_one_sentence_with_code_id_cause_and_remedy(stack: LocalStack, refusal: Refusal) -> None:
     text, found = provoked(stack, refusal)
 
     assert "\n" not in text
     if refusal.service == ENTRA and refusal.code != OTHERWISE:
         assert refusal.code in text
-    if refusal.code[:3].isdigit():
+    if re.match(r"[0-9]{3} [A-Z]", refusal.code):
         status, code = refusal.code.split(" ")
         assert status in text
         assert code in text
-    if (refusal.service, refusal.code) not in WITHOUT_ID:
+    if (refusal.service, refusal.code) not in WITHOUT_ID and refusal.service != IDENTITY:
         assert re.search(rf"(correlation|request) id {GUID}", text), text
-    values = {"GRAPH_CLIENT_ID": found.client_id} if refusal.service == ENTRA else {}
+    values = {"GRAPH_CLIENT_ID": found.client_id, "GRAPH_ENDPOINT": found.graph_endpoint}
     expected = refusal.sentence("", **values, KEY_VAULT_SECRET_NAME=found.secret_name).removeprefix(": ")
     # The vault's name and the caller are filled in too; what is before the first of them is enough.
-    assert re.split(r"<vault>|<caller>", expected)[0] in text
+    assert re.split(r"<[a-z ]+>", expected)[0] in text
     assert secrets_in(text) == []
 
 
-def test_a_login_of_a_person_that_is_refused() -> None:
-    from azure.core.credentials import AccessToken
-    from azure.core.exceptions import ClientAuthenticationError
-
-    from due_notices.adapters.identity import IdentityToken
-    from due_notices.errors import CredentialError
-
+def test_a_login_of_a_person_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     class Refused:
         def get_token(self, *scopes: str, **options: object) -> AccessToken:
             del scopes, options
@@ -208,13 +217,16 @@ def test_a_login_of_a_person_that_is_refused() -> None:
                 "AADSTS50173: the grant has expired. Trace ID: x Correlation ID: 9d7ce0f2-5f0a-4b4f-a0a5-6f5b3f4cf8f0"
             )
 
+    monkeypatch.setattr("azure.identity.DefaultAzureCredential", lambda **_: Refused())
+    login = Login(Identity(None, "AZURE_CLIENT_ID", "dev"), MovableClock())
+
     with pytest.raises(CredentialError) as caught:
-        IdentityToken(Refused(), "https://vault.azure.net")()
+        IdentityToken(login, "https://vault.azure.net")()
 
     text = str(caught.value)
     assert "AADSTS50173" in text
     assert "correlation id 9d7ce0f2-5f0a-4b4f-a0a5-6f5b3f4cf8f0" in text
-    assert refusal_of(IDENTITY, "ClientAuthenticationError").remedy in text
+    assert refusal_of(IDENTITY, "login").remedy in text
 
 
 def test_the_vault_names_the_caller_and_the_command_has_it(stack: LocalStack) -> None:

@@ -226,7 +226,7 @@ def test_an_identity_that_is_not_there_is_named(stack: LocalStack, make_token: M
     refused(
         make_token(**FEDERATED, AZURE_CLIENT_ID="00000000-0000-0000-0000-000000000001"),
         "api://AzureADTokenExchange",
-        "CredentialUnavailable",
+        "identity endpoint",
         "az functionapp identity assign",
     )
 

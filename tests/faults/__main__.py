@@ -59,12 +59,8 @@ def main() -> int:
         kill(arena, options.kills, rng, tallies)
         disturb(arena, options.rounds, rng, tallies)
 
-    fuzzed = subprocess.run(
-        [sys.executable, "-m", "tests.faults.fuzz", str(options.inputs), str(options.seed)], cwd=ROOT, check=False
-    ).returncode
     faults = [fault for tally in tallies.values() for fault in tally.faults]
-    if fuzzed:
-        faults.append("the fuzzer found an input that breaks the program")
+    faults += fuzzed(options.inputs, options.seed)
     for fault in faults:
         print(f"FAULT: {fault}")
     if not faults:
@@ -72,7 +68,8 @@ def main() -> int:
         table = as_table(tallies, options.rounds)
         summary = (
             f"Seed {options.seed}, Python {platform.python_version()}, {time.monotonic() - began:.0f} seconds. "
-            f"Hostile inputs: {options.inputs:,} drawn at random, {how}; none broke the program."
+            f"Hostile inputs: {options.inputs:,} drawn at random, {how}; none broke the program. "
+            f"Hostile answers of the services: {options.inputs:,}; none broke it."
         )
         write(f"{table}\n\n{summary}")
         print(f"\n{table}\n\n{summary}\nwritten to {PAGE.relative_to(ROOT)}")
@@ -117,6 +114,19 @@ def disturb(arena: Arena, rounds: int, rng: random.Random, tallies: dict[str, Ta
         storm(arena, rng, 0.33, storms)
     show("restarts", restarts)
     show("storms", storms)
+
+
+def fuzzed(inputs: int, seed: int) -> list[str]:
+    """Try hostile inputs, and hostile answers of the services; return what was found."""
+    found = []
+    for module, fault in (
+        ("fuzz", "the fuzzer found an input that breaks the program"),
+        ("answers", "an answer of a service breaks the program"),
+    ):
+        command = [sys.executable, "-m", f"tests.faults.{module}", str(inputs), str(seed)]
+        if subprocess.run(command, cwd=ROOT, check=False).returncode:
+            found.append(fault)
+    return found
 
 
 def show(what: str, tally: Tally) -> None:

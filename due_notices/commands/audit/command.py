@@ -16,11 +16,12 @@ from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.commands import console
-from due_notices.commands.arguments import DAY, OBJECT_ID
+from due_notices.commands.arguments import CUSTOMER, DAY, is_object_id
 from due_notices.commands.audit.figures import COLUMNS, Overview, Period, Tally, csv_line, is_about, overview, row
 from due_notices.commands.audit.gather import look_back
 from due_notices.errors import DueNoticesError
 from due_notices.ports import PastNotice
+from due_notices.services import Services
 
 _SHOWN = 20
 _DAYS = 90
@@ -30,7 +31,7 @@ _SHORT = 7
 
 
 @click.command(short_help="What was sent when: as a table, CSV, or a page with pictures.")
-@click.option("--user", type=OBJECT_ID, metavar="ID", help="Only this customer's notices (object id).")
+@click.option("--user", type=CUSTOMER, metavar="ID", help="Only this customer's notices (object id, or an address).")
 @click.option("--reference", help="Only notices about this reference.")
 @click.option(
     "--from", "first", type=DAY, metavar="YYYY-MM-DD", help=f"First day of sending.  [default: {_DAYS} days ago]"
@@ -53,8 +54,8 @@ def audit(
 ) -> int:
     """Tell what was sent when, at which stage, as which message, by which run.
 
-    Asks the ledger alone: neither Graph nor the vault. Days are business dates in BUSINESS_TIME_ZONE. The ledger
-    holds no name, address, amount or reference; with --reference, ids are made again and compared.
+    Asks the ledger alone, and Graph only whose address --user is. Days are business dates in BUSINESS_TIME_ZONE.
+    The ledger holds no name, address, amount or reference; with --reference, ids are made again and compared.
 
     \b
     Examples:
@@ -71,6 +72,7 @@ def audit(
     period = _period(settings.policy.business_date(now), first, last, settings.policy.rules.time_zone)
     if html_file is not None and len(period.days) > _MOST_PICTURED_DAYS:
         raise click.BadParameter(f"a page shows {_MOST_PICTURED_DAYS} days at the most", param_hint="--from")
+    user = _object_id(services, user)
     tally = Tally(period)
     listing = _Listing(None if show_all or as_json else _SHOWN)
     with ExitStack() as stack:
@@ -94,6 +96,20 @@ def audit(
     files = [each for each in (csv_file, html_file) if each is not None]
     _print(figures, listing, files, whole=user is None and reference is None)
     return 0
+
+
+def _object_id(services: Services, user: str | None) -> str | None:
+    """Return the object id of a customer who may be given by an address."""
+    if user is None or is_object_id(user):
+        return user
+    found = services.open_directory().user(user)
+    if found is None:
+        raise click.BadParameter(
+            f"Graph knows no user {user!r}, neither by name nor by address; one that was deleted is found by its "
+            "object id",
+            param_hint="--user",
+        )
+    return found.user.id
 
 
 def _period(today: date, first: date | None, last: date | None, time_zone: tzinfo) -> Period:

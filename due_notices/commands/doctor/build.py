@@ -11,12 +11,13 @@ from due_notices.adapters.clock import SystemClock
 from due_notices.adapters.graph_http import GraphHttp
 from due_notices.adapters.identity import IdentityToken
 from due_notices.adapters.retries import ONCE
+from due_notices.clouds import exchange_audience, vault_resource
 from due_notices.commands.days_without_tick import DAYS_LOOKED_AT
 from due_notices.commands.doctor.graph_probe import GraphProbe
 from due_notices.commands.doctor.links import Chain, Link, Probes, links
 from due_notices.commands.doctor.service_clock import service_time
 from due_notices.commands.doctor.storage_probe import try_queue, try_table
-from due_notices.credentials import CredentialKind, exchange_audience, vault_resource
+from due_notices.credentials import CredentialKind
 from due_notices.ports import Clock
 from due_notices.settings import Settings
 from due_notices.time_zones import system_difference
@@ -30,7 +31,7 @@ def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Lin
     resource = exchange_audience(settings.authority_host) if federated else vault_resource(settings.vault_url)
     token = bootstrap.graph_token(settings, clock)
     graph = GraphProbe(
-        GraphHttp(settings.graph_endpoint, token, clock, ONCE),
+        GraphHttp(settings.graph_endpoint, token, clock, ONCE, bootstrap.graph_names(settings)),
         settings.policy.rules.attribute,
         settings.user_filter,
     )

@@ -14,6 +14,7 @@ from due_notices.commands.doctor.build import doctor_links
 from due_notices.commands.doctor.links import Diagnosis, State, examine, exit_code, unforeseen
 from due_notices.commands.doctor.telemetry import telemetry
 from due_notices.errors import SettingsError
+from due_notices.settings import Settings
 
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.NOT_TRIED: "dim"}
 
@@ -54,13 +55,18 @@ def _findings() -> Iterable[Diagnosis]:
         yield Diagnosis("settings", State.FAILED, str(error))
         yield from _rest_not_tried()
         return
-    yield Diagnosis("settings", State.OK, f"complete (due-notices {VERSION})")
+    yield from _of_settings(settings)
     try:
         links = doctor_links(settings)
     except Exception as error:  # noqa: BLE001 (a finding as well, so that programs get their JSON)
         yield Diagnosis("all other links", *unforeseen(error))
         return
     yield from examine(links)
+
+
+def _of_settings(settings: Settings) -> Sequence[Diagnosis]:
+    warnings = [Diagnosis("settings", State.WARNING, warning) for warning in settings.warnings]
+    return warnings or [Diagnosis("settings", State.OK, f"complete (due-notices {VERSION})")]
 
 
 def _rest_not_tried() -> Sequence[Diagnosis]:

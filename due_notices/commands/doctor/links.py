@@ -15,8 +15,6 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from cronsim import CronSim
-
 from due_notices import time_zones
 from due_notices.commands.calendar_notes import calendar_notes
 from due_notices.commands.days_without_tick import DAYS_LOOKED_AT, days_without_tick
@@ -25,6 +23,8 @@ from due_notices.credentials import AppCredential, CredentialKind
 from due_notices.errors import DueNoticesError
 from due_notices.policy import Policy
 from due_notices.refusals import GRAPH, refusal_of
+from due_notices.schedules import EXAMPLE, Schedule
+from due_notices.secret import Secret
 from due_notices.time_zones import Difference
 
 NEEDED = "User.Read.All"
@@ -32,7 +32,7 @@ _MORE_THAN_NEEDED = frozenset({"User.ReadWrite.All", "Directory.Read.All", "Dire
 SKEW_NOTICED = timedelta(seconds=60)
 SKEW_REFUSED = timedelta(minutes=5)  # what Entra and most verifiers of tokens bear
 _log = logging.getLogger(__name__)
-_TICKS = 24 * 400  # so many are looked at for one inside the send window
+_DAYS_AHEAD = 400  # so far a tick inside the send window is looked for
 
 
 class State(StrEnum):
@@ -71,7 +71,7 @@ class Chain:
     """What the links are about."""
 
     policy: Policy
-    schedule: str
+    schedule: Schedule
     credential: CredentialKind
     client_id: str
     storage_by_identity: bool
@@ -164,7 +164,10 @@ def _identity(probes: Probes) -> tuple[State, str]:
 
 
 def _vault(probes: Probes) -> tuple[State, str]:
-    life = probes.credential().life
+    credential = probes.credential()
+    if isinstance(credential.proof, Secret) and credential.proof.oddity:
+        return State.WARNING, f"the client secret in the vault looks wrong: {credential.proof.oddity}"
+    life = credential.life
     if life is None:
         return State.OK, "read"
     now = probes.now()
@@ -268,17 +271,19 @@ def _coming_days(chain: Chain, probes: Probes) -> tuple[State, str]:
     return State.OK, f"the timer ticks inside SEND_WINDOW on each open day of the next {DAYS_LOOKED_AT}"
 
 
-def schedule(ncrontab: str, policy: Policy, now: datetime) -> tuple[State, str]:
+def schedule(ncrontab: Schedule, policy: Policy, now: datetime) -> tuple[State, str]:
     """Tell when the next run may send, and warn where a failed run cannot be repaired on its day."""
-    time_zone = policy.rules.time_zone
-    ticks = itertools.islice(CronSim(ncrontab, now), _TICKS)
-    useful = [tick.astimezone(time_zone) for tick in ticks if policy.why_closed(tick) is None]
-    if not useful:
-        return State.FAILED, f"no tick of {ncrontab!r} falls into the send window: set NOTICE_SCHEDULE to 0 0 * * * *"
-    text = f"the next tick that may send is {useful[0]:%a %Y-%m-%d %H:%M} ({time_zone})"
+    window, time_zone = policy.window, policy.rules.time_zone
+    days = (policy.business_date(now) + timedelta(days=offset) for offset in range(_DAYS_AHEAD))
+    open_days = [day for day in days if policy.why_day_closed(day) is None]
+    ticks = (tick for day in open_days for tick in ncrontab.in_window(day, window, time_zone))
+    first = next((tick.astimezone(time_zone) for tick in ticks if tick > now), None)
+    if first is None:
+        return State.FAILED, f"no tick of {ncrontab} falls into the send window: set NOTICE_SCHEDULE to {EXAMPLE}"
+    text = f"the next tick that may send is {first:%a %Y-%m-%d %H:%M} ({time_zone})"
     # The first day may be half over; the next one is whole.
-    next_day = next((tick.date() for tick in useful if tick.date() != useful[0].date()), None)
-    that_day = [tick for tick in useful if tick.date() == next_day]
+    rest = (ncrontab.in_window(day, window, time_zone) for day in open_days if day > first.date())
+    that_day = next((found for ticks in rest if (found := list(itertools.islice(ticks, 2)))), [])
     if len(that_day) == 1:
         return State.WARNING, f"{text}, the only one on its day, so that a failed run waits a day: let it tick hourly"
     return State.OK, text

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import requests
-
+from due_notices.adapters.connections import distrusted, session_to
 from due_notices.errors import CredentialError
 
 _TIMEOUTS = (5, 10)
@@ -15,10 +14,9 @@ _TIMEOUTS = (5, 10)
 def service_time(url: str) -> datetime:
     """Return the time of the service behind `url`, exact to a second. Raises CredentialError."""
     try:
-        response = requests.get(url, timeout=_TIMEOUTS, allow_redirects=False)
+        with session_to(url) as session:
+            response = session.get(url, timeout=_TIMEOUTS, allow_redirects=False)
         return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-    except (requests.RequestException, KeyError, TypeError, ValueError) as error:
-        raise CredentialError(
-            f"Entra at {url} does not tell the time ({type(error).__name__}): check AZURE_AUTHORITY_HOST and the "
-            "network"
-        ) from error
+    except (OSError, KeyError, TypeError, ValueError, OverflowError) as error:
+        why = distrusted(error) or "check AZURE_AUTHORITY_HOST and the network"
+        raise CredentialError(f"Entra at {url} does not tell the time ({type(error).__name__}): {why}") from error

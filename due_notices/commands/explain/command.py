@@ -23,8 +23,8 @@ from due_notices.ports import PastNotice
 def explain(*, user: str, day: date | None, reference: str | None, as_json: bool) -> int:
     """Show one customer's obligations, stages and ledger entries, and the verdict in one sentence.
 
-    USER is an object id or a user principal name. The same code as a run decides; nothing is written. What it shows of
-    a later day assumes that every run until then completes and that nothing changes in the directory.
+    USER is an object id, a user principal name, or an address. The same code as a run decides; nothing is written.
+    What it shows of a later day assumes that every run until then completes and that nothing changes in the directory.
 
     \b
     Examples:
@@ -37,7 +37,7 @@ def explain(*, user: str, day: date | None, reference: str | None, as_json: bool
     found = explain_user(settings.policy, services, user, business_date=day)
     if found is None:
         console.err().print(
-            console.plain(f"Graph knows no user {user!r}: give the object id or the user principal name")
+            console.plain(f"Graph knows no user {user!r}: neither by id or principal name nor by an address")
         )
         return 1
     obligations = [

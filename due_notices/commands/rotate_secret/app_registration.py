@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused
 from due_notices.credentials import Password
 from due_notices.errors import CredentialError, DirectoryError
 from due_notices.secret import Secret
 
-_FORBIDDEN = 403
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 _T = TypeVar("_T")
 
 
@@ -30,7 +31,7 @@ class GraphApplication:
 
     def passwords(self) -> Sequence[Password]:
         """Return the passwords that the app has, without their values."""
-        return [_password(each) for each in self._application()["passwordCredentials"]]
+        return self._read(lambda: [_password(each) for each in self._application()["passwordCredentials"]])
 
     def add_password(self, display_name: str, ends: datetime) -> tuple[Password, Secret]:
         """Add a password; only here its value can ever be seen.
@@ -39,7 +40,7 @@ class GraphApplication:
         """
         asked = {"passwordCredential": {"displayName": display_name, "endDateTime": _iso(ends)}}
         made = self._ask(lambda: self._graph.post(f"{self._object()}/addPassword", asked))
-        return _password(made), Secret(str(made["secretText"]))
+        return self._read(lambda: (_password(made), _text_of(made["secretText"])))
 
     def remove_password(self, key_id: str) -> None:
         """Remove a password; one that is gone already is fine."""
@@ -50,18 +51,29 @@ class GraphApplication:
                 raise
 
     def _object(self) -> str:
-        return self._graph.url(f"applications/{self._application()['id']}")
+        identifier = self._read(lambda: str(self._application()["id"]))
+        return self._graph.url(f"applications/{quote(identifier, safe='')}")
 
     def _application(self) -> Mapping[str, Any]:
         query = {"$filter": f"appId eq '{self._client_id}'", "$select": "id,appId,passwordCredentials"}
-        found = (self._ask(lambda: self._graph.get(self._graph.url("applications", query))) or {})["value"]
+        answer = self._ask(lambda: self._graph.get(self._graph.url("applications", query))) or {}
+        found = self._read(lambda: [{**each} for each in answer["value"]])
         if not found:
             raise CredentialError(
                 f"Graph knows no app registration {self._client_id} in your login's tenant: check GRAPH_CLIENT_ID, "
                 "and log in to its tenant with `az login --tenant <GRAPH_TENANT_ID>`"
             )
-        application: Mapping[str, Any] = found[0]
-        return application
+        return found[0]
+
+    def _read(self, read: Callable[[], _T]) -> _T:
+        """Read an answer, which may hold anything."""
+        try:
+            return read()
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise CredentialError(
+                f"the answer of Graph at {self._graph.endpoint} about the app registration is not of the form that was "
+                "asked for; if a password was to be added, it may be there: the next rotation takes it away"
+            ) from error
 
     def _ask(self, ask: Callable[[], _T]) -> _T:
         try:
@@ -72,8 +84,10 @@ class GraphApplication:
                     "your login may not change the app registration: have an owner add you with `az ad app owner add "
                     f"--id {self._client_id} --owner-object-id <your object id>`, and log in again with `az login`"
                 )
-            else:
+            elif refused.status == _UNAUTHORIZED:
                 remedy = "log in again with `az login`, and check GRAPH_ENDPOINT"
+            else:
+                raise CredentialError(str(refused)) from refused
             raise CredentialError(f"{refused.said}: {remedy}") from refused
         except DirectoryError as error:
             raise CredentialError(str(error)) from error
@@ -81,6 +95,12 @@ class GraphApplication:
 
 def _password(found: Mapping[str, Any]) -> Password:
     return Password(str(found["keyId"]), str(found.get("displayName") or ""), _moment(found.get("startDateTime")))
+
+
+def _text_of(value: object) -> Secret:
+    if not isinstance(value, str) or not value:
+        raise TypeError("no text")
+    return Secret(value)
 
 
 def _moment(text: object) -> datetime:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from azure.identity import DefaultAzureCredential
-
 from due_notices import bootstrap
 from due_notices.adapters.clock import SystemClock
 from due_notices.adapters.graph_http import GraphHttp
@@ -25,7 +23,7 @@ def secret_rotation(settings: Settings, say: Callable[[str], None], clock: Clock
     if settings.credential is not CredentialKind.SECRET:
         raise SettingsError([f"GRAPH_CREDENTIAL: is {settings.credential}: there is no client secret to rotate"])
     clock = clock or SystemClock()
-    login = DefaultAzureCredential()
+    login = bootstrap.identity(settings, otherwise="dev")
 
     def prove(secret: Secret) -> None:
         # A new application for each try: MSAL answers some failures from memory.
@@ -33,7 +31,12 @@ def secret_rotation(settings: Settings, say: Callable[[str], None], clock: Clock
 
     return Rotation(
         GraphApplication(
-            GraphHttp(settings.graph_endpoint, IdentityToken(login, settings.graph_endpoint), clock),
+            GraphHttp(
+                settings.graph_endpoint,
+                IdentityToken(login, settings.graph_endpoint),
+                clock,
+                names=bootstrap.graph_names(settings),
+            ),
             settings.client_id,
         ),
         KeyVault(settings.vault_url, login),

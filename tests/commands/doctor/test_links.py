@@ -32,6 +32,7 @@ from due_notices.commands.doctor.links import (
 )
 from due_notices.errors import CredentialError
 from due_notices.ports import Clock
+from due_notices.schedules import Schedule, read_schedule
 from due_notices.settings import Settings
 from due_notices.time_zones import Difference
 from local.clock import now
@@ -113,7 +114,7 @@ BROKEN: Mapping[str, tuple[Callable[[LocalStack], Mapping[str, str] | None], str
     "no identity": (
         lambda _: {"AZURE_CLIENT_ID": new_guid()},
         "managed identity",
-        ("CredentialUnavailable", "az functionapp identity assign"),
+        ("identity endpoint", "az functionapp identity assign"),
     ),
     "no answer of the identity endpoint": (
         lambda stack: stack.identity.faults.add(Fault(status=200, body=b"<html>")),
@@ -412,12 +413,16 @@ def test_a_clock_that_is_wrong_is_seen_by_the_services_date(healthy: LocalStack,
         ("0 0 9 * * *", State.WARNING, "the only one on its day"),
         ("0 0 9,10 * * *", State.OK, "Wed 2026-11-25 09:00"),
         ("0 0 3 * * *", State.FAILED, "NOTICE_SCHEDULE"),
+        ("* * * * * *", State.OK, "Wed 2026-11-25 08:00"),
     ],
 )
 def test_the_schedule_against_the_window(stack: LocalStack, ncrontab: str, level: State, hint: str) -> None:
     policy = Settings.from_mapping(stack.environ).policy
 
-    found, text = schedule(ncrontab, policy, datetime(2026, 11, 24, 22, tzinfo=UTC))
+    ticks = read_schedule(ncrontab)
+    assert isinstance(ticks, Schedule)
+
+    found, text = schedule(ticks, policy, datetime(2026, 11, 24, 22, tzinfo=UTC))
 
     assert found is level
     assert hint in text
@@ -532,12 +537,12 @@ def test_a_malformed_connection_string_is_told_in_json_too(stack: LocalStack, ru
 
 
 @pytest.mark.usefixtures("healthy")
-def test_links_that_cannot_even_be_made_are_broken(stack: LocalStack, run_cli: RunCli) -> None:
+def test_a_login_that_azure_identity_does_not_take_is_a_settings_problem(stack: LocalStack, run_cli: RunCli) -> None:
     done = run_cli("doctor", "--json", environ={**stack.environ, "AZURE_TOKEN_CREDENTIALS": "NobodysCredential"})
 
     told = json.loads(done.stdout)
     assert done.returncode == told["exitCode"] == 2
-    assert [finding["level"] for finding in told["findings"]] == ["ok", "failed"]
+    assert [finding["level"] for finding in told["findings"]] == ["failed", "not tried"]
 
 
 def test_wrong_settings_are_the_first_broken_link(stack: LocalStack, run_cli: RunCli) -> None:
