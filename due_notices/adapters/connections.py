@@ -97,9 +97,10 @@ def is_loopback(service: str) -> bool:
 def distrusted(error: BaseException) -> str:
     """Return why the service's certificate was not trusted, with the remedy; empty where that was not the failure."""
     for each in _chain(error):
-        if isinstance(each, ssl.SSLCertVerificationError):
+        reason = getattr(each, "verify_message", "")  # aiohttp's error is of this class too, and lacks it
+        if isinstance(each, ssl.SSLCertVerificationError) and reason:
             return (
-                f"its certificate is not trusted ({each.verify_message}): where a proxy or firewall puts its own "
+                f"its certificate is not trusted ({reason}): where a proxy or firewall puts its own "
                 "certificate in the place of the service's, name that one's authority in REQUESTS_CA_BUNDLE or in "
                 "SSL_CERT_FILE (a PEM file; either serves every connection)"
             )

@@ -86,23 +86,24 @@ class Login:
         self._lock = threading.Lock()
         self._credential: TokenCredential | None = None
         self._transport: _Watched | None = None
-        self._held: dict[tuple[str, ...], AccessToken] = {}
+        self._held: dict[tuple[object, ...], AccessToken] = {}
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """Return a token for a resource; what fails for the moment is asked again within seconds."""
+        key = (*scopes, options.get("tenant_id"))
         with self._lock:
             for pause in (*PAUSES, None):
                 try:
                     found = self._ask(*scopes, **options)
                 except NoToken:
-                    held = self._held.get(scopes)
+                    held = self._held.get(key)
                     if held is not None and held.expires_on - self._clock.now().timestamp() > _LEAST:
                         return held
                     if pause is None or not self._passes():
                         raise
                     self._clock.sleep(pause)
                 else:
-                    self._held[scopes] = found
+                    self._held[key] = found
                     return found
         raise AssertionError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -13,6 +14,8 @@ from azure.core.exceptions import (
     ServiceRequestTimeoutError,
 )
 
+from due_notices.adapters.connections import Service, distrusted, is_own_answer
+from due_notices.adapters.login_errors import NoToken
 from due_notices.errors import StorageError
 
 if TYPE_CHECKING:
@@ -31,13 +34,28 @@ TO_LOOK = "Storage Queue Data Reader on the queue"
 TO_WRITE = "Storage Table Data Contributor on the table"
 TO_READ = "Storage Table Data Reader on the table (a run needs Storage Table Data Contributor)"
 
+FOREIGN = (
+    "something between here and the service answered: check NOTICE_STORAGE, the proxies on the way (HTTPS_PROXY and "
+    "NO_PROXY) and the firewall"
+)
+
 # Caps for every request, in seconds. `retry_total=0`: an adapter retries itself, and only what is safe to repeat;
 # the queue SDK's own policy puts a message twice when an answer gets lost.
 LIMITS = {"connection_timeout": 5, "read_timeout": 15, "retry_total": 0}
 
 
 class ForeignAnswer(AzureError):
-    """An answer that cannot be the service's own, whatever its status says."""
+    """An answer that cannot be the service's own, whatever its status says: it proves nothing about the service."""
+
+
+def is_foreign(error: AzureError) -> bool:
+    """Whether something between here and the service answered."""
+    if isinstance(error, ForeignAnswer):
+        return True
+    if hasattr(error, "index"):
+        return False  # of a transaction: its parts are inside the service's answer, and have no such headers
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    return isinstance(error, HttpResponseError) and headers is not None and not is_own_answer(Service.STORAGE, headers)
 
 
 def never_arrived(error: AzureError) -> bool:
@@ -69,8 +87,11 @@ def failure(status: int, code: str | None) -> HttpResponseError:
 def code_of(error: AzureError) -> str:
     """Return the service's own code for an error, or the kind of failure where there was no answer."""
     code = getattr(error, "error_code", None)
-    if code:
-        return str(getattr(code, "value", code))
+    text = str(getattr(code, "value", code))
+    if code and re.fullmatch(r"[A-Za-z]{1,80}", text) and not is_foreign(error):
+        return text
+    if isinstance(error, ForeignAnswer):
+        return str(error)
     status = status_of(error)
     return type(error).__name__ if status is None else f"HTTP {status}"
 
@@ -89,6 +110,12 @@ def table_unusable(error: AzureError, table: TableClient, role: str) -> StorageE
 
 def _unusable(error: AzureError, what: str, missing: str, role: str, credential: object) -> StorageError:
     status, code = status_of(error), code_of(error)
+    if isinstance(error, NoToken):
+        return StorageError(f"{what} was not asked: {error.sentence}")
+    if is_foreign(error):
+        return StorageError(f"{what} cannot be used ({code}): {FOREIGN}")
+    if why := distrusted(error):
+        return StorageError(f"{what} cannot be used ({code}): {why}")
     if no_login(error):
         remedy = (
             "no identity to log in with: on Azure assign the managed identity to the function app and set "
@@ -96,8 +123,8 @@ def _unusable(error: AzureError, what: str, missing: str, role: str, credential:
         )
     elif code in MISSING:
         remedy = f"it does not exist: {missing}"
-    elif status == 404 or isinstance(error, ForeignAnswer):  # noqa: PLR2004 (HTTP)
-        remedy = "something between here and the service answered: check NOTICE_STORAGE and the proxies on the way"
+    elif status == 404:  # noqa: PLR2004 (HTTP)
+        remedy = FOREIGN
     elif status in {401, 403} and not hasattr(credential, "get_token"):
         remedy = (
             "access is refused, and no role helps a connection string: copy the account's own anew into "

@@ -30,11 +30,16 @@ from azure.storage.queue import QueueSasPermissions, generate_queue_sas
 from azure.storage.queue.aio import QueueClient
 from yarl import URL
 
-from due_notices.adapters.storage_errors import failure
+from due_notices.adapters.connections import Service, is_own_answer, proxy_to, ssl_context
+from due_notices.adapters.storage_errors import ForeignAnswer, failure
 
 API_VERSION = "2021-12-02"  # has all that is used here, and is known to every cloud and to Azurite
 IDLE = 4.0  # seconds that a connection is kept: Azurite's server closes it after five, and no POST is repeated
 STORAGE_SCOPE = "https://storage.azure.com/.default"
+_UNAUTHORIZED = 401
+_TENANT = re.compile(
+    r"authorization(?:_uri)?=\"?https://[^/\s\"]+/([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\b"
+)
 _MARGIN = 300  # seconds before its end in which a token is not used any more
 
 
@@ -49,18 +54,20 @@ class StoragePipeline:
         self._token = AccessToken("", 0)
         self._login = asyncio.Lock()
         self._targets: dict[str, URL] = {}
+        self._proxies: dict[str, str | None] = {}
+        self._tenant = ""
 
     async def __aenter__(self) -> Self:
         """Open the connections."""
         self._session = await aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(keepalive_timeout=IDLE),
+            connector=aiohttp.TCPConnector(keepalive_timeout=IDLE, ssl=ssl_context("https://localhost")),
             headers={"Accept-Encoding": "identity"},  # whatever is compressed on the way would not be read
             timeout=aiohttp.ClientTimeout(
                 total=self._options["connection_timeout"] + self._options["read_timeout"],
                 sock_connect=self._options["connection_timeout"],
                 sock_read=self._options["read_timeout"],
             ),
-            trust_env=self._options["use_env_settings"],
+            trust_env=False,  # a netrc file's entry would take the place of our login; proxies are named below
             auto_decompress=False,
         ).__aenter__()
         return self
@@ -84,19 +91,48 @@ class StoragePipeline:
     async def _request(
         self, method: str, target: URL, headers: Mapping[str, str], body: bytes | None, success: int
     ) -> tuple[bytes, Mapping[str, str]]:
+        answer, content = await self._send(method, target, headers, body)
+        if answer.status == _UNAUTHORIZED and self._other_tenant(answer.headers):
+            answer, content = await self._send(method, target, headers, body)
+        if answer.status == success:
+            return content, answer.headers
+        if not is_own_answer(Service.STORAGE, answer.headers):
+            raise ForeignAnswer(f"HTTP {answer.status}")
+        raise failure(answer.status, answer.headers.get("x-ms-error-code") or _code_in(content))
+
+    async def _send(
+        self, method: str, target: URL, headers: Mapping[str, str], body: bytes | None
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
         given = {"x-ms-version": API_VERSION, **headers, **await self._authorization()}
         try:
-            async with self._session.request(method, target, data=body, headers=given, allow_redirects=False) as answer:
-                content = await answer.read()
+            async with self._session.request(
+                method, target, data=body, headers=given, allow_redirects=False, proxy=self._proxy(target)
+            ) as answer:
+                return answer, await answer.read()
         except aiohttp.ConnectionTimeoutError as error:
             raise ServiceRequestTimeoutError(str(error)) from error
         except TimeoutError as error:
             raise ServiceResponseTimeoutError(str(error)) from error
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ServiceRequestError(str(error)) from error
-        if answer.status != success:
-            raise failure(answer.status, answer.headers.get("x-ms-error-code") or _code_in(content))
-        return content, answer.headers
+
+    def _other_tenant(self, headers: Mapping[str, str]) -> bool:
+        """Whether the service names another tenant to log in to than was tried; then that one from now on.
+
+        The SDKs' clients do the same, without a word.
+        https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory#bearer-challenge
+        """
+        found = _TENANT.search(headers.get("WWW-Authenticate", ""))
+        if self._credential is None or found is None or found[1] == self._tenant:
+            return False
+        self._tenant, self._token = found[1], AccessToken("", 0)
+        return True
+
+    def _proxy(self, target: URL) -> str | None:
+        origin = str(target.origin())
+        if origin not in self._proxies:
+            self._proxies[origin] = proxy_to(origin)
+        return self._proxies[origin]
 
     def _target(self, url: str) -> URL:
         """Return where to post; there are few addresses, so each is taken apart once and not for every message."""
@@ -113,7 +149,8 @@ class StoragePipeline:
             return {}
         async with self._login:
             if self._token.expires_on - time.time() < _MARGIN:
-                self._token = await self._credential.get_token(STORAGE_SCOPE)
+                tenant: dict[str, Any] = {"tenant_id": self._tenant} if self._tenant else {}
+                self._token = await self._credential.get_token(STORAGE_SCOPE, **tenant)
         return {"Authorization": f"Bearer {self._token.token}"}
 
 

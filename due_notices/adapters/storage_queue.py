@@ -9,12 +9,15 @@ import re
 from azure.core.exceptions import AzureError
 from azure.storage.queue.aio import QueueClient
 
+from due_notices.adapters.connections import distrusted
 from due_notices.adapters.storage_errors import (
     ATTEMPTS,
     BUSY,
+    FOREIGN,
     TO_LOOK,
     TO_SEND,
     code_of,
+    is_foreign,
     never_arrived,
     no_login,
     queue_unusable,
@@ -73,8 +76,11 @@ class StorageNoticeQueue:
 
     def _failure(self, error: AzureError) -> Exception:
         name, status, code = self._queue.queue_name, status_of(error), code_of(error)
-        if no_login(error):
+        if no_login(error) or distrusted(error):
             return queue_unusable(error, self._queue, TO_SEND)
+        if is_foreign(error):
+            text = f"no answer whether the queue {name} took a message ({code}): {FOREIGN}"
+            return SendError(text, accepted_perhaps=True)
         if status in BUSY or never_arrived(error):
             return _Busy(f"the queue {name} took no message ({code})", accepted_perhaps=False)
         if status in _THIS_MESSAGE:

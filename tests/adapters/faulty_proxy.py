@@ -34,6 +34,10 @@ class Step(Enum):
     REFUSED_500 = auto()  # the service says that something went wrong, and did nothing
     DONE_500 = auto()  # the service says that something went wrong, and did it
 
+    OTHER_TENANT = auto()  # the service wants the login of another tenant than it was shown
+
+    GATEWAY_503 = auto()  # somebody between us and the service passes it on, and answers 503 with a page of their own
+    BLOCKED_403 = auto()  # somebody between us and the service refuses with a page of their own
     NOT_FOUND = auto()  # somebody between us and the service knows no such address
     PAGE = auto()  # somebody between us and the service answers 200 with a page of their own
     REDIRECTED = auto()  # somebody between us and the service sends us elsewhere
@@ -46,13 +50,18 @@ _STATUS = {
     Step.REFUSED_429: 429,
     Step.REFUSED_500: 500,
     Step.DONE_500: 500,
+    Step.OTHER_TENANT: 401,
+    Step.GATEWAY_503: 503,
+    Step.BLOCKED_403: 403,
     Step.NOT_FOUND: 404,
     Step.PAGE: 200,
     Step.REDIRECTED: 302,
     Step.EMPTY_CREATED: 201,
     Step.EMPTY_ACCEPTED: 202,
 }
-_NOT_FORWARDED = {Step.REQUEST_LOST, *_STATUS} - {Step.DONE_500}
+_NOT_FORWARDED = {Step.REQUEST_LOST, *_STATUS} - {Step.DONE_500, Step.GATEWAY_503}
+_FOREIGN = {Step.NOT_FOUND, Step.GATEWAY_503, Step.BLOCKED_403}
+OTHER_TENANT = "0dd0dd00-0000-4000-8000-000000000001"
 
 
 @dataclass
@@ -121,8 +130,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
         elif step in _STATUS or answer is None:
-            code = [] if step is Step.NOT_FOUND else [("x-ms-error-code", "Planned")]
-            self._reply(_STATUS[step], code, b"")
+            headers = [] if step in _FOREIGN else [("x-ms-error-code", "Planned")]
+            if step is Step.OTHER_TENANT:
+                place = f"https://login.microsoftonline.com/{OTHER_TENANT}/oauth2/authorize"
+                challenge = f"Bearer authorization_uri={place} resource_id=https://storage.azure.com"
+                headers.append(("WWW-Authenticate", challenge))
+            self._reply(_STATUS[step], headers, b"<html>" if step in _FOREIGN else b"")
         else:
             self._reply(*answer)
 

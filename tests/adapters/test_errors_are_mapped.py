@@ -48,7 +48,7 @@ class Response:
     def __init__(self, status: int) -> None:
         self.status_code = status
         self.reason = "a reason"
-        self.headers: dict[str, str] = {}
+        self.headers: dict[str, str] = {"x-ms-request-id": "0", "request-id": "0"}
         self.content_type = "application/json"
 
     def text(self, encoding: str | None = None) -> str:

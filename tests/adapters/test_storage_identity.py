@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from local.certificates import issue_certificates
 from local.stack import LocalStack
 from local.tokens import new_guid
 from tests.adapters.storage_access import StorageAccess
@@ -36,12 +37,13 @@ def access(identity_stack: LocalStack) -> Iterator[StorageAccess]:
         yield access
 
 
-def use_storage(stack: LocalStack, access: StorageAccess, **changes: str) -> Mapping[str, Any]:
+def use_storage(stack: LocalStack, access: StorageAccess, *without: str, **changes: str) -> Mapping[str, Any]:
+    ours = {name: value for name, value in stack.environ.items() if name not in without}
     inherited = {name: value for name, value in os.environ.items() if not is_foreign(name)}
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("storage_program.py"))],
         cwd=ROOT,
-        env={**inherited, "PYTHONPATH": str(ROOT), **stack.environ, **access.environ, **changes},
+        env={**inherited, "PYTHONPATH": str(ROOT), **ours, **access.environ, **changes},
         capture_output=True,
         text=True,
         timeout=60,
@@ -71,7 +73,9 @@ def test_an_identity_that_is_not_assigned_is_said_with_its_remedy(
     answer = use_storage(identity_stack, access, NOTICE_STORAGE__clientId=new_guid())
 
     assert answer["kind"] == "StorageError"
-    assert "NOTICE_STORAGE__clientId" in answer["error"]
+    assert "was not asked: the platform's identity endpoint" in answer["error"]
+    assert "correct NOTICE_STORAGE__clientId" in answer["error"]
+    assert "role" not in answer["error"]
 
 
 def test_a_missing_table_is_said_in_this_mode_too(identity_stack: LocalStack, access: StorageAccess) -> None:
@@ -81,3 +85,35 @@ def test_a_missing_table_is_said_in_this_mode_too(identity_stack: LocalStack, ac
 
     assert answer["kind"] == "StorageError"
     assert "TableNotFound" in answer["error"]
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_either_variable_names_whom_to_trust(identity_stack: LocalStack, access: StorageAccess, variable: str) -> None:
+    answer = use_storage(identity_stack, access, variable)
+
+    assert answer.get("state") == "sent", answer
+
+
+def test_a_certificate_that_is_not_trusted_is_named_with_both_variables(
+    identity_stack: LocalStack, access: StorageAccess, tmp_path: Path
+) -> None:
+    foreign = issue_certificates(tmp_path).authority
+    changes = {"NOTICE_STORAGE": identity_stack.azurite.connection_string, "NOTICE_STORAGE__queueServiceUri": ""}
+    changes |= {"NOTICE_STORAGE__tableServiceUri": "", "SSL_CERT_FILE": str(foreign)}
+
+    answer = use_storage(identity_stack, access, "REQUESTS_CA_BUNDLE", **changes)
+
+    assert answer["kind"] in {"StorageError", "SendError"}
+    assert all(word in answer["error"] for word in ("not trusted", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))
+
+
+def test_neither_a_netrc_file_nor_a_proxy_variable_changes_the_login(
+    identity_stack: LocalStack, access: StorageAccess, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else\n")
+    netrc.chmod(0o600)
+
+    answer = use_storage(identity_stack, access, NETRC=str(netrc), HTTP_PROXY="http://127.0.0.1:1")
+
+    assert answer.get("state") == "sent", answer

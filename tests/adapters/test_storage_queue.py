@@ -175,8 +175,35 @@ async def test_when_nobody_listens_certainly_nothing_was_taken(
 async def test_a_404_from_in_between_is_no_missing_queue(storage_by_proxy: Storage, queue_proxy: FaultyProxy) -> None:
     queue_proxy.plan(Step.NOT_FOUND, method="POST")
 
-    with pytest.raises(StorageError, match="something between here and the service answered"):
+    with pytest.raises(SendError, match="something between here and the service answered") as refused:
         await storage_by_proxy.queue.send(TEXT)
+
+    assert refused.value.accepted_perhaps
+
+
+async def test_what_a_gateway_passed_on_before_it_failed_is_not_put_again(
+    storage_by_proxy: Storage, storage_access: StorageAccess, queue_proxy: FaultyProxy
+) -> None:
+    queue_proxy.plan(Step.GATEWAY_503, method="POST")
+
+    error = await failure(storage_by_proxy)
+
+    assert error.accepted_perhaps
+    assert "HTTP 503" in str(error)
+    assert queue_proxy.count("POST", "/messages") == 1
+    assert storage_access.properties().approximate_message_count == 1
+
+
+async def test_a_proxy_that_blocks_is_not_the_service_and_needs_no_role(
+    storage_by_proxy: Storage, queue_proxy: FaultyProxy
+) -> None:
+    queue_proxy.plan(Step.BLOCKED_403, method="POST")
+
+    error = await failure(storage_by_proxy)
+
+    assert error.accepted_perhaps
+    assert "something between here and the service answered" in str(error)
+    assert "role" not in str(error)
 
 
 @pytest.mark.parametrize("step", [Step.PAGE, Step.REDIRECTED, Step.EMPTY_CREATED, Step.EMPTY_ACCEPTED])

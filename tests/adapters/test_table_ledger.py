@@ -361,7 +361,7 @@ async def test_a_format_that_this_version_does_not_know_is_refused(
 async def test_a_404_from_in_between_is_no_missing_table(
     storage_by_proxy: Storage, table_proxy: FaultyProxy, method: str
 ) -> None:
-    table_proxy.plan(*[Step.NOT_FOUND] * len(ROWS))
+    table_proxy.plan(*[Step.NOT_FOUND] * len(ROWS) * storage_errors.ATTEMPTS)
 
     with pytest.raises(StorageError, match="something between here and the service answered"):
         await use(storage_by_proxy, method)
