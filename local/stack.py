@@ -40,6 +40,17 @@ class LocalStack:
     Several stacks may run at once. With `persistent_storage` the storage is on disk, so that
     `stack.azurite.stop()` and `.start()` lose nothing; with `storage_identity` it serves TLS and the
     settings name it by its endpoints, for the managed identity, in place of a connection string.
+
+    The settings are those of a deployment but for these, each with the tests that cover the other way:
+
+    - `INSTANCE_DISCOVERY=false`: MSAL would ask Microsoft about a login that it does not know. No deployment asks
+      either, since the hosts of Microsoft's clouds are known (`tests/credentials/test_clouds.py`).
+    - The vault is on this machine, where its challenge is not compared with its name; elsewhere it always is
+      (`tests/adapters/test_trust.py`).
+    - Tables at `https://localhost:…` would be taken for Cosmos DB by the SDK; everything here is at `127.0.0.1`, and
+      the audience is given (`tests/adapters/test_storage_login.py`).
+    - Without `storage_identity` the storage is plain http, with a connection string
+      (`tests/adapters/test_storage_identity.py` has the identity, over TLS).
     """
 
     def __init__(

@@ -234,7 +234,7 @@ def test_explain_of_nobody_fails_with_what_to_give(program: CommandLine) -> None
     done = program("explain", "nobody@example.com")
 
     assert done.returncode == 1
-    assert "object id or the user principal name" in done.stderr
+    assert "neither by id or principal name nor by an address" in done.stderr
 
 
 @pytest.mark.parametrize(
