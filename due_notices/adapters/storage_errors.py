@@ -44,6 +44,10 @@ FOREIGN = (
 LIMITS = {"connection_timeout": 5, "read_timeout": 15, "retry_total": 0}
 
 
+# The SDKs' own errors, and those of their code when an answer is nonsense.
+FAILURES = (AzureError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, OSError)
+
+
 class ForeignAnswer(AzureError):
     """An answer that cannot be the service's own, whatever its status says: it proves nothing about the service."""
 
@@ -96,26 +100,26 @@ def code_of(error: AzureError) -> str:
     return type(error).__name__ if status is None else f"HTTP {status}"
 
 
-def queue_unusable(error: AzureError, queue: QueueClient, role: str) -> StorageError:
+def queue_unusable(error: Exception, queue: QueueClient, role: str) -> StorageError:
     """Return the error for a queue that cannot be used, with the remedy; `role` is what the operation needs."""
     missing = "deploy infra/, or create it with `az storage queue create`; check NOTICE_QUEUE"
     return _unusable(error, f"the queue {queue.queue_name}", missing, role, queue.credential)
 
 
-def table_unusable(error: AzureError, table: TableClient, role: str) -> StorageError:
+def table_unusable(error: Exception, table: TableClient, role: str) -> StorageError:
     """Return the same for the ledger's table."""
     missing = "deploy infra/, or create it with `az storage table create`; check LEDGER_TABLE"
     return _unusable(error, f"the ledger table {table.table_name}", missing, role, table.credential)
 
 
-def _unusable(error: AzureError, what: str, missing: str, role: str, credential: object) -> StorageError:
-    status, code = status_of(error), code_of(error)
+def _unusable(error: Exception, what: str, missing: str, role: str, credential: object) -> StorageError:
+    if not isinstance(error, AzureError):
+        return StorageError(f"{what} cannot be used, its answer is not of the service's form: {FOREIGN}")
     if isinstance(error, NoToken):
         return StorageError(f"{what} was not asked: {error.sentence}")
-    if is_foreign(error):
-        return StorageError(f"{what} cannot be used ({code}): {FOREIGN}")
-    if why := distrusted(error):
-        return StorageError(f"{what} cannot be used ({code}): {why}")
+    status, code = status_of(error), code_of(error)
+    if elsewhere := FOREIGN if is_foreign(error) else distrusted(error):
+        return StorageError(f"{what} cannot be used ({code}): {elsewhere}")
     if no_login(error):
         remedy = (
             "no identity to log in with: on Azure assign the managed identity to the function app and set "

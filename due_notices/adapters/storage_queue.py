@@ -13,6 +13,7 @@ from due_notices.adapters.connections import distrusted
 from due_notices.adapters.storage_errors import (
     ATTEMPTS,
     BUSY,
+    FAILURES,
     FOREIGN,
     TO_LOOK,
     TO_SEND,
@@ -72,7 +73,7 @@ class StorageNoticeQueue:
         if found is None:
             name = self._queue.queue_name
             raise SendError(f"no answer whether the queue {name} took a message (no message id)", accepted_perhaps=True)
-        return found[1].decode()
+        return found[1].decode("ascii", "replace")
 
     def _failure(self, error: AzureError) -> Exception:
         name, status, code = self._queue.queue_name, status_of(error), code_of(error)
@@ -100,18 +101,21 @@ class StorageNoticeQueue:
 
 async def _count(queue: QueueClient) -> int | None:
     try:
-        properties = await queue.get_queue_properties()
-    except AzureError:
+        return _whole((await queue.get_queue_properties()).approximate_message_count)
+    except FAILURES:
         return None
-    return properties.approximate_message_count
 
 
 async def _look(queue: QueueClient) -> QueueLook:
     """Look at one queue; a count that can be had is kept although peeking may be refused."""
     count = None
     try:
-        count = (await queue.get_queue_properties()).approximate_message_count
+        count = _whole((await queue.get_queue_properties()).approximate_message_count)
         front = await queue.peek_messages(max_messages=MOST_PEEKED)
-    except AzureError as error:
+        return QueueLook(count, min((each.inserted_on for each in front if each.inserted_on), default=None))
+    except FAILURES as error:
         return QueueLook(count, None, str(queue_unusable(error, queue, TO_LOOK)))
-    return QueueLook(count, min((each.inserted_on for each in front if each.inserted_on), default=None))
+
+
+def _whole(count: object) -> int | None:
+    return count if isinstance(count, int) and count >= 0 else None
