@@ -122,6 +122,7 @@ def fuzzed(inputs: int, seed: int) -> list[str]:
     for module, fault in (
         ("fuzz", "the fuzzer found an input that breaks the program"),
         ("answers", "an answer of a service breaks the program"),
+        ("storage_answers", "an answer of Storage breaks the program"),
     ):
         command = [sys.executable, "-m", f"tests.faults.{module}", str(inputs), str(seed)]
         if subprocess.run(command, cwd=ROOT, check=False).returncode:

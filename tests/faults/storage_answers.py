@@ -15,9 +15,9 @@ from datetime import UTC, date, datetime
 
 from due_notices import bootstrap
 from due_notices.errors import DueNoticesError
-from due_notices.ports import Storage
+from due_notices.ports import Claim, ClaimRow, Storage
 from due_notices.settings import Settings
-from tests.factories import environ
+from tests.factories import environ, run_report
 from tests.fakes import MovableClock
 
 KEY = "bWFkZS11cA=="  # made up: the word "made-up"
@@ -89,12 +89,22 @@ Question = Callable[[Storage], Awaitable[object]]
 def questions() -> Mapping[str, Question]:
     """Return what is asked of queue and ledger."""
     day, now = date(2026, 12, 1), datetime(2026, 11, 24, 9, tzinfo=UTC)
-    del now
+    partition, row, claim = day.isoformat(), f"{'0' * 32}_-7", Claim("run", now, day)
+    asked = [ClaimRow(row=row, notice_id="0" * 32, user_id="a", has_reference=True, message_hash="h")]
     return {
         "put a message": lambda storage: storage.queue.send("{}"),
         "how many wait": lambda storage: storage.queue.waiting(),
         "look at the queues": lambda storage: storage.queue.look(),
+        "whose the ledger is": lambda storage: storage.ledger.check_owner(),
+        "take the ledger": lambda storage: storage.ledger.take_ownership(),
+        "what was sent": lambda storage: storage.ledger.sent(day, {"0" * 16}, day),
+        "what was sent to one": lambda storage: storage.ledger.of_user(day, "0" * 16),
+        "claim": lambda storage: storage.ledger.claim(partition, asked, claim, now),
+        "mark as sent": lambda storage: storage.ledger.mark_sent(partition, {row: "m"}, claim, now),
+        "release": lambda storage: storage.ledger.release(partition, [row], claim),
         "the runs": lambda storage: storage.ledger.runs(day),
+        "record a run": lambda storage: storage.ledger.record_run(run_report(day)),
+        "forget": lambda storage: storage.ledger.forget(day, day, 100),
     }
 
 
