@@ -45,7 +45,10 @@ LIMITS = {"connection_timeout": 5, "read_timeout": 15, "retry_total": 0}
 
 
 # The SDKs' own errors, and those of their code when an answer is nonsense.
-FAILURES = (AzureError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, OSError)
+FAILURES = (
+    *(AzureError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, OSError),
+    SyntaxError,  # of XML
+)
 
 
 class ForeignAnswer(AzureError):

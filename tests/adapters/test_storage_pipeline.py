@@ -15,6 +15,7 @@ from due_notices.adapters.storage_pipeline import StoragePipeline
 
 OPTIONS = {"connection_timeout": 0.2, "read_timeout": 0.3, "use_env_settings": False}
 NODES_IDLE_SECONDS = 5.0  # https://nodejs.org/api/http.html#serverkeepalivetimeout
+OWN = "x-ms-request-id: 1"
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -68,10 +69,13 @@ async def test_a_question_carries_the_signature_after_its_own_words_and_wants_th
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (saying("404 Not Found", b'{"odata.error":{"code":"TableNotFound","message":{}}}'), "TableNotFound"),
-        (saying("403 Forbidden", b"<m:error><m:code>AuthenticationFailed</m:code></m:error>"), "AuthenticationFailed"),
+        (saying("404 Not Found", b'{"odata.error":{"code":"TableNotFound","message":{}}}', OWN), "TableNotFound"),
+        (
+            saying("403 Forbidden", b"<m:error><m:code>AuthenticationFailed</m:code></m:error>", OWN),
+            "AuthenticationFailed",
+        ),
         (saying("503 Busy", b"", "x-ms-error-code: ServerBusy"), "ServerBusy"),
-        (saying("500 Oh", b'{"odata.error":"a text"}'), "HTTP 500"),
+        (saying("500 Oh", b'{"odata.error":"a text"}', OWN), "HTTP 500"),
         (saying("302 Found", b"", "Location: http://127.0.0.1:1/"), "HTTP 302"),
     ],
     ids=["json", "xml", "header", "no code", "redirect"],

@@ -18,12 +18,11 @@ import contextlib
 import json
 import uuid
 
-from azure.core.exceptions import AzureError
 from azure.data.tables import TableTransactionError
 from azure.data.tables.aio import TableClient
 from azure.storage.queue.aio import QueueClient
 
-from due_notices.adapters.storage_errors import TO_SEND, TO_WRITE, queue_unusable, table_unusable
+from due_notices.adapters.storage_errors import FAILURES, TO_SEND, TO_WRITE, queue_unusable, table_unusable
 
 PARTITION = "doctor"
 EVENT_TYPE = "duenotices.doctor.v1"
@@ -34,14 +33,14 @@ async def try_queue(queue: QueueClient, poison: QueueClient, source: str) -> boo
     """Put a message that nobody sees; return whether messages may be counted too. Raises StorageError."""
     try:
         message = await queue.send_message(_event(source), time_to_live=_LIFE, visibility_timeout=_INVISIBLE)
-    except AzureError as error:
+    except FAILURES as error:
         raise queue_unusable(error, queue, TO_SEND) from error
-    with contextlib.suppress(AzureError):  # the sender's role may not; it ends by itself
+    with contextlib.suppress(*FAILURES):  # the sender's role may not; it ends by itself
         await queue.delete_message(message)
     try:
         await queue.get_queue_properties()
         await poison.get_queue_properties()
-    except AzureError:
+    except FAILURES:
         return False
     return True
 
@@ -57,7 +56,7 @@ async def try_table(table: TableClient) -> None:
         if error.index == 1:
             return  # the insert was carried out before the delete found nothing
         raise table_unusable(error, table, TO_WRITE) from error
-    except AzureError as error:
+    except FAILURES as error:
         raise table_unusable(error, table, TO_WRITE) from error
 
 
