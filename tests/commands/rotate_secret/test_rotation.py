@@ -27,6 +27,7 @@ from due_notices.settings import Settings
 from local.faults import Fault
 from local.registrations import new_secret_text
 from local.stack import SECRET_NAME, LocalStack
+from local.vault import VaultError
 from tests.credentials.conftest import ROOT, RunCli, process_environment
 from tests.fakes import MovableClock
 from tests.hygiene import secrets_in
@@ -376,6 +377,15 @@ def test_a_replica_that_knows_nothing_yet_and_an_entra_that_is_slow(
     assert function_works(stack, clock)
 
 
+def graph_says(code: str) -> bytes:
+    return json.dumps({"error": {"code": code, "message": "A refusal of the service."}}).encode()
+
+
+SOFT_DELETED = bytes(
+    VaultError(409, "Conflict", "A refusal of the service.", inner="ObjectIsDeletedButRecoverable").reply().body
+)
+
+
 class WaitingClock(MovableClock):
     """Moves at once, and lets a little of the real time pass, by which the stack goes."""
 
@@ -397,8 +407,18 @@ class WaitingClock(MovableClock):
         ),
         (lambda stack: stack.vault.faults.add(Fault(status=403, every=3)), ("403",)),
         (lambda stack: stack.graph.faults.add(Fault(status=500, path="addPassword")), ("500",)),
+        (
+            lambda stack: stack.graph.faults.add(
+                Fault(status=400, path="addPassword", body=graph_says("CredentialInvalidLifetimeAsPerAppPolicy"))
+            ),
+            ("CredentialInvalidLifetimeAsPerAppPolicy", "rotate-secret --days 30"),
+        ),
+        (
+            lambda stack: stack.vault.faults.add(Fault(status=409, body=SOFT_DELETED, every=3)),
+            ("ObjectIsDeletedButRecoverable", f"az keyvault secret recover --vault-name 127.0.0.1 -n {SECRET_NAME}"),
+        ),
     ],
-    ids=["no officer", "no owner", "the vault stores nothing", "Graph is unwell"],
+    ids=["no officer", "no owner", "the vault stores nothing", "Graph is unwell", "a policy", "soft-deleted"],
 )
 def test_what_is_refused_is_said_and_undone(
     stack: LocalStack,
