@@ -162,7 +162,8 @@ def lives(draw: st.DrawFn, *, always_open: bool = False, one_rule: bool = False,
     happens = [] if always_open else draw(st.lists(st.tuples(offsets, changes), max_size=5))
     events = sorted(happens, key=lambda event: event[0])
     reissued = not always_open and draw(st.booleans())
-    again = set() if one_rule else draw(st.sets(offsets, max_size=60))
+    other = Stages(tuple(sorted(draw(ladders))), 3, life.closed, LOOK_BACK, 2_000)
+    runs_again = not one_rule and draw(st.booleans())
     by_hand = set() if no_missed else draw(st.sets(offsets, max_size=3))
 
     for number in range(DAYS):
@@ -174,8 +175,8 @@ def lives(draw: st.DrawFn, *, always_open: bool = False, one_rule: bool = False,
         by = rules[sum(switch <= number for switch in switches)]
         values = [owed, replace(owed, status="void")] if reissued and owed.status == "open" else [owed]
         life.run(today, by, values, send_missed=number in by_hand)
-        if number in again:
-            life.run(today, rules[-1], values, again=True)
+        if runs_again:  # under other settings, so that other stages may have come
+            life.run(today, other, values, again=True)
     return life
 
 
