@@ -85,6 +85,10 @@ class Service(ABC):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, as planned or else as the routes do."""
+        await _send(await self.reply(scope, receive), send)
+
+    async def reply(self, scope: Scope, receive: Receive) -> Reply:
+        """Return the answer to a request: a client's, or one inside a batch."""
         request = Request(scope)
         due = self.faults.due(request.url.path)
         planned = next((fault for fault in due if fault.status is not None), None)
@@ -100,7 +104,7 @@ class Service(ABC):
                 reply = fault.damage(reply, self.base_url + _target(scope))
         self._record(request, reply.status)
         await asyncio.sleep(sum(fault.delay for fault in due))
-        await _send(reply, send)
+        return reply
 
     def _record(self, request: Request, status: int) -> None:
         self.requests.append(

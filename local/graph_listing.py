@@ -34,7 +34,10 @@ SELECTABLE = frozenset(
         *DEFAULT_PROPERTIES,
         *COLLECTIONS,
         "accountEnabled",
+        "companyName",
         "createdDateTime",
+        "department",
+        "employeeId",
         "onPremisesExtensionAttributes",
         "userType",
     }
@@ -67,9 +70,17 @@ class ListQuery:
 class Listing:
     """One query's users, cut into pages. An empty page holds no user and still a next link."""
 
-    def __init__(self, query: ListQuery, users: Sequence[User], slices: Sequence[tuple[int, int]], url: str) -> None:
-        """Cut `users` into the `slices`; `url` is that of the users resource."""
+    def __init__(
+        self,
+        query: ListQuery,
+        names: Sequence[str],
+        users: Sequence[User],
+        slices: Sequence[tuple[int, int]],
+        url: str,
+    ) -> None:
+        """Cut `users` into the `slices`; `names` are the selected as Graph spells them, `url` that of the users."""
         self._query = query
+        self._names = names
         self._users = users
         self._slices = slices
         self._url = url
@@ -98,7 +109,7 @@ class Listing:
             head["@odata.count"] = len(self._users)
         if number < len(self._tokens):
             head["@odata.nextLink"] = self._next_link(self._tokens[number])
-        rows = [rendered(user, select) for user in self._users[start:end]]
+        rows = [rendered(user, self._names) for user in self._users[start:end]]
         return compact_json({**head, "value": rows}).encode()
 
     def _next_link(self, token: str) -> str:
@@ -118,11 +129,13 @@ class Directory:
     def __init__(self, url: str) -> None:
         """Make an empty directory; `url` is that of the users resource."""
         self._url = url
-        self._users: Sequence[User] = ()
+        self._users: list[User] | tuple[User, ...] = ()
+        self._positions: dict[str, int] = {}
         self._declared: dict[str, bool] = {}
         self._multi_valued: dict[str, bool] = {}
         self._listings: dict[ListQuery, Listing] = {}
-        self._pages: dict[str, tuple[ListQuery, int]] = {}
+        self._kept: list[Listing] = []
+        self._pages: dict[str, tuple[ListQuery, Listing, int]] = {}
         self._expired: set[str] = set()
         self.empty_page_after: int | None = None
         self.page_limit: int | None = None
@@ -135,6 +148,11 @@ class Directory:
     @users.setter
     def users(self, users: Iterable[User]) -> None:
         self._users = tuple(users)
+        self._positions = {}
+        for position, user in reversed(list(enumerate(self._users))):
+            for name in ("userPrincipalName", "id"):
+                if user.get(name) is not None:
+                    self._positions[str(user[name]).casefold()] = position
         self._multi_valued = _extensions_of(self._users)
         self.expire_page_tokens()
 
@@ -147,14 +165,34 @@ class Directory:
         self._expired.update(self._pages)
         self._pages.clear()
         self._listings.clear()
+        self._kept.clear()
+
+    @property
+    def extensions(self) -> Mapping[str, bool]:
+        """Return the directory extensions, and whether they hold collections."""
+        return {**self._declared, **self._multi_valued}
 
     def user(self, key: str) -> User | None:
         """Find a user by id or user principal name."""
-        wanted = key.casefold()
-        for user in self._users:
-            if wanted in (str(user["id"]).casefold(), str(user.get("userPrincipalName", "")).casefold()):
-                return user
-        return None
+        position = self._positions.get(key.casefold())
+        return None if position is None else self._users[position]
+
+    def replace(self, key: str, user: User) -> None:
+        """Put a changed user in the place of the one with this key; listings under way show the users of before."""
+        position = self._positions[key.casefold()]
+        if isinstance(self._users, tuple):
+            self._users = list(self._users)
+        self._users[position] = user
+        self._listings.clear()
+
+    def count(self, query: ListQuery) -> int:
+        """Return how many users a query would list, or raise `FilterError`."""
+        return len(self._filtered(query))
+
+    def spelt(self, names: Sequence[str]) -> Sequence[str]:
+        """Return property names, given in any case, as Graph spells them."""
+        known = {each.casefold(): each for each in (*SELECTABLE, *self.extensions)}
+        return tuple(known.get(name.casefold(), name) for name in names)
 
     def first_page(self, query: ListQuery) -> bytes:
         """Return a listing's first page, or raise `FilterError`."""
@@ -165,26 +203,28 @@ class Directory:
         found = self._pages.get(token)
         if found is None or found[0] != query:
             raise PageTokenError(expired=token in self._expired)
-        return self._listing(query).page(found[1])
+        return found[1].page(found[2])
 
     def _listing(self, query: ListQuery) -> Listing:
         listing = self._listings.get(query)
         if listing is None:
             users = self._filtered(query)
             slices = _slices(len(users), self._page_size(query), self.empty_page_after)
-            listing = Listing(query, users, slices, self._url)
-            while len(self._listings) >= KEPT_LISTINGS:
-                self._forget(next(iter(self._listings)))
+            listing = Listing(query, self.spelt(query.select), tuple(users), slices, self._url)
+            while len(self._kept) >= KEPT_LISTINGS:
+                self._forget(self._kept.pop(0))
+            self._kept.append(listing)
             self._listings[query] = listing
             for number, token in enumerate(listing.tokens, start=1):
-                self._pages[token] = (query, number)
+                self._pages[token] = (query, listing, number)
         return listing
 
     def _page_size(self, query: ListQuery) -> int:
         return query.page_size if self.page_limit is None else min(query.page_size, self.page_limit)
 
-    def _forget(self, query: ListQuery) -> None:
-        for token in self._listings.pop(query).tokens:
+    def _forget(self, old: Listing) -> None:
+        self._listings = {query: listing for query, listing in self._listings.items() if listing is not old}
+        for token in old.tokens:
             del self._pages[token]
             self._expired.add(token)
 
@@ -192,7 +232,7 @@ class Directory:
         if not query.filter:
             return self._users
         tree = parse_filter(query.filter)
-        extensions = {**self._declared, **self._multi_valued}
+        extensions = self.extensions
         check_filter(tree, advanced=query.advanced, multi_valued=extensions)
         return [user for user in self._users if tree.matches(user)]
 

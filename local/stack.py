@@ -215,6 +215,7 @@ class LocalStack:
         self.vault.readers.add(self.managed_identity.principal_id)
         self.vault.officers.add(self.operator.principal_id)
         self.graph.applications.owners.add(self.operator.principal_id)
+        self.graph.writers.add(self.operator.principal_id)
         self.secret_rotate(expires_on=now() + SECRET_LASTS)
         self.graph.directory.declare_extension(self.attribute, multi_valued=False)
         self.graph.users = users
