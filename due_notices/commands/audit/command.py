@@ -17,8 +17,9 @@ from rich.text import Text
 from due_notices import bootstrap
 from due_notices.commands import console
 from due_notices.commands.arguments import CUSTOMER, DAY, is_object_id
-from due_notices.commands.audit.figures import COLUMNS, Overview, Period, Tally, csv_line, is_about, overview, row
+from due_notices.commands.audit.figures import COLUMNS, Overview, Period, Tally, is_about, overview, row
 from due_notices.commands.audit.gather import look_back
+from due_notices.commands.csv_lines import csv_line
 from due_notices.errors import DueNoticesError
 from due_notices.ports import PastNotice
 from due_notices.services import Services

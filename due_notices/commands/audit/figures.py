@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +26,6 @@ COLUMNS = (
     "claimed_at",
     "ledger_row",
 )
-_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +66,6 @@ def row(past: PastNotice) -> dict[str, str]:
         "claimed_at": _moment(past.claimed_at),
         "ledger_row": past.row,
     }
-
-
-def csv_line(cells: Sequence[str]) -> str:
-    """Return one line of CSV (RFC 4180), with its end, in which no spreadsheet finds a formula."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow([harmless(cell) for cell in cells])
-    return text.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """Return a cell that a spreadsheet takes for text, or for a whole number, and never for a formula.
-
-    https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    if cell[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"} and not _WHOLE_NUMBER.fullmatch(cell):
-        return f"'{cell}"
-    return cell
 
 
 @dataclass(frozen=True, slots=True)

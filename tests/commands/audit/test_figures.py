@@ -17,14 +17,13 @@ from due_notices.commands.audit.figures import (
     Overview,
     Period,
     Tally,
-    csv_line,
-    harmless,
     is_about,
     overview,
     ranges,
     row,
     steps,
 )
+from due_notices.commands.csv_lines import csv_line, harmless
 from due_notices.model import Obligation, notice_id
 from due_notices.ports import PastNotice
 from due_notices.report import RunReport
