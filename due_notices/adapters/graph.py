@@ -65,6 +65,7 @@ class GraphDirectory:
         user_filter: str,
         clock: Clock,
         names: Mapping[str, str] | None = None,
+        select: Sequence[str] = SELECTED,
     ) -> None:
         """Take the endpoint (`https://graph.microsoft.com`) and what to ask it for; nothing is sent yet.
 
@@ -73,7 +74,7 @@ class GraphDirectory:
         self._graph = GraphHttp(endpoint, token, clock, names=names)
         self._token = token
         self._attribute = attribute
-        self._select = ",".join((*SELECTED, attribute[0]))
+        self._select = ",".join((*select, attribute[0]))
         self._filter = user_filter
 
     @property

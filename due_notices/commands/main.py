@@ -14,6 +14,7 @@ from due_notices.commands import console
 from due_notices.commands.audit.command import audit
 from due_notices.commands.doctor.command import doctor
 from due_notices.commands.explain.command import explain
+from due_notices.commands.import_.command import import_
 from due_notices.commands.local_settings import adopt_local_settings
 from due_notices.commands.preview.command import preview
 from due_notices.commands.rotate_secret.command import rotate_secret
@@ -67,7 +68,7 @@ def commands(context: click.Context, *, debug: bool, settings: Path | None) -> N
         console.warn(adopt_local_settings(path, bootstrap.environment()))
 
 
-for command in (status, preview, run, explain, audit, doctor, rotate_secret):
+for command in (status, preview, run, explain, audit, doctor, import_, rotate_secret):
     commands.add_command(command)
 
 

@@ -1,0 +1,161 @@
+"""What an amount says. Pure: a text may be read with either decimal sign, and the column proves which one holds."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from due_notices.commands.import_.problems import RowRefused
+from due_notices.currencies import decimals_of
+
+Sign = Literal[".", ","]
+SIGNS: tuple[Sign, ...] = get_args(Sign)
+USUAL_DECIMALS = 2  # of an unknown or absent currency
+_GROUP = 3
+_MOST_DIGITS = 15
+_MOST_DECIMALS = 4
+_OTHER: Mapping[Sign, Sign] = {".": ",", ",": "."}
+
+_SYMBOLS: Mapping[str, str] = MappingProxyType(
+    {
+        "€": "EUR", "£": "GBP", "₹": "INR", "₺": "TRY", "฿": "THB", "₩": "KRW", "₽": "RUB", "₴": "UAH", "₪": "ILS",
+        "₫": "VND", "₱": "PHP", "₦": "NGN", "US$": "USD", "A$": "AUD", "AU$": "AUD", "C$": "CAD", "CA$": "CAD",
+        "NZ$": "NZD", "HK$": "HKD", "S$": "SGD", "R$": "BRL", "MX$": "MXN", "ZŁ": "PLN", "KČ": "CZK", "FT": "HUF",
+        "FR.": "CHF", "SFR.": "CHF", "円": "JPY",
+    }
+)  # fmt: skip
+"""What names one currency alone. `$`, `¥` and `kr` name several, and are asked for."""
+
+_MINUS = "[-\u2212\u2013]"
+_NAME = r"[^\W\d_]{1,4}\.?|[A-Za-z]{0,3}[$€£¥₹₺฿₩₽₴₪₫₱₦]|円"
+_CELL = re.compile(
+    rf"(?P<paren>\()? ?(?P<minus1>{_MINUS})? ?(?P<name1>{_NAME})? ?(?P<minus2>{_MINUS}|\+)? ?"
+    rf"(?P<number>\d(?:[\d.,'\u2019 ]*\d)?|[.,]\d+) ?(?P<minus3>{_MINUS})? ?(?P<name2>{_NAME})? ?"
+    rf"(?P<minus4>{_MINUS})?(?P<end>\))?"
+)
+_PLAIN = re.compile(r"[0-9]{1,15}")
+_CREDIT_WORDS = frozenset({"CR", "CR."})
+_DEBIT_WORDS = frozenset({"DR", "DR."})
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """An amount as written: its digits and separators, whether it is a credit, and the currency that it names."""
+
+    number: str
+    negative: bool = False
+    currency: str | None = None
+    unclear: str = ""
+    """A sign that stands for several currencies, as `$` does."""
+
+
+def taken_apart(text: str) -> Cell:
+    """Return the parts of a cell. Raises RowRefused for what is no amount."""
+    if _PLAIN.fullmatch(text):
+        return Cell(text)
+    text = " ".join(unicodedata.normalize("NFKC", text).split())
+    found = _CELL.fullmatch(text)
+    if found is None or bool(found["paren"]) != bool(found["end"]):
+        raise RowRefused("amount", "is no amount", "write it with digits, as 1234.50")
+    minuses = [found[name] for name in ("minus1", "minus2", "minus3", "minus4") if found[name]]
+    names = [found[name].upper() for name in ("name1", "name2") if found[name]]
+    credit = any(name in _CREDIT_WORDS for name in names)
+    names = [name for name in names if name not in _CREDIT_WORDS | _DEBIT_WORDS]
+    if len(minuses) + bool(found["paren"]) + credit > 1 or len(names) > 1:
+        raise RowRefused("amount", "has two signs", "write it with one, as -1234.50")
+    negative = bool(found["paren"]) or credit or any(sign != "+" for sign in minuses)
+    if not names:
+        return Cell(found["number"], negative)
+    code = _SYMBOLS.get(names[0]) or (names[0] if decimals_of(names[0]) is not None else None)
+    return Cell(found["number"], negative, code, "" if code else names[0])
+
+
+def with_sign(number: str, sign: Sign, currency: str | None) -> str | None:
+    """Return a number read with this decimal sign as a plain decimal, or None where it cannot be one.
+
+    In a currency without decimals three digits behind the sign are thousands, never decimals.
+    """
+    whole, found, behind = number.rpartition(sign)
+    if not found:
+        whole, behind = number, ""
+    elif not behind.isdigit() or (len(behind) == _GROUP and decimals_of(currency or "") == 0):
+        return None
+    digits = _ungrouped(whole or "0", _OTHER[sign])
+    if digits is None:
+        return None
+    digits = digits.lstrip("0") or "0"
+    return f"{digits}.{behind}" if behind else digits
+
+
+def _ungrouped(whole: str, group: Sign) -> str | None:
+    """Return the digits before the sign, their groups joined; None where they are not grouped as numbers are."""
+    if whole.isdigit():
+        return whole
+    marks = {mark for mark in whole.replace("\u2019", "'") if not mark.isdigit()}
+    if len(marks) != 1 or not marks <= {group, "'", " "}:
+        return None
+    first, *rest = re.split(r"[^\d]", whole)
+    if not first or first.startswith("0") or len(rest[-1]) != _GROUP:
+        return None
+    if len(first) <= _GROUP and all(len(part) == _GROUP for part in rest):
+        return whole.translate(_NO_MARKS)
+    lakhs = marks == {","} and len(first) <= 2 and all(len(part) == 2 for part in rest[:-1])  # noqa: PLR2004 (India's groups)
+    return whole.translate(_NO_MARKS) if lakhs else None
+
+
+_NO_MARKS = {ord(mark): None for mark in ".,'\u2019 "}
+
+
+class AmountReader:
+    """Reads the cells of a column whose decimal sign is known."""
+
+    def __init__(self, sign: Sign) -> None:
+        """Take the column's decimal sign."""
+        self._sign: Sign = sign
+        self._other: Sign = _OTHER[sign]
+        other = re.escape(self._other)
+        # What most cells are; `0.109` and `1.234` are left to the rules.
+        self._usual = re.compile(
+            rf"(?:0|[1-9][0-9]{{0,2}}(?:{other}[0-9]{{3}})*|[1-9][0-9]{{0,14}})(?:{re.escape(sign)}[0-9]{{1,2}})?"
+        )
+
+    def __call__(self, text: str, currency: str | None) -> tuple[bool, str, str | None]:
+        """Return whether the amount is negative, its plain decimal, and its currency. Raises RowRefused.
+
+        `currency` is what the list says besides the cell; decimals are those of ISO 4217.
+        """
+        if self._usual.fullmatch(text) and (currency is None or decimals_of(currency) == USUAL_DECIMALS):
+            return False, text.replace(self._other, "").replace(self._sign, "."), currency
+        cell = taken_apart(text)
+        if currency and cell.currency and cell.currency != currency:
+            raise RowRefused("currency", f"names {cell.currency}, and the list {currency}", "correct one of them")
+        currency = currency or cell.currency
+        plain = with_sign(cell.number, self._sign, currency)
+        if plain is None:
+            raise RowRefused("amount", f"is no number with the decimal sign {self._sign}", "correct the list")
+        return cell.negative, _fitted(plain, currency), currency
+
+
+def _fitted(plain: str, currency: str | None) -> str:
+    """Return an amount with no more decimals than its currency has. Raises RowRefused for others than zeros."""
+    whole, _, behind = plain.partition(".")
+    decimals = decimals_of(currency) if currency else USUAL_DECIMALS
+    if decimals is None:
+        decimals = USUAL_DECIMALS
+    name = currency or "an amount without a currency"
+    if len(whole) > _MOST_DIGITS:
+        raise RowRefused("amount", f"has more than {_MOST_DIGITS} digits", "correct the list")
+    if set(plain) <= {"0", "."}:
+        return f"0.{behind[:decimals]}" if behind[:decimals] else "0"
+    if len(behind) == _GROUP and decimals < _GROUP:
+        raise RowRefused(
+            "decimals", f"has three decimals, and {name} has {decimals}: thousands?", "correct the list, or --decimal"
+        )
+    if behind[decimals:].strip("0") or len(behind[:decimals]) > _MOST_DECIMALS:
+        raise RowRefused("decimals", f"has more decimals than {name} has ({decimals})", "correct the list")
+    kept = behind[:decimals]
+    return f"{whole}.{kept}" if kept else whole

@@ -1,0 +1,227 @@
+"""What is known of a program's list: a small TOML file, ours or a firm's own.
+
+title = "Example: invoices"                   # what it is called
+export = "Invoices > Export > CSV"            # where it comes from
+signature = ["Invoice no", "Due", "Balance"]  # the heads by which it is found
+encoding = "cp1252"                           # optional; UTF-8 needs no word
+dates = "dmy"                                 # optional: where a column proves nothing by itself
+decimal = ","                                 # optional: likewise
+ask = ["currency"]                            # optional: what the list cannot say and must be given
+carry = ["ref"]                               # optional: empty cells go on from the row above
+refuse = "Export it as …"                     # optional: the list cannot be read; how to export it plainly
+
+[columns]                                     # our fields, and the list's heads, the first that is there
+address = "E-mail"                            # also: number, name, ref, due, amount, currency, status
+due = ["Due", "Due date"]
+
+[choose]                                      # optional: fields that two heads may mean; asked for
+ref = ["Number", "Reference"]
+
+[status]                                      # words of the status column
+open = ["Sent"]                               # also: paid, void, disputed
+
+[kinds."credit note"]                         # rows that are no obligation, or `paid`, `void` whatever else
+"Type" = ["Credit", "Refund*"]                # cells: a word, a beginning (*), "" is empty, "*" is filled
+"""
+
+from __future__ import annotations
+
+import codecs
+import tomllib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from due_notices.commands.import_.problems import ListRefused, Problem
+
+Field = Literal["address", "number", "name", "ref", "due", "amount", "currency", "status"]
+FIELDS: tuple[Field, ...] = get_args(Field)
+State = Literal["open", "paid", "void", "disputed"]
+STATES: tuple[State, ...] = get_args(State)
+_KEYS = frozenset(
+    {
+        "title",
+        "export",
+        "signature",
+        "encoding",
+        "dates",
+        "decimal",
+        "ask",
+        "carry",
+        "refuse",
+        "columns",
+        "choose",
+        "status",
+        "kinds",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One program's list. Heads are as the list writes them; words of cells are folded."""
+
+    name: str
+    title: str
+    export: str = ""
+    signature: tuple[str, ...] = ()
+    encoding: str = ""
+    dates: str = ""
+    decimal: str = ""
+    ask: frozenset[str] = frozenset()
+    carry: frozenset[str] = frozenset()
+    refuse: str = ""
+    columns: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
+    choose: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
+    status: Mapping[str, State] = field(default_factory=dict)
+    kinds: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What heads and states are called in many languages, for lists that no profile knows."""
+
+    heads: Mapping[Field, Sequence[Sequence[str]]]
+    """Names of each field, in ranks: a head of an earlier rank is taken before one of a later."""
+    paid_flags: frozenset[str]
+    paid_amounts: frozenset[str]
+    types: frozenset[str]
+    status: Mapping[str, State]
+    kinds: Mapping[str, str]
+    """What a document's type or state says that is no obligation: word → kind."""
+    invoices: frozenset[str]
+    totals: frozenset[str]
+    true: frozenset[str]
+    false: frozenset[str]
+
+
+def folded(text: str) -> str:
+    """Return a word for comparing: without case, form and blanks around it."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().strip("\ufeff").split())
+
+
+def head_name(text: str) -> str:
+    """Return a head for comparing: a word without the mark of duty (`*DueDate`)."""
+    return folded(text).strip("* ")
+
+
+@cache
+def known_profiles() -> Sequence[Profile]:
+    """Return the profiles that come with the program, by name."""
+    found = [each for each in files(__package__).joinpath("profiles").iterdir() if each.name.endswith(".toml")]
+    return [
+        parsed(each.name.removesuffix(".toml"), each.read_text("utf-8"))
+        for each in sorted(found, key=lambda each: each.name)
+    ]
+
+
+def profile_named(name: str) -> Profile:
+    """Return a profile by its name, or a firm's own by its path. Raises ListRefused."""
+    for each in known_profiles():
+        if each.name == name.casefold():
+            return each
+    path = Path(name)
+    if path.suffix.casefold() != ".toml":
+        names = ", ".join(each.name for each in known_profiles())
+        raise ListRefused(
+            [Problem("profile", f"there is no profile {name}", f"one of {names}, or the path of a .toml file")]
+        )
+    try:
+        return parsed(path.stem, path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ListRefused(
+            [Problem("profile", f"{name} cannot be read ({type(error).__name__})", "check the path")]
+        ) from error
+
+
+def parsed(name: str, text: str) -> Profile:
+    """Return the profile that a TOML text describes. Raises ListRefused with what is wrong in it."""
+    try:
+        found = tomllib.loads(text)
+        _check_keys(found)
+        return Profile(
+            name=name,
+            title=str(found["title"]),
+            export=str(found.get("export", "")),
+            signature=_heads(found.get("signature", [])),
+            encoding=_encoding(str(found.get("encoding", ""))),
+            dates=str(found.get("dates", "")),
+            decimal=str(found.get("decimal", "")),
+            ask=frozenset(_texts(found.get("ask", []))),
+            carry=frozenset(_heads(found.get("carry", []))),
+            refuse=str(found.get("refuse", "")),
+            columns={_field(key): _heads(value) for key, value in found.get("columns", {}).items()},
+            choose={_field(key): _heads(value) for key, value in found.get("choose", {}).items()},
+            status={word: _state(state) for state, words in found.get("status", {}).items() for word in _folded(words)},
+            kinds={
+                str(kind): {head_name(head): _folded(words) for head, words in heads.items()}
+                for kind, heads in found.get("kinds", {}).items()
+            },
+        )
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ListRefused(
+            [Problem("profile", f"the profile {name} is wrong ({error})", "compare it with docs/import.md")]
+        ) from error
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """Return the words that come with the program."""
+    found = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
+    return Vocabulary(
+        heads={_field(key): [_heads(rank) for rank in ranks] for key, ranks in found["heads"].items()},
+        paid_flags=frozenset(_heads(found["paid_flags"])),
+        paid_amounts=frozenset(_heads(found["paid_amounts"])),
+        types=frozenset(_heads(found["types"])),
+        status={word: _state(state) for state, words in found["status"].items() for word in _folded(words)},
+        kinds={word: kind for kind, words in found["kinds"].items() for word in _folded(words)},
+        invoices=frozenset(_folded(found["invoices"])),
+        totals=frozenset(_folded(found["totals"])),
+        true=frozenset(_folded(found["true"])),
+        false=frozenset(_folded(found["false"])),
+    )
+
+
+def _check_keys(found: Mapping[str, Any]) -> None:
+    if wrong := sorted(found.keys() - _KEYS):
+        raise ValueError(f"{', '.join(wrong)}: not known; known are {', '.join(sorted(_KEYS))}")
+
+
+def _field(name: str) -> Field:
+    for each in FIELDS:
+        if each == name:
+            return each
+    raise ValueError(f"{name}: no field; fields are {', '.join(FIELDS)}")
+
+
+def _state(name: str) -> State:
+    for each in STATES:
+        if each == name:
+            return each
+    raise ValueError(f"{name}: no state; states are {', '.join(STATES)}")
+
+
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name if name else ""
+    except LookupError as error:
+        raise ValueError(f"there is no encoding {name}") from error
+
+
+def _texts(value: Any) -> Sequence[str]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+        raise TypeError("a text, or a list of texts, is expected")
+    return texts
+
+
+def _folded(value: Any) -> tuple[str, ...]:
+    return tuple(map(folded, _texts(value)))
+
+
+def _heads(value: Any) -> tuple[str, ...]:
+    return tuple(map(head_name, _texts(value)))

@@ -1,0 +1,394 @@
+"""What a list's columns prove by themselves: the order of dates, the decimal sign, the states. One pass over the rows.
+
+A column that can be read in two ways is asked for; so is a word that is not known. All at once, and before any row
+is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import combinations
+
+from due_notices.commands.import_.amounts import SIGNS, Sign, taken_apart, with_sign
+from due_notices.commands.import_.dates import ORDERS, YEARS_AHEAD, DateForm, Order, Readings, readings, zone_of_head
+from due_notices.commands.import_.problems import ListRefused, Problem, RowRefused
+from due_notices.commands.import_.profiles import Vocabulary, folded
+from due_notices.commands.import_.recognition import Asked, Layout
+from due_notices.commands.import_.source import BLOCK, Reader, blocks
+
+_FOLDED_AT = 20_000
+"""Distinct cells that are kept before they are looked at: a column of a million different ones stays small."""
+_MOST_WORDS = 12
+_MARK = "\x1f"
+_SHAPE = str.maketrans("123456789", "999999999")
+# What a state or a kind becomes: a state of ours, or the kind of a row that is no obligation.
+Meaning = str
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """How the cells of a list are to be read."""
+
+    dates: DateForm
+    sign: Sign
+    currency: str | None
+    meanings: Mapping[str, Meaning] = field(default_factory=dict)
+    """Folded word of the status column → state."""
+    types: Mapping[str, Meaning] | None = None
+    """Folded word of the document type → kind, empty for an invoice; None where no column says it."""
+    reasons: Sequence[str] = ()
+
+
+class DateProof:
+    """The orders that are left for a column of dates, and who ruled out the others."""
+
+    def __init__(self, column: str, asked: Asked, hint: str, latest: int) -> None:
+        """Take the column's name, what was asked for, and the order that the program is known for."""
+        self._column = column
+        self._asked = asked
+        self._hint = hint
+        self._latest = latest
+        self._left: frozenset[Order] = asked.orders or frozenset(ORDERS)
+        self._ruled: list[tuple[int, str, frozenset[Order]]] = []
+        self._unlike: dict[tuple[Order, Order], tuple[int, str, Readings]] = {}
+        self._clash: tuple[int, str] | None = None
+        self._serial: tuple[int, str, date] | None = None
+        self._buddhist: tuple[int, str, Readings] | None = None
+        self.seen = False
+
+    def see(self, text: str, line: int) -> None:
+        """Take a cell into account."""
+        found = readings(text, self._latest)
+        if found.special == "serial":
+            self._serial = self._serial or (line, text, next(iter(found.dates.values())))
+            self.seen = True
+        if not found.dates or found.special == "serial":
+            return
+        self.seen = True
+        if found.special == "buddhist":
+            self._buddhist = self._buddhist or (line, text, found)
+        left = self._left & found.dates.keys()
+        if not left:
+            self._clash = self._clash or (line, text)
+            return
+        if left != self._left:
+            self._ruled.append((line, text, left))
+            self._left = left
+        for one, other in combinations([order for order in ORDERS if order in found.dates], 2):
+            if found.dates[one] != found.dates[other]:
+                self._unlike.setdefault((one, other), (line, text, found))
+
+    def form(self, head: str, problems: list[Problem]) -> tuple[DateForm, str]:
+        """Return the column's form, and why; what must be asked goes into `problems`."""
+        asked = self._asked
+        left = [order for order in ORDERS if order in self._left]
+        unlike = next((self._unlike[pair] for pair in combinations(left, 2) if pair in self._unlike), None)
+        why = "--dates says so" if asked.orders else "no date says otherwise"
+        if self._ruled and not asked.orders:
+            line, text, _ = self._ruled[-1]
+            why = f"{text} in line {line} can be nothing else"
+        if unlike is not None and self._hint in left:
+            left, why = (
+                [order for order in ORDERS if order == self._hint],
+                "the profile says so, and nothing speaks against it",
+            )
+        elif unlike is not None:
+            problems.append(self._ambiguous(unlike, left))
+        if self._clash is not None and not asked.orders:
+            problems.append(self._two_forms(self._clash))
+        if self._serial is not None and not asked.excel:
+            line, text, day = self._serial
+            problems.append(
+                Problem(
+                    "serial-day",
+                    f"{text} may be a spreadsheet's serial day, {day}",
+                    "add --dates excel if it is",
+                    line,
+                    self._column,
+                )
+            )
+        if self._buddhist is not None and not asked.buddhist:
+            line, text, found = self._buddhist
+            guess = " or ".join(sorted({f"{day}" for day in found.dates.values()}))
+            problems.append(
+                Problem(
+                    "buddhist",
+                    f"{text} has a year of the Buddhist era ({guess}?)",
+                    "add --dates buddhist if it is",
+                    line,
+                    self._column,
+                )
+            )
+        return DateForm(left[0], asked.excel, asked.buddhist, zone_of_head(head)), why
+
+    def _ambiguous(self, unlike: tuple[int, str, Readings], left: Sequence[Order]) -> Problem:
+        line, text, found = unlike
+        days = " or ".join(dict.fromkeys(_spelt(found.dates[order]) for order in left))
+        besides = ",buddhist" if self._buddhist else ""
+        remedy = " or ".join(f"--dates {order}{besides}" for order in left)
+        return Problem(
+            "dates",
+            f"{text} may be {days}, and no other date of the column decides it",
+            f"add {remedy}",
+            line,
+            self._column,
+        )
+
+    def _two_forms(self, clash: tuple[int, str]) -> Problem:
+        line, text = clash
+        other = f" (line {self._ruled[-1][0]}: {self._ruled[-1][1]})" if self._ruled else ""
+        remedy = "write all dates of the column in one form, or say which with --dates"
+        return Problem("dates", f"{text} has another form than dates before it{other}", remedy, line, self._column)
+
+
+def _spelt(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+class AmountProof:
+    """The decimal signs that are left for a column of amounts."""
+
+    def __init__(self, column: str, asked: Asked, hint: str) -> None:
+        """Take the column's name, what was asked for, and the sign that the program is known for."""
+        self._column = column
+        self._asked = asked
+        self._hint = hint
+        self._left: frozenset[Sign] = frozenset({asked.decimal}) if asked.decimal else frozenset(SIGNS)
+        self._ruled: tuple[int, str] | None = None
+        self._clash: tuple[int, str] | None = None
+        self._unlike: tuple[int, str, Mapping[Sign, str]] | None = None
+        self._unclear: tuple[int, str] | None = None
+
+    def see(self, text: str, line: int, currency: str | None) -> None:
+        """Take a cell into account."""
+        try:
+            cell = taken_apart(text)
+        except RowRefused:
+            return
+        currency = currency or cell.currency
+        if currency is None and cell.unclear:
+            self._unclear = self._unclear or (line, cell.unclear)
+        found: dict[Sign, str] = {}
+        for sign in SIGNS:
+            plain = with_sign(cell.number, sign, currency)
+            if plain is not None:
+                found[sign] = plain
+        if not found:
+            return
+        left = self._left & found.keys()
+        if not left:
+            self._clash = self._clash or (line, text)
+            return
+        if left != self._left:
+            self._ruled = (line, text)
+            self._left = left
+        if len(set(found.values())) > 1:
+            self._unlike = self._unlike or (line, text, found)
+
+    def sign(self, problems: list[Problem]) -> tuple[Sign, str]:
+        """Return the column's decimal sign, and why; what must be asked goes into `problems`."""
+        left = [sign for sign in SIGNS if sign in self._left]
+        why = "--decimal says so" if self._asked.decimal else "no amount says otherwise"
+        if self._ruled and not self._asked.decimal:
+            why = f"{self._ruled[1]} in line {self._ruled[0]} can be nothing else"
+        if len(left) > 1 and self._unlike is not None and self._hint:
+            left = [sign for sign in SIGNS if sign == self._hint]
+            why = "the profile says so, and nothing speaks against it"
+        elif len(left) > 1 and self._unlike is not None:
+            line, text, found = self._unlike
+            either = f"{text} may be {' or '.join(found.values())}, and no other amount of the column decides it"
+            remedy = "add --decimal . or --decimal , (or --currency, if its currency has no decimals)"
+            problems.append(Problem("decimal", either, remedy, line, self._column))
+        if self._clash is not None and not self._asked.decimal:
+            line, text = self._clash
+            other = f" (line {self._ruled[0]}: {self._ruled[1]})" if self._ruled else ""
+            unlike = f"{text} has another decimal sign than amounts before it{other}"
+            problems.append(
+                Problem("decimal", unlike, "write all amounts of the column in one form", line, self._column)
+            )
+        if self._unclear is not None and not self._asked.currency:
+            line, name = self._unclear
+            why_unclear = f"{name} is the sign of several currencies"
+            remedy = "add --currency, for instance --currency USD"
+            problems.append(Problem("currency", why_unclear, remedy, line, self._column))
+        return left[0], why
+
+
+def proven(reader: Reader, layout: Layout, asked: Asked, words: Vocabulary, today: date) -> Forms:
+    """Return the forms of all columns. Raises ListRefused with everything that must be asked.
+
+    `reader` is that of the csv module, below the head.
+    """
+    found = _Seen(layout)
+    latest = today.year + YEARS_AHEAD
+    profile = layout.profile
+    due, amount = layout.columns["due"], layout.columns.get("amount")
+    dates = DateProof(layout.name(due), asked, profile.dates if profile else "", latest)
+    amounts = AmountProof("" if amount is None else layout.name(amount), asked, profile.decimal if profile else "")
+    fixed = asked.currency or (layout.head_currency if "currency" not in layout.columns else None)
+
+    def fold() -> None:
+        for text, line in found.dates.items():
+            dates.see(text, line)
+        for (_, currency), (text, line) in found.amounts.items():
+            amounts.see(text.strip(), line, currency.strip().upper()[:3] or fixed)
+        found.dates.clear()
+        found.amounts.clear()
+
+    for lines, block in blocks(reader, BLOCK):
+        found.add(lines, block)
+        if len(found.dates) > _FOLDED_AT or len(found.amounts) > _FOLDED_AT:
+            fold()
+    fold()
+    problems = list(layout.problems)
+    if not found.rows:
+        problems.append(Problem("file", "there is no row below the head", "export the list again"))
+    form, why_dates = dates.form(layout.name(due), problems)
+    if found.rows and not dates.seen:
+        problems.append(
+            Problem("columns", "no cell of this column is a date", "add --columns due=NAME", column=layout.name(due))
+        )
+    sign, why_sign = amounts.sign(problems)
+    meanings = _meanings(found, layout, asked, words, problems)
+    types = _types(found, asked, words, problems)
+    if problems:
+        raise ListRefused(problems)
+    reasons = [f"dates are {form.order}: {why_dates}"]
+    reasons += [f"the decimal sign is {sign}: {why_sign}"] if amount is not None else []
+    return Forms(form, sign, fixed, meanings, types, reasons)
+
+
+class _Seen:
+    """The distinct cells of the columns that must prove something, each with the line where it stands first."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.dates: dict[str, int] = {}
+        self.amounts: dict[tuple[str, str], tuple[str, int]] = {}
+        self.words: dict[str, int] = {}
+        self.flags: dict[str, int] = {}
+        self.types: dict[str, int] = {}
+        self.rows = 0
+        self._head = list(layout.head)
+        self._due = layout.columns["due"]
+        self._amount = layout.columns.get("amount", -1)
+        self._currency = layout.columns.get("currency", -1)
+        status = layout.columns.get("status")
+        said = ((status, self.words), (layout.paid_flag, self.flags), (layout.document_type, self.types))
+        self._others = [(position, seen) for position, seen in said if position is not None]
+        self._needed = max(self._due, self._amount, self._currency, *(position for position, _ in self._others), 0)
+
+    def add(self, lines: Sequence[int], rows: Sequence[list[str]]) -> None:
+        """Take a block of rows into account."""
+        if min(map(len, rows)) <= self._needed or self._head in rows:
+            found = [
+                (line, self._filled(row))
+                for line, row in zip(lines, rows, strict=True)
+                if any(row) and row != self._head
+            ]
+            if not found:
+                return
+            lines, rows = zip(*found, strict=True)
+        self.rows += len(rows)
+        dues = [row[self._due] for row in rows]
+        if not self.dates.keys() >= set(dues):
+            for due, line in zip(dues, lines, strict=True):
+                self.dates.setdefault(due, line)
+        if self._amount >= 0:
+            self._see_amounts(lines, rows)
+        for position, seen in self._others:
+            words = [row[position] for row in rows]
+            if not set(words) <= seen.keys():
+                self._see_words(seen, words, dues, lines)
+
+    def _see_amounts(self, lines: Sequence[int], rows: Sequence[list[str]]) -> None:
+        """Keep an amount of each shape: which digits there are proves nothing, but for zeros."""
+        amounts = [row[self._amount] for row in rows]
+        currencies = [row[self._currency] for row in rows] if self._currency >= 0 else [""] * len(rows)
+        shapes = list(zip(_MARK.join(amounts).translate(_SHAPE).split(_MARK), currencies, strict=False))
+        if len(shapes) != len(rows):  # a cell holds the mark
+            shapes = [(amount.translate(_SHAPE), code) for amount, code in zip(amounts, currencies, strict=True)]
+        if not self.amounts.keys() >= set(shapes):
+            for shape, amount, line in zip(shapes, amounts, lines, strict=True):
+                self.amounts.setdefault(shape, (amount, line))
+
+    def _filled(self, row: list[str]) -> list[str]:
+        return row + [""] * (self._needed + 1 - len(row))
+
+    def _see_words(self, seen: dict[str, int], words: Sequence[str], dues: Sequence[str], lines: Sequence[int]) -> None:
+        for word, due, line in zip(words, dues, lines, strict=True):
+            # A row without a due date, as a group or a total, says nothing of states.
+            if word not in seen and due.strip() and len(seen) < _FOLDED_AT:
+                seen[word] = line
+
+
+def _meanings(
+    found: _Seen, layout: Layout, asked: Asked, words: Vocabulary, problems: list[Problem]
+) -> Mapping[str, Meaning]:
+    """Return what the words of the status column and of the paid flag mean."""
+    if layout.profile is not None:
+        status = layout.columns.get("status")
+        kinds = [(kind, wanted) for position, kind, wanted in layout.kinds if position == status]
+        known: Mapping[str, Meaning] = layout.profile.status
+    else:
+        kinds, known = [], {**words.kinds, **words.status}
+    carried = layout.columns.get("status") in layout.carry
+    meanings: dict[str, Meaning] = {}
+    unknown: dict[str, int] = {}
+    for word, line in found.words.items():
+        each = folded(word)
+        if each in asked.status or each in known:
+            meanings[each] = asked.status.get(each) or known[each]
+        elif not any(matches(each, wanted) for _, wanted in kinds) and (each or not carried):
+            unknown.setdefault(each, line)
+    if unknown:
+        problems.append(_unknown_words(unknown, found.words, "status", layout.name(layout.columns["status"])))
+    flags: dict[str, int] = {}
+    for word, line in found.flags.items():
+        each = folded(word)
+        if each in asked.status:
+            meanings[each] = asked.status[each]
+        elif each not in words.true and each not in words.false:
+            flags.setdefault(each, line)
+    if flags and layout.paid_flag is not None:
+        problems.append(_unknown_words(flags, found.flags, "whether it is paid", layout.name(layout.paid_flag)))
+    return meanings
+
+
+def matches(word: str, wanted: Iterable[str]) -> bool:
+    """Whether a folded cell is one of a profile's words: a word, `begin*`, `*part*`, `*` for filled, `` for empty."""
+    for each in wanted:
+        if each == "*":
+            if word:
+                return True
+        elif each.startswith("*") and each.endswith("*"):
+            if each[1:-1] in word:
+                return True
+        elif word.startswith(each[:-1]) if each.endswith("*") else word == each:
+            return True
+    return False
+
+
+def _types(found: _Seen, asked: Asked, words: Vocabulary, problems: list[Problem]) -> Mapping[str, Meaning] | None:
+    """Return which kinds of documents the rows are; None where the column does not speak of documents."""
+    known = {folded(word): line for word, line in found.types.items()}
+    if not any(word in words.kinds or word in words.invoices for word in known):
+        return None
+    unknown = {
+        word: line
+        for word, line in known.items()
+        if word not in words.kinds and word not in words.invoices and word not in asked.status
+    }
+    if unknown:
+        problems.append(_unknown_words(unknown, found.types, "the kind of document", ""))
+    return {word: words.kinds.get(word, "") for word in known}
+
+
+def _unknown_words(unknown: Mapping[str, int], written: Mapping[str, int], what: str, column: str) -> Problem:
+    spelt = {folded(word): word.strip() for word in written}
+    shown = [spelt[word] for word in list(unknown)[:_MOST_WORDS]]
+    more = f" and {len(unknown) - _MOST_WORDS} more" if len(unknown) > _MOST_WORDS else ""
+    named = ", ".join(word or "an empty cell" for word in shown) + more
+    options = " ".join(f'--status "{word}=open|paid|void"' for word in shown)
+    return Problem("status", f"{named}: not known as {what}", f"add {options}", min(unknown.values()), column)

@@ -1,0 +1,243 @@
+"""One row of a list as an obligation, as no obligation and of which kind, or refused with line, column and remedy."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import date, tzinfo
+from typing import NamedTuple
+
+from due_notices.commands.import_.amounts import AmountReader
+from due_notices.commands.import_.dates import DateReader
+from due_notices.commands.import_.problems import Problem, RowRefused
+from due_notices.commands.import_.profiles import State, Vocabulary, folded, vocabulary
+from due_notices.commands.import_.proof import Forms, matches
+from due_notices.commands.import_.recognition import Layout
+from due_notices.obligations import MAX_CHARACTERS
+
+_ROUNDED = re.compile(r"[+-]?\d([.,]\d+)?[eE]\+?\d{1,3}")
+_KEPT_AS_TEXT = re.compile(r'="([^"]*)"')
+_CODE = re.compile(r"([A-Z]{3})(?: ?[-–(,:] ?.*)?")  # alone, or before its name
+# No number in exponents, nothing that a spreadsheet or JSON would change.
+USUAL_REFERENCE = re.compile(r"(?![0-9.]+[eE][+0-9]+(?:$|\x1f))[A-Za-z0-9][A-Za-z0-9/_.#-]{0,99}")
+_LONGEST_REFERENCE = 120
+LONGEST_CUSTOMER = 256
+
+
+class Entry(NamedTuple):
+    """One row that is an obligation. `customer` as the list writes it; `amount` a plain decimal."""
+
+    line: int
+    customer: str
+    due: date
+    ref: str
+    amount: str | None
+    currency: str | None
+    state: State
+
+
+class Kind(NamedTuple):
+    """One row that is no obligation, and what it is."""
+
+    line: int
+    kind: str
+
+
+Row = Entry | Kind | Problem
+
+
+class RowReader:
+    """Reads row by row; what is the same in many rows is worked out once."""
+
+    def __init__(self, layout: Layout, forms: Forms, zone: tzinfo, today: date) -> None:
+        """Take what the columns mean, how they are read, the zone in which dates are meant, and the business date."""
+        self._layout = layout
+        self._forms = forms
+        self._words: Vocabulary = vocabulary()
+        self.date = DateReader(forms.dates, zone, today)
+        self._amount = AmountReader(forms.sign)
+        self._due = layout.columns["due"]
+        self._ref = layout.columns.get("ref")
+        self._amounts = layout.columns.get("amount")
+        self._currency = layout.columns.get("currency")
+        self._status = layout.columns.get("status")
+        self._carried = dict.fromkeys(layout.carry, "")
+        self._known_kinds: dict[tuple[str, ...], str] = {}
+        self._known_states: dict[str, str] = {}
+        self._known_currencies: dict[str, str | None] = {}
+        used = (layout.customer, self._due, self._ref, self._amounts, self._currency, self._status, layout.paid_flag)
+        self._needed = max(position for position in used if position is not None) + 1
+        self._width = len(layout.head)
+        self._kind_columns = tuple(dict.fromkeys(position for position, _, _ in layout.kinds))
+        self._has_kinds = bool(self._kind_columns) or forms.types is not None
+        self._head = list(layout.head)
+
+    def read(self, line: int, cells: Sequence[str]) -> Row | None:
+        """Return what a row is, None for a blank one."""
+        row = list(cells)
+        if len(row) != self._width:
+            refused = self._wrong_width(line, row)
+            if refused is not None:
+                return None if refused is _BLANK else refused
+            row += [""] * (self._width - len(row))
+        elif row == self._head:
+            return Kind(line, "head")
+        for position, above in self._carried.items():
+            row[position] = self._carried[position] = row[position] or above
+        try:
+            return self._row(line, row)
+        except BadCell as bad:
+            refusal, customer = bad.refusal, row[self._layout.customer].strip()
+            ref = "" if self._ref is None else row[self._ref].strip()
+            column = self._layout.name(bad.column)
+            return Problem(refusal.code, refusal.why, refusal.remedy, line, column, customer, ref)
+
+    def _wrong_width(self, line: int, row: list[str]) -> Row | None:
+        """Return what a row is whose cells are not those of the head; None where only empty ones are more or less."""
+        if not any(map(str.strip, row)):
+            return _BLANK
+        why = f"has {len(row)} cells, and the head {self._width}"
+        if len(row) > self._width and any(map(str.strip, row[self._width :])):
+            return Problem("cells", why, "put cells that hold the delimiter in quotes", line)
+        if len(row) >= self._needed:
+            return None
+        if self._is_heading(row):
+            return Kind(line, "group or total")
+        return Problem("cells", why, "is the list cut off? Export it again", line)
+
+    def _row(self, line: int, row: list[str]) -> Row:
+        kind = self.kind(row) if self._has_kinds else ""
+        if kind and kind not in _STATES:
+            return Kind(line, kind)
+        text = row[self._due]
+        if not text or text.isspace():
+            return self._without_due(line, row)
+        state = kind or self.state(row)
+        return self._obligation(line, row, state) if state in _STATES else Kind(line, state)
+
+    def _obligation(self, line: int, row: list[str], state: str) -> Row:
+        negative, amount, currency = self._amount_of(row)
+        if amount is not None and amount[0] == "0" and not amount.strip("0."):
+            state = "paid" if state == "open" else state  # nothing is left to pay
+        elif negative:
+            return Kind(line, "credit")
+        try:
+            due = self.date(row[self._due])
+        except RowRefused as refusal:
+            raise BadCell(self._due, refusal) from refusal
+        if due is None:
+            return self._without_due(line, row)
+        customer = row[self._layout.customer].strip()
+        if not customer or len(customer) > LONGEST_CUSTOMER:
+            raise BadCell(self._layout.customer, _NO_CUSTOMER)
+        ref = "" if self._ref is None else row[self._ref]
+        if ref and not USUAL_REFERENCE.fullmatch(ref):
+            ref = self._reference(ref)
+        return Entry(line, customer, due, ref, amount, currency, state)  # type: ignore[arg-type]  # (one of _STATES)
+
+    def _amount_of(self, row: list[str]) -> tuple[bool, str | None, str | None]:
+        currency = self._forms.currency if self._currency is None else self.currency_of(row[self._currency])
+        if self._amounts is None:
+            return False, None, currency
+        try:
+            return self._amount(row[self._amounts], currency)
+        except RowRefused as refusal:
+            empty = not row[self._amounts].strip()
+            raise BadCell(self._amounts, _NO_AMOUNT if empty else refusal) from refusal
+
+    def kind(self, row: list[str]) -> str:
+        """Return the kind that the profile, or the type of the document, makes of a row; empty for an invoice."""
+        if self._forms.types is not None:
+            return self._forms.types[folded(row[self._layout.document_type or 0])]
+        cells = tuple([row[position] for position in self._kind_columns])
+        try:
+            return self._known_kinds[cells]
+        except KeyError:
+            kinds = self._layout.kinds
+            found = next((kind for position, kind, wanted in kinds if matches(folded(row[position]), wanted)), "")
+            if len(self._known_kinds) < _MOST_KNOWN:
+                self._known_kinds[cells] = found
+            return found
+
+    def state(self, row: list[str]) -> str:
+        """Return the state that the row's words say, or the kind of what is no obligation."""
+        layout = self._layout
+        if layout.paid_flag is not None:
+            word = folded(row[layout.paid_flag])
+            if self._forms.meanings.get(word, "paid" if word in self._words.true else "open") == "paid":
+                return "paid"
+        return "open" if self._status is None else self.state_of(row[self._status])
+
+    def state_of(self, text: str) -> str:
+        """Return what a word of the status column says."""
+        try:
+            return self._known_states[text]
+        except KeyError:
+            found = self._known_states[text] = self._forms.meanings[folded(text)]
+            return found
+
+    def currency_of(self, text: str) -> str | None:
+        """Return the currency that a cell names, else that of the whole list. Raises BadCell."""
+        try:
+            return self._known_currencies[text]
+        except KeyError:
+            written = text.strip().upper()
+            code = _CODE.fullmatch(written)
+            if written and code is None:
+                refusal = RowRefused("currency", "is no code of ISO 4217", "write it as three letters, as EUR")
+                raise BadCell(self._currency or 0, refusal) from None
+            found = self._known_currencies[text] = code[1] if code else self._forms.currency
+            return found
+
+    def _reference(self, text: str) -> str:
+        ref = text.strip()
+        if kept := _KEPT_AS_TEXT.fullmatch(ref):
+            ref = kept[1]
+        why = remedy = ""
+        if _ROUNDED.fullmatch(ref):
+            why, remedy = (
+                "is a number that a spreadsheet has rounded",
+                "format the column as text, and export the list again",
+            )
+        elif ref[:1] in ("=", "@") or (ref[:1] in ("+", "-") and re.search(r"[(!|]", ref)):
+            why, remedy = "is a formula", "export the list with values"
+        elif any(unicodedata.category(character) in {"Cc", "Cs"} for character in ref):
+            why, remedy = "holds a control character", "correct the list"
+        elif len(json.dumps(ref, ensure_ascii=False)) > _LONGEST_REFERENCE:
+            why = f"is too long: a value of the directory has {MAX_CHARACTERS} characters"
+            remedy = "shorten it, or use another column (--columns ref=NAME)"
+        if why:
+            raise BadCell(self._ref or 0, RowRefused("reference", why, remedy))
+        return ref
+
+    def _without_due(self, line: int, row: list[str]) -> Kind:
+        if not any(map(str.strip, row)):
+            return Kind(line, "blank")
+        return Kind(line, "group or total" if self._is_heading(row) else "no due date")
+
+    def _is_heading(self, row: list[str]) -> bool:
+        """Whether a row is the head of a group, or a total."""
+        return sum(bool(cell.strip()) for cell in row) == 1 or self._is_total(row)
+
+    def _is_total(self, row: list[str]) -> bool:
+        first = next((folded(cell) for cell in row if cell.strip()), "")
+        return any(first == word or first.startswith((f"{word} ", f"{word}:")) for word in self._words.totals)
+
+
+_STATES = frozenset({"open", "paid", "void", "disputed"})
+_NO_CUSTOMER = RowRefused("customer", "says not who is meant", "add an address, or --columns customer=NAME")
+_NO_AMOUNT = RowRefused("amount", "says not what is owed", "complete the list")
+_MOST_KNOWN = 10_000
+_BLANK = Kind(0, "blank")
+
+
+class BadCell(Exception):
+    """A cell for which its row is refused."""
+
+    def __init__(self, column: int, refusal: RowRefused) -> None:
+        """Take its position and why."""
+        super().__init__(refusal.why)
+        self.column = column
+        self.refusal = refusal
