@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import imports, limits, measure
+from bench import imports, limits, lists, measure
 from bench.measure import World
 from local.stack import LocalStack
 
@@ -119,6 +119,7 @@ def main() -> int:
         "runs": [_row(case, done) for case, done in runs.items() if case.scenario not in MORE],
         "more": [_row(case, done) for case, done in runs.items() if case.scenario in MORE],
         "imports": imports.measure(given.contenders, given.rounds),
+        "lists": lists.measure(given.rounds),
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return subprocess.run([given.contenders, "-m", "bench.report"], cwd=RESULTS.parent.parent, check=True).returncode

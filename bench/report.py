@@ -47,7 +47,14 @@ def write(results: Mapping[str, Any]) -> None:
 
 def tables(results: Mapping[str, Any]) -> dict[str, str]:
     """Return everything that the page shows of the results, by the name of its place."""
-    makers = {"machine": _machine, "targets": _targets, "runs": _runs, "imports": _imports, "growth": _growth}
+    makers = {
+        "machine": _machine,
+        "targets": _targets,
+        "runs": _runs,
+        "imports": _imports,
+        "lists": _lists,
+        "growth": _growth,
+    }
     return {name: make(results) for name, make in makers.items()}
 
 
@@ -173,6 +180,28 @@ def _imports(results: Mapping[str, Any]) -> str:
     for row in results["imports"]:
         name = row["name"] if row["kind"] == "app" else f"`{row['name']}` by itself"
         lines.append(f"| {name} | {row['ms'] / whole:.2f} × |")
+    return "\n".join(lines) + "\n"
+
+
+def _lists(results: Mapping[str, Any]) -> str:
+    """Return what a large list costs, beside the least that any reader does."""
+    found = results["lists"]
+    least, ours = found["least"], found["ours"]
+    whole, bare = (side["list_s"] + side["directory_s"] for side in (ours, least))
+    lines = [
+        f"| {found['rows']:,} rows, {found['users']:,} users | the least, CPU s | ours, CPU s | × |",
+        "|---|--:|--:|--:|",
+    ]
+    for what, name in (
+        ("the list: `csv.DictReader`; read without guessing", "list_s"),
+        ("the directory's pages: orjson; and matched", "directory_s"),
+    ):
+        lines.append(f"| {what} | {least[name]:.2f} | {ours[name]:.2f} | {ours[name] / least[name]:.2f} |")
+    lines += [
+        f"| both (aim: at most 2) | {bare:.2f} | {whole:.2f} | {whole / bare:.2f} |",
+        f"| what changes on each user | | {ours['changes_s']:.2f} | |",
+        f"| peak memory, MB (aim: at most 300) | | {ours['peak_mb']:.0f} | |",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -23,7 +23,7 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize("place", ["machine", "targets", "runs", "imports", "growth"])
+@pytest.mark.parametrize("place", ["machine", "targets", "runs", "imports", "lists", "growth"])
 def test_the_page_shows_what_the_results_give(place: str) -> None:
     page = report.PAGE.read_text("utf-8")
 
