@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TypeVar, cast
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from due_notices.calendars import (
     BusinessCalendar,
@@ -24,7 +22,7 @@ from due_notices.calendars import (
     parse_weekend,
 )
 from due_notices.clouds import cloud_of_authority, cloud_of_graph, cloud_of_vault, name_of_vault
-from due_notices.connection_strings import is_address, plain_connection_string
+from due_notices.connection_strings import plain_connection_string
 from due_notices.credentials import CredentialKind
 from due_notices.errors import SettingsError
 from due_notices.ladder import longest_look_back
@@ -33,9 +31,24 @@ from due_notices.planning import Rules
 from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
 from due_notices.schedules import EXAMPLE, Interval, Schedule, UnknownSchedule, read_schedule
 from due_notices.secret import Secret
+from due_notices.setting_values import (
+    allow_list_of,
+    attribute_path,
+    authority,
+    credential_kind,
+    guid,
+    https,
+    matching,
+    one_of,
+    optional_guid,
+    optional_hours,
+    optional_https,
+    printable,
+    time_zone_of,
+    token_credentials,
+    whole_number,
+)
 from due_notices.stages import SendWindow, Stages, parse_days
-from due_notices.time_zones import known_names, zone_named
-from due_notices.windows_zones import proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +173,6 @@ _GONE = {
     "see a value in any other form"
 }
 _MAY_BE_EMPTY = {"USER_FILTER", "DAYS_BEFORE_DUE"}
-# All that azure-identity takes, by its lower case; a test compares.
-TOKEN_CREDENTIALS = {
-    name.lower(): name
-    for name in (
-        *("dev", "prod", "AzureCliCredential", "AzureDeveloperCliCredential", "AzurePowerShellCredential"),
-        *("EnvironmentCredential", "InteractiveBrowserCredential", "ManagedIdentityCredential"),
-        *("VisualStudioCodeCredential", "WorkloadIdentityCredential"),
-    )
-}
 # Where people paste a secret by mistake, or write customers' addresses: no message repeats what is there.
 _NEVER_SHOWN = {
     "GRAPH_TENANT_ID",
@@ -247,8 +251,8 @@ class Settings:
     def from_mapping(cls, environ: Mapping[str, str]) -> Settings:
         """Read the settings; raises SettingsError with every problem found."""
         read = _Reader(environ)
-        tenant_id = read.parse("GRAPH_TENANT_ID", _guid)
-        time_zone = read.parse("BUSINESS_TIME_ZONE", _time_zone)
+        tenant_id = read.parse("GRAPH_TENANT_ID", guid)
+        time_zone = read.parse("BUSINESS_TIME_ZONE", time_zone_of)
         window = read.parse("SEND_WINDOW", SendWindow.parse)
         schedule = _schedule(read)
         if schedule and window and time_zone and not schedule.meets(window, time_zone):
@@ -262,36 +266,36 @@ class Settings:
         days = tuple(sorted({*(before or ()), *(after or ())}))
         if before is not None and after is not None and not days:
             read.problem("DAYS_BEFORE_DUE", "no stage is left; write at least one day here or in DAYS_AFTER_DUE")
-        attribute = read.parse("DUE_DATE_ATTRIBUTE", _attribute)
-        catch_up_days = read.parse("CATCH_UP_DAYS", _whole_number(0, MOST_CATCH_UP_DAYS))
+        attribute = read.parse("DUE_DATE_ATTRIBUTE", attribute_path)
+        catch_up_days = read.parse("CATCH_UP_DAYS", whole_number(0, MOST_CATCH_UP_DAYS))
         calendar = _calendar(read)
-        allow_list = read.parse("RECIPIENT_ALLOW_LIST", _allow_list)
-        limit = read.parse("NOTICE_LIMIT", _whole_number(1, 10_000_000))
-        lapse = read.parse("CLAIM_LAPSE_MINUTES", _whole_number(5, 1440))
-        retention_days = read.parse("LEDGER_RETENTION_DAYS", _whole_number(90, 3650))
-        credential = read.parse("GRAPH_CREDENTIAL", _credential)
+        allow_list = read.parse("RECIPIENT_ALLOW_LIST", allow_list_of)
+        limit = read.parse("NOTICE_LIMIT", whole_number(1, 10_000_000))
+        lapse = read.parse("CLAIM_LAPSE_MINUTES", whole_number(5, 1440))
+        retention_days = read.parse("LEDGER_RETENTION_DAYS", whole_number(90, 3650))
+        credential = read.parse("GRAPH_CREDENTIAL", credential_kind)
         federated = credential is CredentialKind.FEDERATED
-        vault_url = "" if federated else read.parse("KEY_VAULT_URL", _https)
-        graph_endpoint = read.parse("GRAPH_ENDPOINT", _https)
-        authority_host = read.parse("AZURE_AUTHORITY_HOST", _authority)
+        vault_url = "" if federated else read.parse("KEY_VAULT_URL", https)
+        graph_endpoint = read.parse("GRAPH_ENDPOINT", https)
+        authority_host = read.parse("AZURE_AUTHORITY_HOST", authority)
         _of_one_cloud(read, authority_host or "", graph_endpoint or "", vault_url or "")
         settings = cls(
             tenant_id=tenant_id,
-            client_id=read.parse("GRAPH_CLIENT_ID", _guid),
+            client_id=read.parse("GRAPH_CLIENT_ID", guid),
             credential=credential,
             vault_url=vault_url,
-            secret_name=read.parse("KEY_VAULT_SECRET_NAME", _matching(r"[0-9A-Za-z-]{1,127}", "my-secret")),
+            secret_name=read.parse("KEY_VAULT_SECRET_NAME", matching(r"[0-9A-Za-z-]{1,127}", "my-secret")),
             schedule=cast("Schedule", schedule),
             storage=_storage(read),
             # <name>-poison has to fit into a queue's 63 characters.
-            queue=read.parse("NOTICE_QUEUE", _matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*", "due-notices")),
-            table=read.parse("LEDGER_TABLE", _matching(r"[A-Za-z][A-Za-z0-9]{2,62}", "duenotices")),
-            user_filter=read.parse("USER_FILTER", _printable),
+            queue=read.parse("NOTICE_QUEUE", matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*", "due-notices")),
+            table=read.parse("LEDGER_TABLE", matching(r"[A-Za-z][A-Za-z0-9]{2,62}", "duenotices")),
+            user_filter=read.parse("USER_FILTER", printable),
             graph_endpoint=graph_endpoint,
             authority_host=authority_host,
-            instance_discovery=read.parse("INSTANCE_DISCOVERY", _one_of("true", "false")) == "true",
-            identity_client_id=read.parse("AZURE_CLIENT_ID", _optional_guid),
-            token_credentials=read.parse("AZURE_TOKEN_CREDENTIALS", _token_credentials),
+            instance_discovery=read.parse("INSTANCE_DISCOVERY", one_of("true", "false")) == "true",
+            identity_client_id=read.parse("AZURE_CLIENT_ID", optional_guid),
+            token_credentials=read.parse("AZURE_TOKEN_CREDENTIALS", token_credentials),
             policy=Policy(
                 rules=Rules(
                     _stages(read, days, catch_up_days, calendar, retention_days),
@@ -304,7 +308,7 @@ class Settings:
                 limit=limit,
                 lapse=timedelta(minutes=lapse or 0),
                 source=source_of(tenant_id),
-                look_again=read.parse("LOOK_AGAIN_HOURS", _hours),
+                look_again=read.parse("LOOK_AGAIN_HOURS", optional_hours),
             ),
             warnings=tuple(read.warnings),
         )
@@ -371,7 +375,7 @@ def _stages(
     """Return the stages, and see that the ledger remembers all that they look back at."""
     days = days or (0,)
     least = 2 * max(days[-1], 0) + 14
-    look_back = read.parse("LOOK_BACK_DAYS", lambda text: _whole_number(least, 3650)(text) if text else max(30, least))
+    look_back = read.parse("LOOK_BACK_DAYS", lambda text: whole_number(least, 3650)(text) if text else max(30, least))
     stages = Stages(days, catch_up_days or 0, calendar or EveryDay(), look_back or least, retention_days or 0)
     if look_back is None or catch_up_days is None or retention_days is None:
         return stages
@@ -407,11 +411,11 @@ def _storage(read: _Reader) -> StorageAccount:
     elif len(given) == 1:
         missing = next(name for name in endpoints if name not in given)
         read.problem(missing, f"is not set although {given[0]} is; a managed identity needs both")
-    identity = read.parse("NOTICE_STORAGE__clientId", _optional_guid)
+    identity = read.parse("NOTICE_STORAGE__clientId", optional_guid)
     return StorageAccount(
         connection_string=Secret(connection_string) if connection_string else None,
-        queue_url=read.parse(endpoints[0], _optional_https),
-        table_url=read.parse(endpoints[1], _optional_https),
+        queue_url=read.parse(endpoints[0], optional_https),
+        table_url=read.parse(endpoints[1], optional_https),
         identity_client_id=identity or read.text("AZURE_CLIENT_ID") or None,
     )
 
@@ -420,49 +424,6 @@ def _shown(text: str) -> str:
     """Return a setting's text for a message: short, on one line, without the login that a URL may hold."""
     text = re.sub(r"//[^/]*@", "//***@", text)
     return repr(text if len(text) <= 60 else text[:57] + "...")  # noqa: PLR2004 (a readable length)
-
-
-def _guid(text: str) -> str:
-    if not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", text):
-        raise ValueError("is not a GUID; copy it from the app registration's overview in Entra")
-    return text.lower()
-
-
-def _optional_guid(text: str) -> str | None:
-    return _guid(text) if text else None
-
-
-def _is_https(text: str) -> bool:
-    return text.startswith("https:") and is_address(text)
-
-
-def _https(text: str) -> str:
-    if not _is_https(text) or urlsplit(text).path.strip("/"):
-        raise ValueError("is no address of the form https://host")
-    return text.rstrip("/")
-
-
-def _optional_https(text: str) -> str:
-    if text and not _is_https(text):
-        raise ValueError("is no address of the form https://account.queue.core.windows.net")
-    return text.rstrip("/")
-
-
-def _credential(text: str) -> CredentialKind:
-    return CredentialKind(_one_of(*CredentialKind)(text))
-
-
-def _token_credentials(text: str) -> str:
-    if text and text.lower() not in TOKEN_CREDENTIALS:
-        # azure-identity has more credentials than can be chosen by name, and crashes on the rest.
-        raise ValueError(
-            f"write dev or leave it out; azure-identity takes {', '.join(TOKEN_CREDENTIALS.values())} alone"
-        )
-    return text
-
-
-def _authority(text: str) -> str:
-    return _https(text if "://" in text else f"https://{text}")
 
 
 def _of_one_cloud(read: _Reader, authority_host: str, graph_endpoint: str, vault_url: str) -> None:
@@ -476,23 +437,6 @@ def _of_one_cloud(read: _Reader, authority_host: str, graph_endpoint: str, vault
         )
     if own and vault and vault != own:
         read.warn("KEY_VAULT_URL", f"is a vault of {vault.name}, and AZURE_AUTHORITY_HOST that of {own.name}")
-
-
-def _attribute(text: str) -> tuple[str, ...]:
-    if re.fullmatch(r"extension_[0-9A-Fa-f]{32}_[A-Za-z0-9_]{1,120}", text):
-        return (text,)
-    if re.fullmatch(r"onPremisesExtensionAttributes/extensionAttribute([1-9]|1[0-5])", text):
-        return tuple(text.split("/"))
-    raise ValueError(
-        "is neither extension_<32 hex digits>_<name> nor onPremisesExtensionAttributes/extensionAttribute1 to 15"
-    )
-
-
-def _time_zone(text: str) -> ZoneInfo:
-    try:
-        return zone_named(text)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"no such IANA time zone{proposal(text, known_names()) or '; one is Europe/Berlin'}") from None
 
 
 def _calendar(read: _Reader) -> BusinessCalendar:
@@ -531,48 +475,3 @@ def _schedule(read: _Reader) -> Schedule | None:
     for remark in found.remarks:
         read.warn(name, remark)
     return found
-
-
-def _allow_list(text: str) -> frozenset[str]:
-    entries = [entry.casefold() for entry in re.split(r"[,;\s]+", text) if entry]
-    for number, entry in enumerate(entries, 1):
-        if not re.fullmatch(r"[^@]*@[^@]+\.[^@.]+", entry):
-            raise ValueError(f"entry {number} is neither an address nor an @domain; separate them by commas")
-    return frozenset(entries)
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable() or len(text) > 1000:  # noqa: PLR2004 (far below a URL's limit)
-        raise ValueError("is no OData filter on one line, such as accountEnabled eq true")
-    return text
-
-
-def _whole_number(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-            raise ValueError(f"write a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _hours(text: str) -> timedelta | None:
-    return timedelta(hours=_whole_number(1, 23)(text)) if text else None
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in choices:
-            raise ValueError(f"write one of {', '.join(choices)}")
-        return text.lower()
-
-    return parse
-
-
-def _matching(pattern: str, example: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"is no name that Azure allows; one is {example}")
-        return text
-
-    return parse

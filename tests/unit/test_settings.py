@@ -10,7 +10,8 @@ from azure.identity import DefaultAzureCredential
 from due_notices.calendars import BusinessDays, EveryDay
 from due_notices.connection_strings import plain_connection_string
 from due_notices.errors import DueNoticesError, SettingsError
-from due_notices.settings import SETTINGS, TOKEN_CREDENTIALS, Settings
+from due_notices.setting_values import TOKEN_CREDENTIALS
+from due_notices.settings import SETTINGS, Settings
 from due_notices.stages import SendWindow
 from tests.factories import ATTRIBUTE, CLIENT, TENANT, environ, on
 

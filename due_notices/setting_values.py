@@ -1,0 +1,147 @@
+"""What the text of a setting means, one function for each form. Pure; each raises ValueError with the remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from due_notices.connection_strings import is_address
+from due_notices.credentials import CredentialKind
+from due_notices.time_zones import known_names, zone_named
+from due_notices.windows_zones import proposal
+
+# All that azure-identity takes, by its lower case; a test compares.
+TOKEN_CREDENTIALS = {
+    name.lower(): name
+    for name in (
+        *("dev", "prod", "AzureCliCredential", "AzureDeveloperCliCredential", "AzurePowerShellCredential"),
+        *("EnvironmentCredential", "InteractiveBrowserCredential", "ManagedIdentityCredential"),
+        *("VisualStudioCodeCredential", "WorkloadIdentityCredential"),
+    )
+}
+
+
+def guid(text: str) -> str:
+    """Return a GUID in lower case."""
+    if not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", text):
+        raise ValueError("is not a GUID; copy it from the app registration's overview in Entra")
+    return text.lower()
+
+
+def optional_guid(text: str) -> str | None:
+    """Return a GUID in lower case; None for nothing."""
+    return guid(text) if text else None
+
+
+def _is_https(text: str) -> bool:
+    return text.startswith("https:") and is_address(text)
+
+
+def https(text: str) -> str:
+    """Return an address of a host alone, without a slash at its end."""
+    if not _is_https(text) or urlsplit(text).path.strip("/"):
+        raise ValueError("is no address of the form https://host")
+    return text.rstrip("/")
+
+
+def optional_https(text: str) -> str:
+    """Return an address that may have a path; empty for nothing."""
+    if text and not _is_https(text):
+        raise ValueError("is no address of the form https://account.queue.core.windows.net")
+    return text.rstrip("/")
+
+
+def credential_kind(text: str) -> CredentialKind:
+    """Return the kind of the app's credential, written in any case."""
+    return CredentialKind(one_of(*CredentialKind)(text))
+
+
+def token_credentials(text: str) -> str:
+    """Return a login that azure-identity takes; empty for the managed identity."""
+    if text and text.lower() not in TOKEN_CREDENTIALS:
+        # azure-identity has more credentials than can be chosen by name, and crashes on the rest.
+        raise ValueError(
+            f"write dev or leave it out; azure-identity takes {', '.join(TOKEN_CREDENTIALS.values())} alone"
+        )
+    return text
+
+
+def authority(text: str) -> str:
+    """Return the address of a login, which may be written as a host."""
+    return https(text if "://" in text else f"https://{text}")
+
+
+def attribute_path(text: str) -> tuple[str, ...]:
+    """Return the path of a user's property: one name, or two."""
+    if re.fullmatch(r"extension_[0-9A-Fa-f]{32}_[A-Za-z0-9_]{1,120}", text):
+        return (text,)
+    if re.fullmatch(r"onPremisesExtensionAttributes/extensionAttribute([1-9]|1[0-5])", text):
+        return tuple(text.split("/"))
+    raise ValueError(
+        "is neither extension_<32 hex digits>_<name> nor onPremisesExtensionAttributes/extensionAttribute1 to 15"
+    )
+
+
+def time_zone_of(text: str) -> ZoneInfo:
+    """Return a time zone by its IANA name."""
+    try:
+        return zone_named(text)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"no such IANA time zone{proposal(text, known_names()) or '; one is Europe/Berlin'}") from None
+
+
+def allow_list_of(text: str) -> frozenset[str]:
+    """Return addresses and @domains in lower case."""
+    entries = [entry.casefold() for entry in re.split(r"[,;\s]+", text) if entry]
+    for number, entry in enumerate(entries, 1):
+        if not re.fullmatch(r"[^@]*@[^@]+\.[^@.]+", entry):
+            raise ValueError(f"entry {number} is neither an address nor an @domain; separate them by commas")
+    return frozenset(entries)
+
+
+def printable(text: str) -> str:
+    """Return a text of one line."""
+    if not text.isprintable() or len(text) > 1000:  # noqa: PLR2004 (far below a URL's limit)
+        raise ValueError("is no OData filter on one line, such as accountEnabled eq true")
+    return text
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a whole number from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"write a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def optional_hours(text: str) -> timedelta | None:
+    """Return some hours of a day; None for nothing."""
+    return timedelta(hours=whole_number(1, 23)(text)) if text else None
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return what reads one of these words, in any case."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"write one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+def matching(pattern: str, example: str) -> Callable[[str], str]:
+    """Return what reads a name of this pattern; `example` is one."""
+
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"is no name that Azure allows; one is {example}")
+        return text
+
+    return parse
