@@ -20,7 +20,9 @@ from local.tokens import TokenAuthority, new_guid
 
 API_VERSION = "2019-08-01"
 TOKEN_LIFETIME = dt.timedelta(hours=24)
-EXCHANGES = frozenset({f"api://AzureADTokenExchange{cloud}" for cloud in ("", "USGov", "China")})
+EXCHANGES = frozenset(
+    {f"api://AzureADTokenExchange{cloud}" for cloud in ("", "USGov", "China", "France", "Germany", "GovSG")}
+)
 KNOWN_RESOURCES = frozenset(
     {
         *EXCHANGES,

@@ -5,21 +5,18 @@ Pure but for the probes, which `due_notices.bootstrap` makes of the adapters.
 
 from __future__ import annotations
 
-import base64
 import itertools
-import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from due_notices import time_zones
 from due_notices.commands.calendar_notes import calendar_notes
 from due_notices.commands.days_without_tick import DAYS_LOOKED_AT, days_without_tick
 from due_notices.commands.doctor.values import judge_values
-from due_notices.credentials import AppCredential, CredentialKind
+from due_notices.credentials import AppCredential, CredentialKind, claims_of
 from due_notices.errors import DueNoticesError
 from due_notices.policy import Policy
 from due_notices.refusals import GRAPH, refusal_of
@@ -287,13 +284,3 @@ def schedule(ncrontab: Schedule, policy: Policy, now: datetime) -> tuple[State, 
     if len(that_day) == 1:
         return State.WARNING, f"{text}, the only one on its day, so that a failed run waits a day: let it tick hourly"
     return State.OK, text
-
-
-def claims_of(token: str) -> Mapping[str, Any]:
-    """Return what a token says, to be shown; nothing is verified. Empty for what is no token."""
-    try:
-        payload = token.split(".")[1]
-        found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused
-from due_notices.credentials import Password
+from due_notices.credentials import Password, claims_of
 from due_notices.errors import CredentialError, DirectoryError
 from due_notices.secret import Secret
 
@@ -24,10 +24,11 @@ _T = TypeVar("_T")
 class GraphApplication:
     """One app registration. Every method raises CredentialError."""
 
-    def __init__(self, graph: GraphHttp, client_id: str) -> None:
-        """Take Graph with the operator's login; nothing is sent yet."""
+    def __init__(self, graph: GraphHttp, client_id: str, login: Callable[[], str] = str) -> None:
+        """Take Graph with the operator's login, and the tokens of that login; nothing is sent yet."""
         self._graph = graph
         self._client_id = client_id
+        self._login = login
 
     def passwords(self) -> Sequence[Password]:
         """Return the passwords that the app has, without their values."""
@@ -65,6 +66,10 @@ class GraphApplication:
             )
         return found[0]
 
+    def _object_id(self) -> str:
+        """Return whose login it is; a placeholder where the token does not say."""
+        return str(claims_of(self._login()).get("oid") or "<your object id>")
+
     def _read(self, read: Callable[[], _T]) -> _T:
         """Read an answer, which may hold anything."""
         try:
@@ -82,7 +87,7 @@ class GraphApplication:
             if refused.status == _FORBIDDEN:
                 remedy = (
                     "your login may not change the app registration: have an owner add you with `az ad app owner add "
-                    f"--id {self._client_id} --owner-object-id <your object id>`, and log in again with `az login`"
+                    f"--id {self._client_id} --owner-object-id {self._object_id()}`, and log in again with `az login`"
                 )
             elif refused.status == _UNAUTHORIZED:
                 remedy = "log in again with `az login`, and check GRAPH_ENDPOINT"

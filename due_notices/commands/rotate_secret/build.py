@@ -29,16 +29,10 @@ def secret_rotation(settings: Settings, say: Callable[[str], None], clock: Clock
         # A new application for each try: MSAL answers some failures from memory.
         bootstrap.graph_token_by(settings, clock, lambda: AppCredential(secret, "", None))()
 
+    token = IdentityToken(login, settings.graph_endpoint)
+    graph = GraphHttp(settings.graph_endpoint, token, clock, names=bootstrap.graph_names(settings))
     return Rotation(
-        GraphApplication(
-            GraphHttp(
-                settings.graph_endpoint,
-                IdentityToken(login, settings.graph_endpoint),
-                clock,
-                names=bootstrap.graph_names(settings),
-            ),
-            settings.client_id,
-        ),
+        GraphApplication(graph, settings.client_id, token),
         KeyVault(settings.vault_url, login),
         prove,
         clock,

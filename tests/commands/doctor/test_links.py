@@ -21,7 +21,6 @@ from due_notices.commands.doctor.links import (
     Link,
     State,
     calendar,
-    claims_of,
     examine,
     exit_code,
     roles,
@@ -30,6 +29,7 @@ from due_notices.commands.doctor.links import (
     skew,
     time_zone,
 )
+from due_notices.credentials import claims_of
 from due_notices.errors import CredentialError
 from due_notices.ports import Clock
 from due_notices.schedules import Schedule, read_schedule

@@ -403,7 +403,7 @@ class WaitingClock(MovableClock):
         ),
         (
             lambda stack: stack.graph.applications.owners.clear(),
-            ("403", "az ad app owner add", "request id"),
+            ("403", "az ad app owner add", "--owner-object-id ", "request id"),
         ),
         (lambda stack: stack.vault.faults.add(Fault(status=403, every=3)), ("403",)),
         (lambda stack: stack.graph.faults.add(Fault(status=500, path="addPassword")), ("500",)),
@@ -435,6 +435,7 @@ def test_what_is_refused_is_said_and_undone(
     assert done.returncode == 1
     for hint in hints:
         assert hint in done.stderr
+    assert "<your object id>" not in done.stderr
     assert passwords(stack) == before
     stack.vault.faults.clear()
     assert function_works(stack, clock)
