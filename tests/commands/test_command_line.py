@@ -255,7 +255,7 @@ def test_explain_refuses_what_would_ask_graph_for_something_else(
     capsys: pytest.CaptureFixture[str], words: str
 ) -> None:
     assert main(["explain", words]) == 2
-    assert "give the object id or the user principal name" in capsys.readouterr().err
+    assert "names no user" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["Grüße.東京@example.com", "o'brien@example.com", "ada_x.com#EXT#@a.example"])
