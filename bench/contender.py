@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
-import re
-import resource
 import sys
 import time
-from pathlib import Path
 
 from bench.contenders import CONTENDERS, LIBRARIES, msgraph_models
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process has held, in megabytes.
-
-    Linux's `ru_maxrss` begins with what the parent held at the fork, so its own count of the address space is read.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        found = re.search(r"VmHWM:\s+([0-9]+) kB", status.read_text("ascii"))
-        if found:
-            return int(found[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / (1024 if sys.platform == "darwin" else 1)
+from bench.memory import peak_mb
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ import datetime as dt
 import gc
 import json
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
+from bench.memory import peak_mb
 
 ROWS = 1_000_000
 PAGE_SIZE = 999
@@ -130,7 +131,7 @@ def ours(folder: Path) -> dict[str, float]:
         "list_s": read - began,
         "directory_s": matched - read,
         "changes_s": time.process_time() - matched,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": peak_mb(),
     }
 
 
