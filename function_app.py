@@ -27,13 +27,19 @@ def _parts() -> tuple[Policy, Services]:
 @app.timer_trigger(schedule="%NOTICE_SCHEDULE%", arg_name="timer", run_on_startup=False, use_monitor=True)
 def due_notices(timer: func.TimerRequest) -> None:
     """Send what is owed now; raise, so that the invocation counts as failed, unless all is well."""
-    from due_notices.progress import LogProgress
-    from due_notices.run import send_due_notices
-
     if timer.past_due:
         _logger.info("this tick is late: the host was down when it was due")
-    policy, services = _parts()
-    report = send_due_notices(policy, services, LogProgress())
-    _logger.log(logging.INFO if report.ok else logging.ERROR, "%s", report.log_line())
-    if not report.ok:
-        raise RuntimeError(f"the run ended as {report.outcome}: {report.error}")
+    try:
+        from due_notices.progress import LogProgress
+        from due_notices.run import send_due_notices
+
+        report = send_due_notices(*_parts(), LogProgress())
+        failure = None if report.ok else f"the run ended as {report.outcome}: {report.error}"
+        _logger.log(logging.INFO if report.ok else logging.ERROR, "%s", report.log_line())
+    except Exception as error:  # noqa: BLE001 (the last border)
+        from due_notices.errors import sentence_of
+
+        failure = sentence_of(error)
+        _logger.error("%s", failure)  # noqa: TRY400 (a stack holds the texts of causes, whatever they say)
+    if failure is not None:  # raised out here, it has neither cause nor context for the host to log
+        raise RuntimeError(failure)

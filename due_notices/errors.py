@@ -15,11 +15,18 @@ an address, a phone number or a value from the directory.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
+from pathlib import PurePath
 
 
 class DueNoticesError(Exception):
     """Base of all errors of this program."""
+
+    @property
+    def on_one_line(self) -> str:
+        """The error on one line."""
+        return str(self)
 
 
 class SettingsError(DueNoticesError):
@@ -28,9 +35,17 @@ class SettingsError(DueNoticesError):
     def __init__(self, problems: Sequence[str]) -> None:
         """Take every problem found, each a sentence that begins with the setting's name."""
         self.problems = tuple(problems)
+        super().__init__("\n".join([f"{self._head}:", *(f"  - {problem}" for problem in self.problems)]))
+
+    @property
+    def _head(self) -> str:
         count = len(self.problems)
-        head = "1 setting is wrong" if count == 1 else f"{count} settings are wrong"
-        super().__init__("\n".join([f"{head}:", *(f"  - {problem}" for problem in self.problems)]))
+        return "1 setting is wrong" if count == 1 else f"{count} settings are wrong"
+
+    @property
+    def on_one_line(self) -> str:
+        """All problems on one line."""
+        return f"{self._head}: {'; '.join(self.problems)}"
 
 
 class CredentialError(DueNoticesError):
@@ -73,3 +88,18 @@ class SendError(DueNoticesError):
 
 class MessageTooLarge(DueNoticesError):
     """A notice is larger than a queue message may be."""
+
+
+def sentence_of(error: Exception) -> str:
+    """Return what may be logged of an error, on one line: its own sentence, or type and place of an unexpected one.
+
+    The text of an unexpected error is left out: it may hold what belongs in no log.
+    """
+    if isinstance(error, DueNoticesError):
+        return error.on_one_line
+    places = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    where = "/".join(PurePath(places[-1].filename).parts[-2:]) + f":{places[-1].lineno}" if places else "no known place"
+    # What cannot be imported is the name of a module, and all that helps.
+    what = f" ({error.name})" if isinstance(error, ImportError) and error.name else ""
+    kind = f"unexpected error {type(error).__name__}{what} in {where}"
+    return f"{kind}; the next tick tries again. If it comes back, report it with this line"

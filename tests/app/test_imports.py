@@ -87,7 +87,7 @@ def test_only_the_function_app_knows_azure_functions() -> None:
 def test_the_function_app_is_short_and_has_one_function() -> None:
     text = (ROOT / "function_app.py").read_text("utf-8")
 
-    assert len(text.splitlines()) < 45
+    assert len(text.splitlines()) < 50
     assert text.count("_trigger(") == 1
 
 

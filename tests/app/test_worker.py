@@ -198,6 +198,11 @@ def test_wrong_settings_fail_the_invocation_with_every_problem(start_worker: Sta
     answer = worker.tick()
 
     assert not answer["ok"]
+    (line,) = [line for line in answer["log"] if line["logger"].startswith("due_notices")]
+    assert line["level"] == "ERROR"
+    assert str(line["invocation"]).startswith("invocation-")
+    assert "\n" not in line["text"]
     for hint in ("4 settings are wrong", "GRAPH_TENANT_ID", "CATCH_UP_DAYS", "Europe/Paris", "KEY_VAULT_URL"):
         assert hint in answer["message"]
+        assert hint in line["text"]
     assert not [*stack.identity.requests, *stack.vault.requests, *stack.entra.requests, *stack.graph.requests]
