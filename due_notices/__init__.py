@@ -13,6 +13,7 @@ Read it in this order; `make check` holds that imports run down only:
     message       pure: a notice as CloudEvents JSON
     model         obligations, notices, skips: frozen values
     policy        pure: the rules, the send window and the brakes
+    function_timeout  pure: how long a run may take, by what the host gives it
     report        what a run reports
     progress      who watches a run
     ports         the outside world as the core sees it; `adapters/` implements it

@@ -11,7 +11,9 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from due_notices.adapters.clock import SystemClock
@@ -21,6 +23,7 @@ from due_notices.credentials import (
     CredentialKind,
     Life,
 )
+from due_notices.function_timeout import function_timeout, longest_run
 from due_notices.ownership import Deployment
 from due_notices.ports import Clock, Storage, UserDirectory
 from due_notices.services import Services
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from due_notices.adapters.msal import GraphToken
     from due_notices.adapters.storage_clients import StorageClients
 
+_HOST_JSON = Path(__file__).parents[1] / "host.json"
 
 def environment() -> MutableMapping[str, str]:
     """Return the process's environment, which holds the settings."""
@@ -40,8 +44,14 @@ def environment() -> MutableMapping[str, str]:
 
 
 def load_settings() -> Settings:
-    """Return the settings of this process. Raises SettingsError."""
-    return Settings.from_mapping(environment())
+    """Return the settings of this process. Raises SettingsError.
+
+    A run's limit follows the host's: it is below what host.json, which lies beside this package, gives an invocation.
+    """
+    settings = Settings.from_mapping(environment())
+    host_json = _HOST_JSON.read_text("utf-8-sig", "replace") if _HOST_JSON.is_file() else ""
+    longest = longest_run(function_timeout(host_json, environment()))
+    return replace(settings, policy=replace(settings.policy, longest=longest))
 
 
 def build_services(settings: Settings, clock: Clock | None = None) -> Services:

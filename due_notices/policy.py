@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from due_notices.calendars import ONE_DAY
+from due_notices.function_timeout import LONGEST_RUN
 from due_notices.model import Notice
 from due_notices.planning import Rules
 from due_notices.stages import SendWindow
@@ -26,7 +27,7 @@ class Policy:
     limit: int
     lapse: timedelta
     source: str
-    longest: timedelta = timedelta(minutes=25)
+    longest: timedelta = LONGEST_RUN
     look_again: timedelta | None = None
 
     def business_date(self, now: datetime) -> date:

@@ -8,14 +8,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 
 import jsonschema
 import pytest
 
-from due_notices.policy import Policy
 from due_notices.report import LOG_PREFIX, RunReport
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,15 +115,6 @@ def test_publishing_ships_what_the_function_needs_and_nothing_else() -> None:
     assert outside - {".funcignore"} == {"function_app.py", "host.json", "requirements.txt"}
     assert "due_notices/notice.schema.json" in shipped
     assert not any(name.startswith(("due_notices/commands", "due_notices/__main__")) for name in shipped)
-
-
-def test_a_run_ends_before_the_host_ends_it() -> None:
-    hours, minutes, seconds = map(
-        int, json.loads((ROOT / "host.json").read_text("utf-8"))["functionTimeout"].split(":")
-    )
-
-    longest: timedelta = Policy.__dataclass_fields__["longest"].default  # type: ignore[assignment]
-    assert longest < timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def test_requirements_are_exact_pins() -> None:
