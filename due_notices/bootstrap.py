@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _HOST_JSON = Path(__file__).parents[1] / "host.json"
 
+
 def environment() -> MutableMapping[str, str]:
     """Return the process's environment, which holds the settings."""
     return os.environ  # noqa: TID251 (this is the module that may)

@@ -15,6 +15,7 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from urllib3.exceptions import HTTPError
 
+from due_notices.adapters.answer_body import AnswerTooLarge, read_body
 from due_notices.adapters.connections import Service, distrusted, is_own_answer, session_to
 from due_notices.adapters.retries import GRAPH as PATIENCE
 from due_notices.adapters.retries import Retries, retry_after
@@ -22,8 +23,9 @@ from due_notices.errors import DirectoryError
 from due_notices.ports import Clock
 from due_notices.refusals import GRAPH, not_its_own, refusal_of
 
-_TIMEOUTS = (10, 60)  # seconds to connect, and between two pieces of an answer
-_PIECE = 1 << 20  # bytes of a body read at once; in requests' own pieces of 10 KiB a page takes a tenth longer
+_TO_CONNECT, _TO_GO_ON = 10.0, 60.0  # seconds, the second between two pieces of an answer
+LONGEST_ANSWER = 120.0  # seconds for a request as a whole
+LARGEST_ANSWER = 64 << 20  # bytes, decompressed; a page of 999 users has about one MiB
 _READS_AGAIN = frozenset({429, 500, 502, 503, 504})
 _WRITES_AGAIN = frozenset({404, 409, 429, 503})  # a replica that has not heard of the object; another writes; busy
 _PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -75,6 +77,7 @@ class _Request(NamedTuple):
     headers: Mapping[str, str] | None = None
     missing_ok: bool = False
     valid: Callable[[dict[str, Any]], bool] | None = None
+    deadline: float | None = None
 
 
 class _Answer(NamedTuple):
@@ -129,10 +132,12 @@ class GraphHttp:
     ) -> dict[str, Any] | None:
         """Return the JSON object behind `url`; None for a 404 that is `missing_ok`. One not `valid` is asked again.
 
-        `deadline` is on the clock's monotonic scale: no pause that ends beyond it is begun. `on_retry` is called
-        before each further try.
+        `deadline` is on the clock's monotonic scale: no pause that ends beyond it is begun, and no answer read on.
+        `on_retry` is called before each further try.
         """
-        asked = _Request("GET", url, headers=headers, again=_READS_AGAIN, missing_ok=missing_ok, valid=valid)
+        asked = _Request(
+            "GET", url, headers=headers, again=_READS_AGAIN, missing_ok=missing_ok, valid=valid, deadline=deadline
+        )
         return self._patiently(asked, deadline, on_retry)
 
     def post(self, url: str, body: Mapping[str, object]) -> dict[str, Any]:
@@ -183,6 +188,8 @@ class GraphHttp:
     def _request(self, asked: _Request, token: str) -> _Answer:
         with self._counting:
             self.requests += 1
+        began = self._clock.monotonic()
+        until = began + LONGEST_ANSWER if asked.deadline is None else min(began + LONGEST_ANSWER, asked.deadline)
         own = {
             # Graph drops custom headers from its next links, so every page gets them.
             "Authorization": f"Bearer {token}",
@@ -195,11 +202,18 @@ class GraphHttp:
                 asked.url,
                 json=asked.body,
                 headers={**own, **(asked.headers or {})},
-                timeout=_TIMEOUTS,
+                timeout=(_TO_CONNECT, min(_TO_GO_ON, max(1.0, until - began))),
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return _Answer(response.status_code, response.headers, b"".join(response.iter_content(_PIECE)))
+                body = read_body(response, most=LARGEST_ANSWER, in_time=lambda: self._clock.monotonic() <= until)
+                return _Answer(response.status_code, response.headers, body)
+        except AnswerTooLarge as error:
+            raise DirectoryError(
+                f"an answer of Graph at {self.endpoint} is larger than {LARGEST_ANSWER >> 20} MiB and was not read to "
+                "its end: check GRAPH_ENDPOINT and any proxy on the way; if it is Graph's own, narrow USER_FILTER to "
+                "leave out the users who have that much"
+            ) from error
         except requests.exceptions.ContentDecodingError as error:
             raise self._spoilt("arrived damaged") from error
         except (OSError, ValueError, HTTPError) as error:

@@ -13,6 +13,7 @@ import pytest
 import requests
 from azure.core.credentials import AccessToken
 from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
+from urllib3 import HTTPResponse
 
 from due_notices import bootstrap
 from due_notices.clouds import (
@@ -108,7 +109,7 @@ class Cloud:
         status, body, extra = self.answer(url, headers)
         response = requests.Response()
         response.status_code, response.url, response.request = status, url, request
-        response.raw = io.BytesIO(json.dumps(body).encode())
+        response.raw = HTTPResponse(io.BytesIO(json.dumps(body).encode()), preload_content=False)
         response.headers.update({"Content-Type": "application/json", **extra})
         return response
 

@@ -15,12 +15,13 @@ import logging
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from unittest.mock import patch
 
 import requests
 from azure.core.credentials import AccessToken
+from urllib3 import HTTPResponse
 
 from due_notices.adapters.graph import GraphDirectory
 from due_notices.adapters.graph_http import GraphHttp
@@ -120,25 +121,12 @@ def answering(rng: random.Random) -> Callable[..., requests.Response]:
         response.reason = "Planned"
         headers = {name: rng.choice(values) for name, values in _HEADERS.items() if rng.random() < 1 / 4}
         response.headers.update({**headers, **(_OWN if rng.random() < 2 / 3 else {})})
-        response.raw = _Raw(body(rng), response.headers)
+        response.raw = HTTPResponse(
+            io.BytesIO(body(rng)), response.headers, preload_content=False, enforce_content_length=False
+        )
         return response
 
     return send
-
-
-class _Raw(io.BytesIO):
-    """As much of urllib3's answer as is looked at."""
-
-    def __init__(self, content: bytes, headers: Any) -> None:
-        super().__init__(content)
-        self.headers = headers
-        self.enforce_content_length = False
-
-    def stream(self, size: int = 1 << 16, **_: object) -> Iterator[bytes]:
-        while piece := self.read(size):
-            yield piece
-
-    def release_conn(self) -> None: ...
 
 
 class _Given:

@@ -17,6 +17,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import requests
+from urllib3 import HTTPResponse
 
 from due_notices.adapters.graph import GraphDirectory
 from due_notices.calendars import EveryDay
@@ -149,7 +150,7 @@ class _Answers:
         self.asked.append(prepared)
         response = requests.Response()
         response.status_code, body = self._answers.pop() if self._answers else (200, b'{"value":[]}')
-        response.raw = io.BytesIO(body)
+        response.raw = HTTPResponse(io.BytesIO(body), preload_content=False)
         return response
 
     def close(self) -> None:
