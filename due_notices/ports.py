@@ -6,6 +6,8 @@ contract tests runs on both. What adapters raise is named here; nothing else may
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -243,11 +245,14 @@ class Ledger(Protocol):
         """Store the report of a run, in place of what the same run recorded before."""
         ...
 
-    async def forget(self, due_before: date, sent_before: date, most: int) -> int:
-        """Delete some of what is old: the oldest first, `most` at the most.
+    async def forget(
+        self, due_before: date, sent_before: date, most: int = sys.maxsize, *, until: float = math.inf
+    ) -> int:
+        """Delete what is old, the oldest first, `most` at the most.
 
         Old is a notice that was due before a day and sent or claimed before another, and a run before `due_before`.
-        Returns how many there were to delete; 0 means that nothing so old is left. Two may forget at once.
+        After `until`, on the clock's monotonic scale, no transaction is begun. Returns how many there were to delete;
+        fewer than `most` before `until` means that nothing so old is left. Two may forget at once.
         """
         ...
 

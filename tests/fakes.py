@@ -7,6 +7,8 @@ for the service as well.
 from __future__ import annotations
 
 import asyncio
+import math
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -147,6 +149,7 @@ class FakeLedger:
         self.failures: dict[str, Failures] = defaultdict(Failures)
         self.lost_answers: dict[str, Failures] = defaultdict(Failures)
         self.writes = 0
+        self.clock: MovableClock | None = None
         self.latency: Callable[[], float] | None = None
 
     async def check_owner(self) -> None:
@@ -291,9 +294,12 @@ class FakeLedger:
         self.records[report.business_date, report.run_id] = RunReport.from_dict(report.to_dict())
         await self._end("record_run")
 
-    async def forget(self, due_before: date, sent_before: date, most: int) -> int:
-        """Delete old rows and records, the oldest first."""
+    async def forget(
+        self, due_before: date, sent_before: date, most: int = sys.maxsize, *, until: float = math.inf
+    ) -> int:
+        """Delete old rows and records, the oldest first; all at once, so that `until` is looked at once."""
         await self._begin("forget")
+        most = 0 if self.clock is not None and self.clock.monotonic() > until else most
         old = [
             (partition, row)
             for partition in sorted(self.rows)

@@ -33,7 +33,9 @@ def storage(request: pytest.FixtureRequest, runner: asyncio.Runner, clock: Movab
     """Queue and ledger, opened as the composition root opens them."""
     stack = AsyncExitStack()
     if request.param == "fake":
-        opening = FakeStorage()()
+        fake = FakeStorage()
+        fake.ledger.clock = clock
+        opening = fake()
     else:
         settings: Settings = request.getfixturevalue("stack_settings")
         if "nulls" in request.param:

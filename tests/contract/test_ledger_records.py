@@ -15,6 +15,7 @@ from due_notices.ports import Ledger
 from due_notices.report import RunReport
 from tests.contract.ledger_rows import DUE, FIRST, NOON, TODAY, claimed, holders, keys, sent, users
 from tests.factories import run_report
+from tests.fakes import MovableClock
 
 EVER = date(2000, 1, 1)
 LedgerOf = Callable[[Deployment], Ledger]
@@ -193,6 +194,23 @@ async def test_forgetting_begins_with_the_oldest_and_stops_at_the_most_rows_it_m
 
     assert left == [10, 160]
     assert counts == [150, 150, 21, 0]
+    assert await ledger.runs(EVER) == []
+
+
+async def test_all_that_is_old_is_forgotten_at_once_as_long_as_there_is_time(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    for due in ("2025-01-01", "2025-01-02"):
+        await sent(ledger, keys(80), partition=due)
+        await sent(ledger, keys(50, start=80), partition=due)
+    await ledger.record_run(record(date(2025, 1, 1)))
+    when = (date(2026, 1, 1), DUE)
+    clock.move(seconds=60)
+
+    assert await ledger.forget(*when, until=59.0) == 0
+    assert len(await ledger.sent(date(2025, 1, 1), users(keys(130)), TODAY)) == 130
+    assert await ledger.forget(*when, until=60.0) == 261
+    assert [past async for some in ledger.history(EVER, DUE) for past in some] == []
     assert await ledger.runs(EVER) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -143,9 +144,9 @@ def test_forgetting_ends_in_time_and_the_next_day_goes_on(runner: object) -> Non
     world: World = runner.run(old_world(5_000))  # type: ignore[attr-defined]
     forget = world.storage.ledger.forget
 
-    async def slow(due_before: date, sent_before: date, most: int) -> int:
+    async def slow(*arguments: Any, **options: Any) -> int:
         world.clock.move(seconds=25)
-        return await forget(due_before, sent_before, most)
+        return await forget(*arguments, **options)
 
     world.storage.ledger.forget = slow  # type: ignore[method-assign]
 

@@ -65,6 +65,7 @@ class World:
     def __post_init__(self) -> None:
         self.directory = FakeDirectory(self.users, page_size=self.page_size)
         self.directories = 0
+        self.storage.ledger.clock = self.clock
 
     @property
     def services(self) -> Services:
