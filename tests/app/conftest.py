@@ -38,6 +38,7 @@ class WorkerProcess:
             text=True,
         )
         self.log: list[Answer] = []
+        self.failures: list[str] = []
         self.output = ""
 
     def __enter__(self) -> Self:
@@ -66,7 +67,13 @@ class WorkerProcess:
             pytest.fail(f"the worker ended: {self.output}")
         answer: Answer = json.loads(line)
         self.log += answer["log"]
+        self.failures += [answer[name] for name in ("message", "stack") if answer.get(name)]
         return answer
+
+    @property
+    def everything(self) -> str:
+        """All that left the process: log lines, messages and stacks of failed invocations, what it wrote itself."""
+        return "\n".join([*(line["text"] for line in self.log), *self.failures, self.output])
 
     def started(self) -> Self:
         """Start and index, which must succeed."""

@@ -1,4 +1,8 @@
-"""No secret, token, name, address or phone number in any line of any log, whether a run succeeds or fails."""
+"""No secret, token, name, address or phone number in any line of any log, whether a run succeeds or fails.
+
+Nor in message or stack of a failed invocation, which the host logs: a stack holds the texts of causes, notes and
+members of groups.
+"""
 
 from __future__ import annotations
 
@@ -94,10 +98,11 @@ def busy_worker(start_worker: StartWorker, stack: LocalStack, storage_access: St
 
 def test_nothing_personal_and_no_secret_is_logged(busy_worker: WorkerProcess, stack: LocalStack) -> None:
     users = stack.graph.users
-    everything = "\n".join([*(line["text"] for line in busy_worker.log), busy_worker.output])
+    everything = busy_worker.everything
     secrets = [version.value for version in stack.vault.versions(SECRET_NAME)]
 
     assert len(busy_worker.log) > 20
+    assert len(busy_worker.failures) == 2 * 7
     found = [
         needle
         for needle in {
@@ -114,6 +119,29 @@ def test_nothing_personal_and_no_secret_is_logged(busy_worker: WorkerProcess, st
     assert "Bearer" not in everything
     assert "person@example.com" not in everything
     assert "AccountKey" not in everything
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"NOTICE_STORAGE": "DefaultEndpointsProtocol=https;AccountNme=x;AccountKey=@;EndpointSuffix=core.windows.net"},
+        {"KEY_VAULT_URL": "https://a-user:@@contoso.vault.azure.net"},
+        {"GRAPH_ENDPOINT": "https://a-user:@@graph.microsoft.com"},
+        {"KEY_VAULT_SECRET_NAME": "@ is the secret and not its name"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_wrong_settings_are_named_without_the_secret_that_may_be_in_them(
+    start_worker: StartWorker, changes: Mapping[str, str]
+) -> None:
+    secret = "kept-to-ourselves-kept-to-ourselves-kept"
+    worker = start_worker({name: text.replace("@", secret, 1) for name, text in changes.items()}).started()
+
+    assert not worker.tick()["ok"]
+    worker.close()
+
+    assert next(iter(changes)) in worker.everything
+    assert secret not in worker.everything
 
 
 def test_nothing_personal_but_the_users_id_is_in_the_ledger(
