@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from due_notices.adapters import table_ledger
+from due_notices.adapters.storage_errors import failure
 from due_notices.adapters.storage_pipeline import StoragePipeline
+from due_notices.errors import StorageError
 from due_notices.ports import Ledger, Storage
 from tests.adapters.storage_access import StorageAccess
 from tests.contract.ledger_rows import DUE, keys, sent
@@ -26,7 +28,8 @@ class Watched:
     def __init__(self, clock: MovableClock, seconds: float) -> None:
         self._clock = clock
         self._seconds = seconds
-        self._under_way = 0
+        self.under_way = 0
+        self.refuse_first = False
         self.transactions = 0
         self.most_at_a_time = 0
         self.queries = 0
@@ -36,14 +39,16 @@ class Watched:
         post, get = pipeline.post, pipeline.get
 
         async def watched_post(*arguments: Any, **options: Any) -> bytes:
-            self._under_way += 1
+            self.under_way += 1
             self.transactions += 1
-            self.most_at_a_time = max(self.most_at_a_time, self._under_way)
+            self.most_at_a_time = max(self.most_at_a_time, self.under_way)
             try:
+                if self.refuse_first and self.transactions == 1:
+                    raise failure(403, "AuthorizationFailure")
                 await asyncio.sleep(0)  # the others of the same moment begin, too
                 return await post(*arguments, **options)
             finally:
-                self._under_way -= 1
+                self.under_way -= 1
                 self._clock.move(seconds=self._seconds)
 
         async def watched_get(url: str, headers: Mapping[str, str]) -> tuple[bytes, Mapping[str, str]]:
@@ -123,3 +128,16 @@ def test_no_page_is_asked_for_after_its_time(
     assert runner.run(ledger.forget(*BEFORE, until=clock.monotonic() + 15)) == 50
 
     assert watch.queries == 1
+
+
+def test_when_one_transaction_is_refused_no_other_is_left_under_way(
+    ledger: Ledger, runner: asyncio.Runner, clock: MovableClock
+) -> None:
+    watch = watched(ledger, clock)
+    watch.refuse_first = True
+
+    with pytest.raises(StorageError, match="AuthorizationFailure"):
+        runner.run(ledger.forget(*BEFORE))
+
+    assert watch.transactions > 1
+    assert watch.under_way == 0
