@@ -55,7 +55,7 @@ def test_the_worker_finds_one_timer(start_worker: StartWorker, stack: LocalStack
 
 
 def test_indexing_needs_no_settings(start_worker: StartWorker, stack: LocalStack) -> None:
-    worker = start_worker(without=(*stack.environ, "NOTICE_SCHEDULE"))
+    worker = start_worker(without=tuple(stack.environ))
 
     assert worker.ask("start")["ok"]
     assert len(worker.ask("index")["functions"]) == 1
