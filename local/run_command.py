@@ -41,9 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--users", type=int, default=SAMPLE_COUNT, metavar="N", help="how many sample customers")
     parser.add_argument("--seed", type=int, default=1, help="which sample customers")
     options = parser.parse_args(arguments)
-    screen = Console(highlight=False)
-    if not screen.is_terminal:
-        screen = Console(highlight=False, width=120)
+    terminal = sys.stdout.isatty()  # not what FORCE_COLOR says: the output may go into a file
+    screen = Console(highlight=False, force_terminal=terminal, width=None if terminal else 120)
 
     today = now().date()
     users = sample_customers(today, options.users, options.seed, SAMPLE_ATTRIBUTE)

@@ -21,7 +21,8 @@ from rich.text import Text
 from due_notices.credentials import ExpiryWarning
 from due_notices.ports import Progress
 
-# NO_COLOR and the width of the terminal are rich's business; in a pipe no line is ever broken.
+# NO_COLOR and the width of the terminal are rich's business. Whether there is one, the stream alone knows: rich would
+# also believe FORCE_COLOR and TTY_COMPATIBLE, and fold tables and move the cursor in files. In those no line is broken.
 _PIPE_WIDTH = 10_000
 # What a terminal obeys in place of showing it: controls, ends of lines, what turns the direction of the text round,
 # and halves of characters. Joiners and marks that names are written with are not among them.
@@ -52,8 +53,9 @@ def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")  # not every encoding has every name
-    console = _Console(stderr=stderr, highlight=False, soft_wrap=False)
-    return console if console.is_terminal else _Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
+    terminal = stream is not None and not stream.closed and stream.isatty()
+    width = None if terminal else _PIPE_WIDTH
+    return _Console(stderr=stderr, highlight=False, force_terminal=terminal, width=width)
 
 
 def warn(warnings: Iterable[str]) -> None:

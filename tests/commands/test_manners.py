@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from due_notices.commands import console
 from due_notices.commands import main as command_line
 from due_notices.ports import Storage
 from due_notices.services import opened
@@ -32,6 +34,48 @@ def test_in_a_pipe_no_line_is_broken_and_nothing_is_coloured(program: CommandLin
     assert len(first) > 200
     assert "Key Vault Secrets User" in first
     assert "\x1b" not in first
+
+
+@pytest.mark.parametrize("name", ["FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"])
+@pytest.mark.parametrize("value", ["0", "1", "true"])
+def test_no_variable_makes_a_terminal_of_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "40")
+    with (tmp_path / "out").open("w+") as out, (tmp_path / "err").open("w+") as err:
+        monkeypatch.setattr("sys.stdout", out)
+        monkeypatch.setattr("sys.stderr", err)
+        table = console.table("words", "word", "word again")
+        table.add_row("a" * 60, "b" * 60)
+
+        console.out().print(table)
+        with console.progress(10) as bars:
+            bars.read(5)
+            bars.say("a sentence")
+            bars.owed(1)
+
+        out.seek(0)
+        err.seek(0)
+        assert [line.split() for line in out] == [["words"], ["word", "word", "again"], ["a" * 60, "b" * 60]]
+        assert err.read() == "a sentence\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="opens a POSIX terminal")
+@pytest.mark.parametrize("settings", [{}, {"FORCE_COLOR": ""}, {"TTY_COMPATIBLE": "0"}])
+def test_a_terminal_is_one_whatever_the_variables_say(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    for name, value in {"COLUMNS": "50", "TERM": "xterm", **settings}.items():
+        monkeypatch.setenv(name, value)
+    other_end, terminal = os.openpty()
+    try:
+        with os.fdopen(terminal, "w") as stream:
+            monkeypatch.setattr("sys.stdout", stream)
+
+            assert (console.out().is_terminal, console.out().width) == (True, 50)
+    finally:
+        os.close(other_end)
 
 
 @pytest.mark.parametrize("words", [["preview", "--all"], ["audit", "--json"], ["status"], ["doctor"]])
