@@ -23,6 +23,7 @@ CATCH_UP_DAYS = 3
 SHORT_OUTAGE = (41, 42)
 """Days counted from the first one."""
 LONG_OUTAGE = (19, 20, 21, 22, 23)
+_CUSTOMERS = 1_700
 _MOST_ROWS = 100  # of one transaction
 _ALL_USUAL = {"malformed": 24, "paid": 11, "unreachable": 9, "duplicate": 5, "disputed": 3, "paused": 2}
 
@@ -34,7 +35,7 @@ def write_past(table: TableClient, today: dt.date, environ: Mapping[str, str], s
     """
     rng = random.Random(seed)  # noqa: S311 (sample data)
     table.create_entity(_format_row(environ))
-    notices = 0
+    notices = expired = 0
     missed: list[tuple[dt.date, int, int]] = []
     for offset in range(DAYS):
         day = today - dt.timedelta(days=DAYS - offset)
@@ -43,7 +44,7 @@ def write_past(table: TableClient, today: dt.date, environ: Mapping[str, str], s
             missed += [(day, *each[1:]) for each in owed]
             continue
         late = [each for each in missed if (day - each[0]).days <= CATCH_UP_DAYS]
-        expired = sum(count for _, _, count in missed) - sum(count for _, _, count in late)
+        expired += sum(count for _, _, count in missed) - sum(count for _, _, count in late)  # each run names them
         caught_up = [(when - dt.timedelta(days=stage), stage, count) for when, stage, count in late]
         run = uuid.UUID(int=rng.getrandbits(128)).hex
         at = dt.datetime.combine(day, dt.time(8, 0, 3), dt.UTC)
@@ -78,7 +79,7 @@ def _rows(rng: random.Random, at: dt.datetime, due: dt.date, stage: int, count: 
             "claimedAt": at,
             "businessDate": at.date().isoformat(),
             "sentAt": at + dt.timedelta(seconds=rng.random() * 3),
-            "userId": str(uuid.UUID(int=rng.getrandbits(128))),
+            "userId": str(uuid.uuid5(uuid.NAMESPACE_OID, f"made-up customer {rng.getrandbits(128) % _CUSTOMERS}")),
             "messageId": str(uuid.UUID(int=rng.getrandbits(128))),
             "messageHash": hashlib.sha256(identifier.encode()).hexdigest(),
         }

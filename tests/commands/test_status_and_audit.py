@@ -332,6 +332,41 @@ def test_the_made_up_past_of_the_demonstration_makes_a_page(
 
     assert f"{notices:,} notices" in done.stdout
     assert len(told["notices"]) == sum(day["notices"] for day in told["days"]) == notices
-    assert sum(day["missed"] for day in told["days"]) == len(SHORT_OUTAGE) + len(LONG_OUTAGE)
-    assert sum(day["expired"] for day in told["days"]) > 0
-    assert "business days were missed" in (program.folder / "page.html").read_text("utf-8")
+    assert sum(day["noRun"] for day in told["days"]) == len(SHORT_OUTAGE) + len(LONG_OUTAGE)
+    never_sent = sum(day["tooLate"] for day in told["days"])
+    assert 0 < never_sent < sum(day["expired"] for day in told["days"])
+    assert f"{never_sent:,} found too late and never sent" in done.stdout
+    assert f"{never_sent}\u00a0reminders were never sent: no run completed" in page_of(program)
+
+
+def page_of(program: CommandLine) -> str:
+    return (program.folder / "page.html").read_text("utf-8")
+
+
+def test_the_page_says_whose_figures_these_are(
+    sent: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    assert sent("audit", "--html", "page.html").returncode == 0
+
+    for each in (sent.environ["GRAPH_TENANT_ID"], f"ledger {storage_access.name}", stack.attribute):
+        assert each in page_of(sent)
+    (account,) = re.findall("AccountName=([^;]+)", sent.environ["NOTICE_STORAGE"])
+    assert f"storage account {account}," in page_of(sent)
+    assert "AccountKey" not in page_of(sent)
+
+
+def test_the_page_of_one_customer_lists_their_notices(sent: CommandLine) -> None:
+    assert sent("audit", "--user", USER, "--html", "page.html").returncode == 0
+
+    assert f"Customer {USER}" in page_of(sent)
+    assert OTHER not in page_of(sent)
+    assert page_of(sent).count("<td>on the day</td>") == 1
+    assert {"late", "tooLate", "afterAll", "seconds"}.isdisjoint(sent.json("audit", "--user", USER)["days"][0])
+
+
+def test_of_an_empty_ledger_the_audit_says_that_no_run_is_recorded(program: CommandLine) -> None:
+    done = program("audit", "--html", "page.html")
+
+    assert done.returncode == 0
+    assert "no run is recorded" in done.stdout
+    assert "No run is recorded, and nothing was sent." in page_of(program)

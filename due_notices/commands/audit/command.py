@@ -17,12 +17,24 @@ from rich.text import Text
 from due_notices import bootstrap
 from due_notices.commands import console
 from due_notices.commands.arguments import CUSTOMER, DAY, is_object_id
-from due_notices.commands.audit.figures import COLUMNS, Overview, Period, Tally, is_about, overview, row
+from due_notices.commands.audit.figures import (
+    COLUMNS,
+    DayFacts,
+    Overview,
+    Period,
+    Subject,
+    Tally,
+    is_about,
+    overview,
+    row,
+)
 from due_notices.commands.audit.gather import look_back
+from due_notices.commands.audit.page import MOST_LISTED, Origin, page
 from due_notices.commands.csv_lines import csv_line
 from due_notices.errors import DueNoticesError
 from due_notices.ports import PastNotice
 from due_notices.services import Services
+from due_notices.settings import Settings, StorageAccount
 
 _SHOWN = 20
 _DAYS = 90
@@ -53,7 +65,7 @@ def audit(
     html_file: Path | None,
     as_json: bool,
 ) -> int:
-    """Tell what was sent when, at which stage, as which message, by which run.
+    """Show what was sent when, at which stage, as which message, by which run.
 
     Asks the ledger alone, and Graph only whose address --user is. Days are business dates in BUSINESS_TIME_ZONE.
     The ledger holds no name, address, amount or reference; with --reference, ids are made again and compared.
@@ -74,10 +86,12 @@ def audit(
     if html_file is not None and len(period.days) > _MOST_PICTURED_DAYS:
         raise click.BadParameter(f"a page shows {_MOST_PICTURED_DAYS} days at the most", param_hint="--from")
     user = _object_id(services, user)
+    subject = Subject(user, reference)
     tally = Tally(period)
     listing = _Listing(None if show_all or as_json else _SHOWN)
+    pictured = _Listing(0 if html_file is None or subject.everybody else MOST_LISTED)
     with ExitStack() as stack:
-        sinks: list[Callable[[PastNotice], None]] = [tally.add, listing.add]
+        sinks: list[Callable[[PastNotice], None]] = [tally.add, listing.add, pictured.add]
         if csv_file is not None:
             sinks.append(stack.enter_context(_CsvFile(csv_file)).add)
 
@@ -87,15 +101,14 @@ def audit(
                     sink(past)
 
         records = look_back(services, period, user, found)
-    figures = overview(tally, records, settings.policy, now)
+    figures = overview(tally, records, settings.policy, now, subject)
     if html_file is not None:
-        about = "".join(f", {name} {text}" for name, text in (("user", user), ("reference", reference)) if text)
-        _write_page(html_file, figures, about, f"the ledger {settings.table}", now)
+        _write_page(html_file, lambda: page(figures, _origin(settings), now, pictured.newest()))
     if as_json:
         console.print_json(_to_dict(figures, listing.newest(), period))
         return 0
     files = [each for each in (csv_file, html_file) if each is not None]
-    _print(figures, listing, files, whole=user is None and reference is None)
+    _print(figures, listing, files)
     return 0
 
 
@@ -136,7 +149,7 @@ class _Listing:
             self._kept.append(item)
         elif len(self._kept) < self.most:
             heapq.heappush(self._kept, item)
-        else:
+        elif self.most:
             heapq.heappushpop(self._kept, item)
 
     def newest(self) -> list[PastNotice]:
@@ -182,11 +195,25 @@ class _CsvFile:
                 self._draft.unlink(missing_ok=True)
 
 
-def _write_page(path: Path, figures: Overview, about: str, source: str, now: datetime) -> None:
-    try:
-        from due_notices.commands.audit.page import page
+def _origin(settings: Settings) -> Origin:
+    attribute = "/".join(settings.policy.rules.attribute)
+    return Origin(settings.tenant_id, account_of(settings.storage), settings.table, attribute)
 
-        text = page(figures, about=about, source=source, made=now)
+
+def account_of(storage: StorageAccount) -> str:
+    """Return the storage account's name; the emulator's, or the endpoint's host, where there is no account."""
+    text = storage.table_url if storage.connection_string is None else storage.connection_string.reveal()
+    if "UseDevelopmentStorage" in text:
+        return "storage emulator"
+    named = re.search("(?:^|;) *AccountName=([^;]+)", text, re.IGNORECASE)
+    host = re.search("(?:^|TableEndpoint=)https?://([^/:;]+)", text, re.IGNORECASE)
+    name = named[1] if named else host[1].partition(".")[0] if host else "unknown"
+    return f"storage account {name}"
+
+
+def _write_page(path: Path, make: Callable[[], str]) -> None:
+    try:
+        text = make()
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"--html needs the package {error.name}: call `make setup`, or install requirements-dev.txt"
@@ -208,11 +235,17 @@ def _told(path: Path) -> Iterator[None]:
         raise DueNoticesError(f"{path} cannot be written ({error.strerror}): choose another place") from error
 
 
-def _print(figures: Overview, listing: _Listing, files: Sequence[Path], *, whole: bool) -> None:
+def _print(figures: Overview, listing: _Listing, files: Sequence[Path]) -> None:
     screen, period = console.out(), figures.period
     days = f"from {period.first} to {period.last} ({period.time_zone})"
-    late = f"; {figures.late:,} left late" if figures.late and whole else ""
-    screen.print(Text.assemble((f"{listing.total:,} notices", "bold"), f" {days}{late}"))
+    late = f"; {figures.late:,} left late" if figures.late else ""
+    screen.print(
+        Text.assemble((f"{listing.total:,} notice{'' if listing.total == 1 else 's'}", "bold"), f" {days}{late}")
+    )
+    if figures.never_sent:
+        screen.print(console.plain(f"{figures.never_sent:,} found too late and never sent", style="red"))
+    if not figures.recorded:
+        screen.print(console.plain("no run is recorded", style="yellow"))
     if figures.silent_days:
         shown = ", ".join(day.isoformat() for day in figures.silent_days[:5])
         more = " …" if len(figures.silent_days) > 5 else ""  # noqa: PLR2004 (enough to see)
@@ -266,17 +299,24 @@ def _to_dict(figures: Overview, notices: Sequence[PastNotice], period: Period) -
         "to": period.last.isoformat(),
         "timeZone": str(period.time_zone),
         "notices": [dict(zip(names, (each[name] for name in COLUMNS), strict=True)) for each in rows],
-        "days": [
-            {
-                "date": day.day.isoformat(),
-                "notices": day.notices,
-                "late": day.late,
-                "expired": day.expired,
-                "outcome": day.outcome,
-                "seconds": day.seconds,
-                "closed": day.closed,
-                "missed": day.silent,
-            }
-            for day in figures.days
-        ],
+        "days": [_day_to_dict(day, figures.subject) for day in figures.days],
+    }
+
+
+def _day_to_dict(day: DayFacts, subject: Subject) -> dict[str, Any]:
+    about_all = {
+        "late": day.late,
+        "missed": day.missed,
+        "expired": day.expired,
+        "tooLate": day.given_up,
+        "afterAll": day.after_all,
+        "seconds": day.seconds,
+    }
+    return {
+        "date": day.day.isoformat(),
+        "notices": day.notices,
+        "outcome": day.outcome,
+        "noRun": day.silent,
+        "closed": day.closed,
+        **(about_all if subject.everybody else {}),
     }

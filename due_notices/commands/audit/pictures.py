@@ -6,20 +6,30 @@ and reasons have a row each, and what is out of the ordinary has a sign of its o
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from due_notices.commands.audit.figures import DayFacts, Overview, monday_of, ranges, steps
+from due_notices.commands.audit.words import count_of, day_in_words, day_told, fitting, run_told, short, stage_name
 
 WIDTH = 700
+NARROW = 342  # what a page of 390 pixels leaves
 STEPS = 5
+ONE_SHADE = 2
+"""The step that stands for every number, where there are too few different ones for shades."""
 _HALF = 310
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MOST_WEEKS_WITH_NUMBERS = 27
-_LEAST_ROW = 12
+_LEAST_ROW = 16
+_ROW_FILLED = 0.75  # of the height of a stage's row
+_WIDEST_CELL = 64.0
+_CHARACTER = 6.0  # the width of a digit in a cell
 _STAGES_HEIGHT = 150
+_DAY_AND_MONTH = "utcFormat(toDate(datum.value), '%-d %b')"
+"""A day in a label. Days are midnights in UTC: in local time they would be the day before, west of Greenwich."""
 
 # Stand-ins that no chart uses otherwise; in the SVG each becomes `var(--name)`, so that one picture serves light,
 # dark and paper.
@@ -33,67 +43,75 @@ _COLOURS |= {f"on-{n}": f"#fd{n:04x}" for n in range(1, STEPS + 1)}
 _STEPS = [_COLOURS[f"step-{n}"] for n in range(1, STEPS + 1)]
 _ON_STEPS = [_COLOURS[f"on-{n}"] for n in range(1, STEPS + 1)]
 
-LATE, EXPIRED, SILENT = "circle", "cross", "square"
+LATE, TOO_LATE, SILENT = "circle", "cross", "square"
 
 
 def calendar(overview: Overview) -> str:
     """Return the heat map of notices per day: a column for each week, a row for each day of the week."""
     weeks = len(overview.mondays)
-    wide = (WIDTH - 40) / weeks
-    cell = min(wide, 44.0)
-    height = 22 if weeks <= _MOST_WEEKS_WITH_NUMBERS else max(cell, _LEAST_ROW)
-    bounds = _bounds(overview)
+    numbers = weeks <= _MOST_WEEKS_WITH_NUMBERS
+    cell = min((WIDTH - 40) / weeks, _WIDEST_CELL)
+    height = 22 if numbers else max(cell, 12.0)
+    months: dict[str, Any] = {
+        "labelAlign": "left",
+        "labelOffset": -cell / 2 + 1,
+        "values": _month_beginnings(overview.mondays),
+        "labelExpr": _month_labels(weeks),
+    }
+    across = _axis("week", [monday.isoformat() for monday in overview.mondays], {"orient": "top", **months})
+    down = _axis("weekday", _WEEKDAYS, {"labelPadding": 6})
+    return _draw(_heat_map(overview, across, down, (cell, height), numbers=numbers))
+
+
+def narrow_calendar(overview: Overview) -> str:
+    """Return the same for a narrow screen: a row for each week, however many they are, a column for each weekday."""
+    mondays = [monday.isoformat() for monday in overview.mondays]
+    across = _axis("weekday", _WEEKDAYS, {"orient": "top"})
+    down = _axis("week", mondays, {"labelPadding": 6, "labelExpr": _DAY_AND_MONTH})
+    return _draw(_heat_map(overview, across, down, ((NARROW - 52) / 7, 22), numbers=True))
+
+
+def _axis(name: str, domain: Sequence[str], axis: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "field": name,
+        "type": "ordinal",
+        "sort": list(domain),
+        "title": None,
+        "scale": {"domain": list(domain), "paddingInner": 0.08, "paddingOuter": 0},
+        "axis": {"ticks": False, "domain": False, "labelAngle": 0, "labelOverlap": False, **axis},
+    }
+
+
+def _heat_map(
+    overview: Overview,
+    across: Mapping[str, Any],
+    down: Mapping[str, Any],
+    cell: tuple[float, float],
+    *,
+    numbers: bool,
+) -> dict[str, Any]:
+    (width, height), bounds = cell, _bounds(overview)
     layers = [
         _cells(),
         _shades(bounds),
         _sign("datum.silent", SILENT, dash=True),
-        _sign("datum.late > 0", LATE, size=height * 1.1, x=-cell / 2 + 6, y=-height / 2 + 5),
-        _sign("datum.expired > 0", EXPIRED, size=height * 2, x=cell / 2 - 7, y=-height / 2 + 5),
+        _sign("datum.late > 0", LATE, size=height * 1.1, x=-width / 2 + 6, y=-height / 2 + 5),
+        _sign("datum.tooLate > 0", TOO_LATE, size=height * 2, x=width / 2 - 7, y=-height / 2 + 5),
     ]
-    if weeks <= _MOST_WEEKS_WITH_NUMBERS:
-        layers.append(_numbers(bounds))
-    return _draw(
-        {
-            "width": cell * weeks,
-            "height": height * 7,
-            "data": {"values": [_cell(day) for day in overview.days]},
-            "encoding": {
-                "x": {
-                    "field": "week",
-                    "type": "ordinal",
-                    "title": None,
-                    "scale": {"paddingInner": 0.08, "paddingOuter": 0},
-                    "axis": {
-                        "orient": "top",
-                        "ticks": False,
-                        "domain": False,
-                        "labelAngle": 0,
-                        "labelAlign": "left",
-                        "labelOffset": -cell / 2 + 1,
-                        "labelOverlap": False,
-                        "values": _month_beginnings(overview.mondays),
-                        "labelExpr": _month_labels(weeks),
-                    },
-                },
-                "y": {
-                    "field": "weekday",
-                    "type": "ordinal",
-                    "sort": list(_WEEKDAYS),
-                    "title": None,
-                    "scale": {"domain": list(_WEEKDAYS), "paddingInner": 0.08, "paddingOuter": 0},
-                    "axis": {"ticks": False, "domain": False, "labelPadding": 6},
-                },
-                "description": {"field": "told"},
-            },
-            "layer": layers,
-            "resolve": {"scale": {"color": "independent"}},
-        }
-    )
+    return {
+        "width": width * len(across["scale"]["domain"]),
+        "height": height * len(down["scale"]["domain"]),
+        "data": {"values": [_cell(day, int((width - 4) / _CHARACTER)) for day in overview.days]},
+        "encoding": {"x": across, "y": down, "description": {"field": "told"}},
+        "layer": [*layers, _numbers(bounds)] if numbers else layers,
+        "resolve": {"scale": {"color": "independent"}},
+    }
 
 
-def calendar_ranges(overview: Overview) -> list[str]:
-    """Return what each shade of the calendar stands for, the lightest first."""
-    return list(ranges(_bounds(overview)))
+def calendar_shades(overview: Overview) -> dict[int, str]:
+    """Return what each shade of the calendar stands for, by its step, the lightest first."""
+    bounds = _bounds(overview)
+    return dict(enumerate(ranges(bounds), 1)) if bounds else {ONE_SHADE: "some"}
 
 
 def _bounds(overview: Overview) -> tuple[int, ...]:
@@ -101,173 +119,158 @@ def _bounds(overview: Overview) -> tuple[int, ...]:
 
 
 def stages(overview: Overview) -> str:
-    """Return the notices per week, a row of bars for each stage."""
-    rows = [
-        {"week": monday.isoformat(), "stage": stage_name(stage), "notices": count}
-        for monday in overview.mondays
-        for stage in overview.stages
-        if (count := overview.weeks.get((monday, stage), 0))
+    """Return the notices per week, a row of bars for each stage; of one week alone, a bar for each stage."""
+    totals = overview.by_stage
+    if len(overview.mondays) == 1:
+        return _bars({stage_name(stage): count for stage, count in totals.items()})
+    rows = {stage: number for number, stage in enumerate(totals)}
+    most = overview.most_of_a_week
+    bars = [
+        {
+            "week": monday.isoformat(),
+            "top": rows[stage] + _ROW_FILLED * (1 - count / most),
+            "foot": rows[stage] + _ROW_FILLED,
+            "told": f"week of {day_in_words(monday)}, {stage_name(stage)}: {count_of(count, 'notice')}",
+        }
+        for (monday, stage), count in overview.weeks.items()
     ]
-    order = [stage_name(stage) for stage in overview.stages]
+    names = [f"{stage_name(stage)}: {count:,}" for stage, count in totals.items()]
+    mondays = [monday.isoformat() for monday in overview.mondays]
+    week = _axis("week", mondays, {"labelExpr": _DAY_AND_MONTH, "values": _some(overview.mondays, 3)})
+    across = week | {"scale": {"domain": mondays, "paddingInner": 0.15}}
+    down = {
+        "field": "top",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": [0, len(rows)], "reverse": True, "nice": False},
+        "axis": {
+            "values": [row + _ROW_FILLED / 2 for row in rows.values()],
+            "labelExpr": f"{json.dumps(names)}[floor(datum.value)]",
+            "labelColor": _COLOURS["ink"],
+            "labelFontSize": 12,
+            "labelLimit": _HALF,
+            "minExtent": _extent(names),
+            "grid": False,
+            "ticks": False,
+            "domain": False,
+        },
+    }
+    floors = {
+        "data": {"values": [{"top": row + _ROW_FILLED} for row in rows.values()]},
+        "mark": {"type": "rule", "color": _COLOURS["grid"]},
+        "encoding": {"y": down},
+    }
+    columns = {
+        "mark": {"type": "bar", "color": _COLOURS["bar"]},
+        "encoding": {"x": across, "y": down, "y2": {"field": "foot"}, "description": {"field": "told"}},
+    }
     return _draw(
         {
-            "data": {"values": rows},
-            "facet": {
-                "row": {
-                    "field": "stage",
-                    "type": "ordinal",
-                    "sort": order,
-                    "title": None,
-                    "header": {"labelAngle": 0, "labelAlign": "left", "labelPadding": 8, "labelFontSize": 12},
-                }
-            },
-            "spacing": 8,
-            "spec": {
-                "width": _HALF - 100,
-                "height": max(_LEAST_ROW, _STAGES_HEIGHT / max(len(order), 1) - 8),
-                "mark": {"type": "bar", "color": _COLOURS["bar"]},
-                "encoding": {
-                    "x": {
-                        "field": "week",
-                        "type": "ordinal",
-                        "title": None,
-                        "scale": {"domain": [monday.isoformat() for monday in overview.mondays], "paddingInner": 0.15},
-                        "axis": {
-                            "labelAngle": 0,
-                            "ticks": False,
-                            "labelAlign": "left",
-                            "labelExpr": "timeFormat(toDate(datum.value), '%-d %b')",
-                            "values": _some(overview.mondays, 4),
-                        },
-                    },
-                    "y": {
-                        "field": "notices",
-                        "type": "quantitative",
-                        "title": None,
-                        "axis": {"orient": "right", "tickCount": 2, "format": ",d", "domain": False, "ticks": False},
-                    },
-                },
-            },
+            "width": _HALF - _extent(names) - 20,
+            "height": max(_LEAST_ROW, _STAGES_HEIGHT / len(rows)) * len(rows),
+            "data": {"values": bars},
+            "layer": [floors, columns],
         }
     )
-
-
-def stage_name(stage: int) -> str:
-    """Return a stage in words."""
-    if stage == 0:
-        return "on the day"
-    return f"{abs(stage)} before" if stage < 0 else f"{stage} after"
 
 
 def skipped(overview: Overview) -> str:
     """Return the skipped obligations of an average run, a bar with its number for each reason."""
-    rows = [{"reason": reason, "count": count, "label": _short(count)} for reason, count in overview.skipped.items()]
+    return _bars(overview.skipped)
+
+
+def _extent(names: Iterable[str]) -> float:
+    """Return the room for the longest name, in the widest of the fonts that browsers take."""
+    return 7.2 * max(map(len, names))
+
+
+def _bars(counts: Mapping[str, float]) -> str:
+    rows = [
+        {"name": name, "count": count, "label": short(count), "told": f"{name}: {short(count)}"}
+        for name, count in counts.items()
+    ]
+    name = {
+        "field": "name",
+        "type": "ordinal",
+        "sort": None,
+        "title": None,
+        "axis": {"ticks": False, "domain": False, "labelFontSize": 12, "minExtent": _extent(counts)},
+    }
+    number = {"type": "text", "align": "left", "dx": 4, "color": _COLOURS["ink"], "fontSize": 12}
     return _draw(
         {
-            "width": _HALF - 110,
+            "width": _HALF - _extent(counts) - 40,
             "height": {"step": 20},
             "data": {"values": rows},
             "encoding": {
-                "y": {
-                    "field": "reason",
-                    "type": "ordinal",
-                    "sort": None,
-                    "title": None,
-                    "axis": {"ticks": False, "domain": False, "labelFontSize": 12},
-                },
+                "y": name,
                 "x": {"field": "count", "type": "quantitative", "axis": None},
-            },
-            "layer": [
-                {"mark": {"type": "bar", "color": _COLOURS["bar"]}},
-                {
-                    "mark": {"type": "text", "align": "left", "dx": 4, "color": _COLOURS["ink"], "fontSize": 12},
-                    "encoding": {"text": {"field": "label"}},
-                },
-            ],
-        }
-    )
-
-
-def durations(overview: Overview) -> str:
-    """Return how long the runs took, a bar for each day, and a sign where no run completed."""
-    rows = [
-        {
-            "day": day.day.isoformat(),
-            "seconds": day.seconds or 0,
-            "silent": day.silent,
-            "told": f"{day.day}: " + (day.outcome or "no run") + (f", {day.seconds:.1f} s" if day.seconds else ""),
-        }
-        for day in overview.days
-        if day.outcome or day.silent
-    ]
-    return _draw(
-        {
-            "width": WIDTH - 50,
-            "height": 74,
-            "data": {"values": rows},
-            "encoding": {
-                "x": {
-                    "field": "day",
-                    "type": "ordinal",
-                    "title": None,
-                    "scale": {"domain": [day.day.isoformat() for day in overview.days], "paddingInner": 0.25},
-                    "axis": {
-                        "labelAngle": 0,
-                        "ticks": False,
-                        "labelAlign": "left",
-                        "labelExpr": "timeFormat(toDate(datum.value), '%-d %b')",
-                        "values": _some([day.day for day in overview.days], 8),
-                    },
-                },
                 "description": {"field": "told"},
             },
             "layer": [
-                {
-                    "mark": {"type": "bar", "color": _COLOURS["bar"]},
-                    "encoding": {
-                        "y": {
-                            "field": "seconds",
-                            "type": "quantitative",
-                            "title": "seconds",
-                            "axis": {"tickCount": 3, "domain": False, "ticks": False},
-                        }
-                    },
-                },
-                {
-                    "transform": [{"filter": "datum.silent"}],
-                    "mark": {
-                        "type": "point",
-                        "shape": "triangle-down",
-                        "size": max(8.0, min(46.0, (WIDTH / len(overview.days)) ** 2)),
-                        "filled": True,
-                        "color": _COLOURS["ink"],
-                    },
-                    "encoding": {"y": {"value": 68}},
-                },
+                {"mark": {"type": "bar", "color": _COLOURS["bar"]}},
+                {"mark": number, "encoding": {"text": {"field": "label"}}},
             ],
         }
     )
 
 
-def _cell(day: DayFacts) -> dict[str, Any]:
+def durations(overview: Overview, width: int = WIDTH) -> str:
+    """Return how long the runs took, a bar for each day, and a sign where no run completed."""
+    days = [day.day.isoformat() for day in overview.days]
+    rows = [
+        {"day": day.day.isoformat(), "seconds": day.seconds or 0, "silent": day.silent, "told": run_told(day)}
+        for day in overview.days
+        if day.outcome or day.silent
+    ]
+    bar = {
+        "mark": {"type": "bar", "color": _COLOURS["bar"]},
+        "encoding": {
+            "y": {
+                "field": "seconds",
+                "type": "quantitative",
+                "title": "seconds",
+                "axis": {"tickCount": 3, "domain": False, "ticks": False},
+            }
+        },
+    }
+    triangle = {
+        "transform": [{"filter": "datum.silent"}],
+        "mark": {
+            "type": "point",
+            "shape": "triangle-down",
+            "size": max(20.0, min(46.0, (width / len(days)) ** 2)),
+            "filled": True,
+            "color": _COLOURS["ink"],
+        },
+        "encoding": {"y": {"value": 68}},
+    }
+    labels = {"labelExpr": _DAY_AND_MONTH, "values": _some([day.day for day in overview.days], width // 85)}
+    return _draw(
+        {
+            "width": width - 60,
+            "height": 74,
+            "data": {"values": rows},
+            "encoding": {
+                "x": {**_axis("day", days, labels), "scale": {"domain": days, "paddingInner": 0.25}},
+                "description": {"field": "told"},
+            },
+            "layer": [bar, triangle],
+        }
+    )
+
+
+def _cell(day: DayFacts, characters: int) -> dict[str, Any]:
     return {
         "week": monday_of(day.day).isoformat(),
         "weekday": _WEEKDAYS[day.day.weekday()],
         "notices": day.notices,
+        "label": fitting(day.notices, characters),
         "late": day.late,
-        "expired": day.expired,
+        "tooLate": day.given_up,
         "silent": day.silent,
-        "told": told(day),
+        "told": day_told(day),
     }
-
-
-def told(day: DayFacts) -> str:
-    """Return a day in words."""
-    parts = [f"{day.notices:,} notices"]
-    parts += [f"{count:,} {name}" for name, count in (("late", day.late), ("expired", day.expired)) if count]
-    parts += ["no run completed"] if day.silent else []
-    parts += [day.closed] if day.closed and not day.notices else []
-    return f"{day.day}: {', '.join(parts)}"
 
 
 def _cells() -> dict[str, Any]:
@@ -275,24 +278,26 @@ def _cells() -> dict[str, Any]:
 
 
 def _shades(bounds: Sequence[int]) -> dict[str, Any]:
-    shade = {"type": "threshold", "domain": list(bounds), "range": _STEPS[: len(bounds) + 1]}
     return {
         "transform": [{"filter": "datum.notices > 0"}],
         "mark": {"type": "rect", "cornerRadius": 2},
-        "encoding": {"color": {"field": "notices", "type": "quantitative", "scale": shade, "legend": None}},
+        "encoding": {"color": _by_number(bounds, _STEPS)},
     }
 
 
 def _numbers(bounds: Sequence[int]) -> dict[str, Any]:
-    shade = {"type": "threshold", "domain": list(bounds), "range": _ON_STEPS[: len(bounds) + 1]}
     return {
         "transform": [{"filter": "datum.notices > 0"}],
         "mark": {"type": "text", "fontSize": 10, "dy": 1},
-        "encoding": {
-            "text": {"field": "notices", "format": ",d"},
-            "color": {"field": "notices", "type": "quantitative", "scale": shade, "legend": None},
-        },
+        "encoding": {"text": {"field": "label"}, "color": _by_number(bounds, _ON_STEPS)},
     }
+
+
+def _by_number(bounds: Sequence[int], colours: Sequence[str]) -> dict[str, Any]:
+    if not bounds:
+        return {"value": colours[ONE_SHADE - 1]}
+    shade = {"type": "threshold", "domain": list(bounds), "range": list(colours[: len(bounds) + 1])}
+    return {"field": "notices", "type": "quantitative", "scale": shade, "legend": None}
 
 
 def _sign(test: str, shape: str, *, size: float = 0, x: float = 0, y: float = 0, dash: bool = False) -> dict[str, Any]:
@@ -328,17 +333,13 @@ def _month_beginnings(mondays: Sequence[date]) -> list[str]:
 def _month_labels(weeks: int) -> str:
     """Return the expression that writes a month: with its year where there is room, else the year for January."""
     if weeks <= _MOST_WEEKS_WITH_NUMBERS:
-        return "timeFormat(toDate(datum.value), '%b %Y')"
-    return "timeFormat(toDate(datum.value), month(toDate(datum.value)) === 0 ? '%Y' : '%b')"
+        return "utcFormat(toDate(datum.value), '%b %Y')"
+    return "utcFormat(toDate(datum.value), utcmonth(toDate(datum.value)) === 0 ? '%Y' : '%b')"
 
 
 def _some(days: Sequence[date], count: int) -> list[str]:
     """Return about `count` of the days, evenly apart."""
     return [day.isoformat() for day in days[:: max(1, -(-len(days) // count))]]
-
-
-def _short(count: float) -> str:
-    return f"{count:,.0f}" if count >= 10 else f"{count:.1f}"  # noqa: PLR2004 (two digits are enough)
 
 
 _CONFIG: Mapping[str, Any] = {
@@ -357,12 +358,19 @@ _CONFIG: Mapping[str, Any] = {
 }
 
 
+_NUMBER = re.compile(r"-?[0-9]+\.[0-9]{3,}(?![0-9a-z])")
+_MARK = re.compile(r'<(path|text) aria-label="([^"]*)" ([^>]*?)(?:/>|>(.*?)</text>)')
+
+
 def _draw(chart: Mapping[str, Any]) -> str:
-    """Return the SVG of a chart, with the page's colours."""
+    """Return the SVG of a chart, with the page's colours. What a mark is described by shows up under the pointer."""
     import vl_convert
 
     svg = vl_convert.vegalite_to_svg({**chart, "config": _CONFIG}, allowed_base_urls=[])
     names = {colour: name for name, colour in _COLOURS.items()}
     svg = re.sub("#f[de][0-9a-f]{4}", lambda found: f"var(--{names[found[0]]})", svg)
-    # The page says what each picture tells; a reader of screens need not go through a thousand marks.
+    svg = _NUMBER.sub(lambda found: f"{float(found[0]):.2f}", svg)
+    svg = re.sub(r' (?:role|aria-roledescription)="[^"]*"', "", svg)
+    svg = _MARK.sub(r'<\1 class="told" \3><title>\2</title>\4</\1>', svg)
+    # The page says what each picture shows; a reader of screens need not go through a thousand marks.
     return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
