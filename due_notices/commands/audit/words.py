@@ -116,14 +116,14 @@ def _without_record(overview: Overview) -> str:
 def _running(overview: Overview, outage: Outage) -> str:
     lost = overview.never_sent
     before = f", and before that {count_of(lost, 'reminder')} {_were(lost)} never sent" if lost else ""
+    sent = any(day.notices for day in overview.days if day.day >= outage.first)  # by runs that broke off
     if overview.up_to_now:
-        return (
-            f"No run has completed since {day_in_words(outage.first)}: what fell due since then was not sent{before}."
-        )
+        fate = "was sent in part" if sent else "was not sent"
+        return f"No run has completed since {day_in_words(outage.first)}: what fell due since then {fate}{before}."
     until = "on" if outage.first == outage.last else "from"
     return (
         f"No run completed {until} {span(outage.first, outage.last)}, where this period ends: what fell due then was "
-        f"sent later or never{before}."
+        f"sent {'in part, ' if sent else ''}later or never{before}."
     )
 
 

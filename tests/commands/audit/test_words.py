@@ -138,6 +138,13 @@ def test_the_verdict_names_the_outages_that_cost_something() -> None:
     assert "No run completed on 3 November 2026 either." in lead(found).replace("\u00a0", " ")
 
 
+def test_what_runs_sent_that_broke_off_is_not_said_to_be_unsent() -> None:
+    assert said(audit(runs(until=23), sent=5)) == (
+        "No run has completed since 24 November 2026: what fell due since then was sent in part."
+    )
+    assert "was sent in part, later or never" in said(audit(runs(until=9), sent=5, last="2026-11-10"))
+
+
 def test_a_first_run_that_is_under_way_is_no_outage() -> None:
     now = datetime(2026, 11, 24, 9, tzinfo=UTC)
     day = on("2026-11-24")
