@@ -134,7 +134,7 @@ class DateReader:
         return self._day(day, found)
 
     def _day(self, day: date, found: Readings) -> date:
-        """Return the date of a date-time: DESIGN's rule, that of the directory's own values."""
+        """Return the date of a date-time, by the rule of the directory's own values."""
         offset = found.offset or self._form.zone
         if found.moment is None or offset is None:
             return day
