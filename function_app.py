@@ -35,7 +35,6 @@ def due_notices(timer: func.TimerRequest) -> None:
 
         report = send_due_notices(*_parts(), LogProgress())
         failure = None if report.ok else f"the run ended as {report.outcome}: {report.error}"
-        _logger.log(logging.INFO if report.ok else logging.ERROR, "%s", report.log_line())
     except Exception as error:  # noqa: BLE001 (the last border)
         from due_notices.errors import sentence_of
 

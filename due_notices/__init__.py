@@ -7,11 +7,14 @@ Read it in this order; `make check` holds that imports run down only:
     planning      pure: which notices are owed on a business date, and who is skipped and why
     ladder        pure: which stage of an obligation counts, given what was sent of it
     stages        pure: the stages, business days, the send window
+    falls         pure: whether far too little was found, and what is worth a look
     delivery      claim in the ledger, send, mark sent
     obligations   pure: what a value of the due-date attribute means
     users         pure: the customer and how to reach them
     message       pure: a notice as CloudEvents JSON
     model         obligations, notices, skips: frozen values
+    deadline      one deadline binds all that a run does
+    clock_skew    pure: whether this machine's clock can be trusted
     policy        pure: the rules, the send window and the brakes
     function_timeout  pure: how long a run may take, by what the host gives it
     report        what a run reports

@@ -84,7 +84,7 @@ class Delivery:
                     f"{len(held)} notices are claimed by another run; waiting until it has sent them or its claims "
                     f"lapse, at {until:%H:%M:%S} UTC"
                 )
-            await self.clock.wait(pause)
+            await self.clock.wait(min(pause, max(self.deadline - self.clock.monotonic(), 0.0)))
             pause = min(pause * 2, LONGEST_LOOK_PAUSE)
             if not self._out_of_time():
                 held = await self._send_all([item.notice for item in held])

@@ -5,6 +5,7 @@
     ├── CredentialError      a login was refused; the run fails before anything is sent
     ├── DirectoryError       the directory was not read to its end; the run fails, nothing is sent
     │   ├── ListingExpired   the listing must be read again from its first page
+    ├── ClockError           this machine's clock is wrong; the run fails, nothing is sent
     ├── StorageError         queue or ledger cannot be used; sending stops at once
     ├── SendError            one notice was not sent; the others go on
     └── MessageTooLarge      one notice cannot be a message; it is skipped
@@ -66,6 +67,10 @@ class DirectoryError(DueNoticesError):
 
 class ListingExpired(DirectoryError):
     """Graph forgot where the listing stood: what was read is void, begin again."""
+
+
+class ClockError(DueNoticesError):
+    """The clock of this machine is not that of the services, so that nobody knows what day it is."""
 
 
 class StorageError(DueNoticesError):

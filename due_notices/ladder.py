@@ -20,11 +20,15 @@ State = Literal["not-yet", "over", "owed", "already-sent", "expired", "missed"]
 
 @dataclass(frozen=True, slots=True)
 class CompletedRun:
-    """What later runs need of a completed one: its rules, and the first due date that it asked for by them."""
+    """What later runs need of a completed one: its rules, and the first due date that it asked for by them.
+
+    `own` is whether it had the same USER_FILTER and allow list.
+    """
 
     business_date: date
     rules: str = ""
     reach: date | None = None
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def day_of(today: date, stages: Stages, completed: Iterable[CompletedRun] = (), 
     open_days = stages.open_days
     earlier = sorted((run for run in completed if run.business_date < today), key=lambda run: run.business_date)
     if earlier:
-        last = earlier[-1]
+        last = ([run for run in earlier if run.own] or earlier)[-1]
         begins, looks = last.business_date + ONE_DAY, 1 if last.rules == rules else 2
         look_back = looks * timedelta(days=stages.look_back_days)
     else:  # nobody was promised the days before the first run
@@ -57,7 +61,7 @@ def day_of(today: date, stages: Stages, completed: Iterable[CompletedRun] = (), 
     own_reach = open_days.before(begins, reach_days(stages, looks))
     recent = open_days.before(begins, stages.last_step + stages.catch_up_days)
     reaches = [run.reach for run in earlier if run.reach is not None and run.business_date >= recent]
-    last_completed = earlier[-1].business_date if earlier else None
+    last_completed = last.business_date if earlier else None
     return Day(today, last_completed, begins, look_back, own_reach, min([own_reach, *reaches]))
 
 

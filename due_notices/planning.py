@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, tzinfo
+from datetime import date, timedelta, tzinfo
 from typing import NamedTuple
 
 from due_notices.ladder import Case, Day, Decision, State, decide, is_asked, rehearse, unasked
@@ -34,17 +34,22 @@ from due_notices.stages import StageDate, Stages, local_midnight
 # memory flat where every value is different.
 _REMEMBERED_VALUES = 20_000
 NO_ID = "(no usable id)"
+OPEN_DUE_DATES = timedelta(days=30)  # whose open obligations are counted: fewer of them are payments
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the settings say about who is notified when. `digest` stands for the texts of the settings that decide."""
+    """What the settings say about who is notified when.
+
+    `digest` stands for the texts of the settings that decide, `filter_digest` for USER_FILTER and the allow list.
+    """
 
     stages: Stages
     time_zone: tzinfo
     attribute: tuple[str, ...]
     allow_list: frozenset[str] = frozenset()
     digest: str = ""
+    filter_digest: str = ""
 
     def allows(self, user: User) -> bool:
         """Whether the allow list, if there is one, has the user's address or its domain."""
@@ -160,7 +165,8 @@ class Plan:
     """What a business date asks for. Each value that was read is in exactly one figure.
 
     `notices` are in the order of their due dates and ids, whatever order the users came in. `skips` lists the skipped
-    obligations as far as the caller wanted them listed; `skipped` counts all.
+    obligations as far as the caller wanted them listed; `skipped` counts all. `open_by_due_date` counts the open
+    obligations of the last due dates, of whatever user.
     """
 
     day: Day
@@ -173,6 +179,7 @@ class Plan:
     given_up: tuple[GivenUp, ...]
     skipped: Mapping[Reason, int]
     skips: tuple[Skipped, ...]
+    open_by_due_date: Mapping[date, int] = field(default_factory=dict)
 
     @property
     def missed(self) -> int:
@@ -258,18 +265,26 @@ class Planner:
     _open: dict[date, list[_Open]] = field(default_factory=lambda: defaultdict(list))
     _owed: list[Owed] = field(default_factory=list)
     _given_up: list[GivenUp] = field(default_factory=list)
+    _open_by_due_date: Counter[date] = field(default_factory=Counter)
     _sent_today: Counter[str] = field(default_factory=Counter)
     _decided: dict[object, Decided] = field(default_factory=dict)
     _read: Reader = field(init=False)
+    _counted_from: date = field(init=False)
 
     def __post_init__(self) -> None:
         """Read for all the days at once."""
         self._read = Reader(self.rules, replace(self.day, reach=min(day.reach for day in self.days)))
+        self._counted_from = self.day.business_date - OPEN_DUE_DATES
 
     @property
     def day(self) -> Day:
         """The day that is planned."""
         return self.days[-1]
+
+    @property
+    def users_read(self) -> int:
+        """How many users were read so far."""
+        return self._users_read
 
     def add_page(self, page: UserPage) -> None:
         """Count and gather a page of users."""
@@ -298,6 +313,8 @@ class Planner:
 
     def _ask(self, user: User | None, one: Distinct) -> None:
         owed = one.obligation
+        if why_closed(owed) is None and self._counted_from < owed.due <= self.day.business_date:
+            self._open_by_due_date[owed.due] += 1
         if user is None:
             self._skip(Reason.MALFORMED, owed, lambda: None)
         elif (reason := reason_to_skip(user, owed, self.rules, self.day.business_date)) is not None:
@@ -381,6 +398,7 @@ class Planner:
             given_up=tuple(sorted(self._given_up, key=lambda one: (one.state, one.obligation.due, one.user_id))),
             skipped=dict(sorted(self._skipped.items())),
             skips=tuple(self._skips),
+            open_by_due_date=dict(sorted(self._open_by_due_date.items())),
         )
 
 

@@ -19,7 +19,7 @@ class Policy:
     """What the settings ask of a run.
 
     `longest` is how long it may take (the host ends it soon after). With `look_again` a day that is completed is looked
-    at once more after so long.
+    at once more after so long. The users may fall by `fall_limit` percent.
     """
 
     rules: Rules
@@ -28,6 +28,7 @@ class Policy:
     lapse: timedelta
     source: str
     longest: timedelta = LONGEST_RUN
+    fall_limit: int = 20
     look_again: timedelta | None = None
 
     def business_date(self, now: datetime) -> date:

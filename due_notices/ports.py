@@ -50,6 +50,13 @@ class UserListing(Protocol):
         """
         ...
 
+    def count(self, *, deadline: float | None = None) -> int | None:
+        """Return how many users `pages` would yield, as the tenant counts them; None where it does not tell.
+
+        The number may be some minutes old.
+        """
+        ...
+
 
 class UserDirectory(UserListing, Protocol):
     """Where the customers are listed."""
@@ -62,6 +69,14 @@ class UserDirectory(UserListing, Protocol):
     @property
     def throttled(self) -> int:
         """How many of them were answered "too many requests"."""
+        ...
+
+    @property
+    def clock_ahead(self) -> timedelta | None:
+        """How far this machine's clock is ahead of the services' by their last answers; None before there was one.
+
+        Negative: behind. Of several services the one that differs most.
+        """
         ...
 
     @property
@@ -259,6 +274,9 @@ class Ledger(Protocol):
 
 class Progress:
     """Watches a run. This one does nothing; others override what they show."""
+
+    def ended(self, report: RunReport) -> None:
+        """Take the report of a run that has ended; what may still come is tidying up."""
 
     def read(self, users: int) -> None:
         """`users` more were read."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 
 from due_notices.errors import DirectoryError, ListingExpired
+from due_notices.falls import count_differs
 from due_notices.ladder import CompletedRun, Day, days_of
 from due_notices.message import fits
 from due_notices.model import UserPage
@@ -72,9 +73,29 @@ def _watched(pages: Iterator[UserPage], clock: Clock, progress: Progress, deadli
         yield page
 
 
+async def past_runs(ledger: Ledger, today: date) -> list[RunReport]:
+    """Return the recorded runs of the last year up to `today`; a record of a later day counts for nothing."""
+    return [run for run in await ledger.runs(today - LOOK_BACK) if run.business_date <= today]
+
+
+def count_users(directory: UserListing, read: int, deadline: float | None = None) -> int | None:
+    """Return how many users the tenant counts, None where it does not.
+
+    The number is eventually consistent, so it is asked for again where it is not what was read.
+    """
+    counted = directory.count(deadline=deadline)
+    if counted is not None and count_differs(read, counted):
+        counted = directory.count(deadline=deadline)
+    return counted
+
+
 def days_to(last: date, records: Iterable[RunReport], rules: Rules, before: Iterable[date] = ()) -> tuple[Day, ...]:
     """Return the day `last`, after those `before` it on which runs are assumed to complete, given the recorded runs."""
-    completed = [CompletedRun(run.business_date, run.rules_digest, run.reach) for run in records if run.completed]
+    completed = [
+        CompletedRun(run.business_date, run.rules_digest, run.reach, run.filter_digest == rules.filter_digest)
+        for run in records
+        if run.completed
+    ]
     return days_of([*before, last], rules.stages, completed, rules.digest)
 
 

@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     LIMIT = "limit"
+    FALLEN = "fallen"
     OUTSIDE_WINDOW = "outside-window"
     ALREADY_COMPLETED = "already-completed"
 
@@ -47,9 +48,12 @@ class RunReport:
     Each of the `obligations` that were read is in exactly one of `not_yet`, `over`, `owed`, `already_sent`, `expired`,
     `missed` and `skipped`. Each that is owed ends in `sent` or `failed` (not on the queue, as far as this run knows);
     where another run was quicker it counts as `already_sent`. `superseded` are stages. `rules_digest` stands for the
-    settings that decide, `reach` is the first due date that the run asked for by them. `seconds` are wall-clock
-    seconds. `unusual` compares `owed` with `usual_owed`, the median of the last completed days. `at` is when the run
-    ended or, while it has not, began (UTC).
+    settings that decide, `reach` is the first due date that the run asked for by them; `filter_digest` stands for
+    USER_FILTER and the allow list. `users_counted` is how many users the tenant counts, None where it does not.
+    `open_by_due_date` has the open obligations of each of the last 30 due dates. `signs` are worth a look: a sentence
+    by name. `accepted` is whether an operator took the numbers for normal. `seconds` are wall-clock seconds. `unusual`
+    compares `owed` with `usual_owed`, the median of the last completed days. `at` is when the run ended or, while it
+    has not, began (UTC).
     """
 
     run_id: str
@@ -58,6 +62,7 @@ class RunReport:
     version: str = ""
     at: datetime | None = None
     users_read: int = 0
+    users_counted: int | None = None
     obligations: int = 0
     not_yet: int = 0
     over: int = 0
@@ -79,19 +84,27 @@ class RunReport:
     seconds: Mapping[str, float] = field(default_factory=dict)
     credential: CredentialEnd | None = None
     rules_digest: str = ""
+    filter_digest: str = ""
     reach: date | None = None
+    open_by_due_date: Mapping[str, int] = field(default_factory=dict)
+    signs: Mapping[str, str] = field(default_factory=dict)
+    accepted: bool = False
     note: str | None = None
     error: str | None = None
 
     @property
     def ok(self) -> bool:
         """Whether nothing needs to be done."""
-        return self.outcome not in {Outcome.BEGAN, Outcome.FAILED, Outcome.LIMIT}
+        return self.outcome not in {Outcome.BEGAN, Outcome.FAILED, Outcome.LIMIT, Outcome.FALLEN}
 
     @property
     def completed(self) -> bool:
         """Whether the day's run left nothing to do."""
         return self.outcome is Outcome.COMPLETED
+
+    def completes(self, day: date, filter_digest: str) -> bool:
+        """Whether it left nothing to do on a day for runs with this filter and allow list."""
+        return self.completed and self.business_date == day and self.filter_digest == filter_digest
 
     def time(self, phase: str, seconds: float) -> None:
         """Take how long a phase took."""
@@ -111,12 +124,19 @@ class RunReport:
             "`python -m due_notices preview`; if they are right, raise NOTICE_LIMIT, and the next tick sends them"
         )
 
+    def fall(self, why: str, remedy: str) -> None:
+        """Take that far too little was found: what was owed is sent, and the day stays open."""
+        if self.completed:
+            self.outcome = Outcome.FALLEN
+        self.error = "; ".join(filter(None, (self.error, f"{why}. What is owed was sent; {remedy}")))
+
     def take_plan(self, plan: Plan) -> None:
         """Take the figures of what was read and decided."""
         self.users_read, self.obligations = plan.users_read, plan.obligations
         self.not_yet, self.over, self.already_sent = plan.not_yet, plan.over, plan.already_sent
         self.owed, self.missed, self.expired = len(plan.notices), plan.missed, plan.expired
         self.skipped = {reason.value: count for reason, count in plan.skipped.items()}
+        self.open_by_due_date = {due.isoformat(): count for due, count in plan.open_by_due_date.items()}
 
     def take_delivery(self, delivery: Delivery) -> None:
         """Take what became of the owed notices; the run is completed if all of them are on the queue."""
@@ -180,6 +200,11 @@ def by_day(runs: Iterable[RunReport]) -> list[RunReport]:
     ]
 
 
+def of_filter(runs: Sequence[RunReport], digest: str) -> Sequence[RunReport]:
+    """Return the runs with the same USER_FILTER and allow list, or all where there is none."""
+    return [run for run in runs if run.filter_digest == digest] or runs
+
+
 def _day(runs: Sequence[RunReport]) -> RunReport:
     ended = [run for run in runs if run.outcome is not Outcome.BEGAN]
     if not ended:
@@ -238,6 +263,10 @@ def _numbers(value: Any) -> dict[str, float]:
     return {str(name): each for name, each in value.items() if isinstance(each, int | float)}
 
 
+def _texts(value: Any) -> dict[str, str]:
+    return {str(name): each for name, each in value.items() if isinstance(each, str)}
+
+
 def _waiting(value: Any) -> Waiting:
     counts = (value.get(name) for name in Waiting._fields)
     return Waiting(*(count if isinstance(count, int) else None for count in counts))
@@ -257,6 +286,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "date | None": date.fromisoformat,
     "datetime | None": datetime.fromisoformat,
     "Mapping[str, int]": _numbers,
+    "Mapping[str, str]": _texts,
     "Mapping[str, float]": _numbers,
     "Waiting": _waiting,
     "CredentialEnd | None": _credential,

@@ -4,11 +4,13 @@
 2. The ledger knows the earlier runs: if today's is completed, nothing is left to do, unless it is wished otherwise.
 3. Read all users, and gather what the ledger must be asked for (`reading`, `planning`).
 4. Ask the ledger what was sent before, and decide (`ladder`).
-5. More owed notices than NOTICE_LIMIT: nothing is sent.
-6. Claim each notice in the ledger, send it, mark it as sent (`delivery`).
-7. Record the run, and delete what the ledger need not remember any longer.
+5. Compare with the runs before: far too little is a fall, and keeps the day open (`falls`).
+6. More owed notices than NOTICE_LIMIT: nothing is sent.
+7. Claim each notice in the ledger, send it, mark it as sent (`delivery`).
+8. Record the run, report it, and delete what the ledger need not remember any longer.
 
-Whatever fails ends in the report. What a failed run leaves in the ledger lets the next tick go on.
+Whatever fails ends in the report, and one deadline binds all of it. What a failed run leaves in the ledger lets the
+next tick go on.
 """
 
 from __future__ import annotations
@@ -16,73 +18,92 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import statistics
-import traceback
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import date, datetime, timedelta
-from enum import Enum
-from pathlib import PurePath
-from typing import NamedTuple
+from enum import Flag, auto
+from typing import Any, NamedTuple, TypeVar
 
 from due_notices import VERSION
+from due_notices.clock_skew import is_refused, skew_sentence
+from due_notices.deadline import Deadline
 from due_notices.delivery import Delivery
-from due_notices.errors import DueNoticesError, StorageError
+from due_notices.errors import ClockError, StorageError, sentence_of
+from due_notices.falls import ACCEPT, base_of, signs_of, why_fallen
 from due_notices.ladder import Day
+from due_notices.model import Notice
 from due_notices.planning import Planner
 from due_notices.policy import Policy
-from due_notices.ports import Clock, Ledger, Progress, Storage, UserDirectory
+from due_notices.ports import Progress, Storage, UserDirectory
 from due_notices.reading import (
-    LOOK_BACK,
     SKIPS_NAMED,
     ask_ledger,
+    count_users,
     days_to,
     given_up_sentences,
+    past_runs,
     read_users,
     skipped_sentences,
 )
-from due_notices.report import Outcome, RunReport, by_day
+from due_notices.report import Outcome, RunReport, by_day, of_filter
 from due_notices.services import Services, opened
 
-FORGOTTEN_AT_A_TIME = 1_000  # rows of the ledger
-MOST_FORGOTTEN = 50_000  # more than a usual NOTICE_LIMIT in a day, so that forgetting keeps up
-LONGEST_FORGETTING = 60.0  # seconds
+_T = TypeVar("_T")
+
+FOR_THE_END = 0.1  # of the time of a run, for its record and for what is under way when the rest is over
 REMEMBERED_AFTER_SENDING = timedelta(days=90)  # as long as consumers keep ids
 USUAL_RUNS = 60  # what is usual is the median of the last ones
 UNUSUAL_FACTOR = 10
 UNUSUAL_LEAST = 100  # below this many notices nothing is unusual
 
 
-class Wish(Enum):
-    """What a run is asked for; all but the first look at a completed day, too."""
+class Wish(Flag):
+    """What a run is asked for, besides what is owed; with any of it it looks at a completed day, too.
 
-    OWED = "what is owed"
-    AGAIN = "what is owed, although the day's run is completed"
-    MISSED = "what is owed, and one notice for each obligation that was missed or has expired"
+    AGAIN: no more than that. MISSED: one notice for each obligation that was missed or has expired. ACCEPT: take what
+    is found for normal, however little it is.
+    """
+
+    OWED = 0
+    AGAIN = auto()
+    MISSED = auto()
+    ACCEPT = auto()
 
 
 def send_due_notices(
     policy: Policy, services: Services, progress: Progress | None = None, wish: Wish = Wish.OWED
 ) -> RunReport:
-    """Send every notice that is owed now, and return what happened. Whatever fails ends in the report."""
+    """Send every notice that is owed now, and return what happened. Whatever fails ends in the report.
+
+    `progress` gets the report before what is old is deleted, which may take time.
+    """
     clock, progress = services.clock, progress or Progress()
     started, now = clock.monotonic(), clock.now()
     report = RunReport(uuid.uuid4().hex, policy.business_date(now), version=VERSION, at=now)
     if (closed := policy.why_closed(now)) is not None:
         report.outcome, report.note = Outcome.OUTSIDE_WINDOW, closed
+        progress.ended(report)
         return report
+    deadline = Deadline.after(clock, policy.longest * (1 - FOR_THE_END))
+    reported = False
     try:
-        with opened(services.open_storage, to_write=True) as (storage, runner):
-            try:
-                _send(_Run(policy, services, progress, wish, storage, runner, started), report)
-            except Exception as error:  # noqa: BLE001 (the last resort: a run ends in a report)
-                report.fail(_sentence(error))
-            report.time("total", clock.monotonic() - started)
-            report.at = clock.now()
-            runner.run(_record(report, storage))
+        with opened(services.open_storage, to_write=True, accept=Wish.ACCEPT in wish, deadline=deadline) as (
+            storage,
+            runner,
+        ):
+            run = _Run(policy, services, progress, wish, storage, runner, started, deadline)
+            _to_its_record(run, report)
+            reported = True
+            progress.ended(report)
             if report.completed:
-                runner.run(_forget(policy, clock, storage.ledger, report, progress))
+                _forget(run, report)
     except Exception as error:  # noqa: BLE001 (the last resort: a run ends in a report)
-        report.fail(_sentence(error))
+        if reported:
+            progress.say(f"the run has ended as reported; what comes after it failed: {sentence_of(error)}")
+        else:
+            report.fail(sentence_of(error))
+    if not reported:
+        progress.ended(report)
     return report
 
 
@@ -96,47 +117,87 @@ class _Run(NamedTuple):
     storage: Storage
     runner: asyncio.Runner
     started: float
+    deadline: Deadline
 
-    @property
-    def deadline(self) -> float:
-        """When the run must have ended, on the clock's monotonic scale."""
-        return self.started + self.policy.longest.total_seconds()
+    def within(self, work: Coroutine[Any, Any, _T], what: str) -> _T:
+        """Do what the storage does within the time that the run has."""
+        return self.runner.run(self.deadline.bind(work, what))
+
+    def at_the_end(self, work: Coroutine[Any, Any, _T], what: str) -> _T:
+        """Do what is left when the rest is over, in the time that was kept for it."""
+        end = Deadline(self.services.clock, self.started + self.policy.longest.total_seconds())
+        return self.runner.run(end.bind(work, what))
+
+
+def _to_its_record(run: _Run, report: RunReport) -> None:
+    """Send, and record what came of it; whatever fails is in the report."""
+    clock = run.services.clock
+    try:
+        _send(run, report)
+    except Exception as error:  # noqa: BLE001 (the last resort: a run ends in a report)
+        report.fail(sentence_of(error))
+    report.time("total", clock.monotonic() - run.started)
+    report.at = clock.now()
+    try:
+        run.at_the_end(_record(report, run.storage), "recording the run")
+    except Exception as error:  # noqa: BLE001 (the last resort: a run ends in a report)
+        report.fail(sentence_of(error))
 
 
 def _send(run: _Run, report: RunReport) -> None:
     """Fill the report; leave its outcome at `failed` where not every owed notice is on the queue."""
-    policy, clock, ledger = run.policy, run.services.clock, run.storage.ledger
-    runs = run.runner.run(ledger.runs(report.business_date - LOOK_BACK))
-    if run.wish is Wish.OWED and _is_done(policy, report.business_date, runs, clock.now()):
+    policy, ledger, today = run.policy, run.storage.ledger, report.business_date
+    runs = run.within(past_runs(ledger, today), "asking for the runs before")
+    if not run.wish and _is_done(policy, today, runs, run.services.clock.now()):
         report.outcome = Outcome.ALREADY_COMPLETED
         return
-    days = days_to(report.business_date, runs, policy.rules)
-    report.rules_digest, report.reach = policy.rules.digest, days[-1].own_reach
-    run.runner.run(ledger.record_run(dataclasses.replace(report, outcome=Outcome.BEGAN)))
+    days = days_to(today, runs, policy.rules)
+    report.rules_digest, report.filter_digest = policy.rules.digest, policy.rules.filter_digest
+    report.reach, report.accepted = days[-1].own_reach, Wish.ACCEPT in run.wish
+    began = ledger.record_run(dataclasses.replace(report, outcome=Outcome.BEGAN))
+    run.within(began, "recording that the run began")
 
+    planner = _read(run, report, days)
+    plan = run.within(ask_ledger(planner, ledger), "asking what was sent before")
+    report.take_plan(plan)
+    for sentence in (*skipped_sentences(plan), *given_up_sentences(plan)):
+        run.progress.detail(sentence)
+    fallen = compare(report, runs, policy)
+    for sentence in report.signs.values():
+        run.progress.say(sentence)
+    if report.owed > policy.limit:
+        report.stop_at(policy.limit)
+        return
+    _deliver(run, report, plan.notices)
+    if fallen is not None and not report.accepted:
+        report.fall(fallen, f"find out where the rest went, each tick looks again; {ACCEPT}")
+
+
+def _read(run: _Run, report: RunReport, days: Sequence[Day]) -> Planner:
+    """Read the directory, and have the tenant count it."""
+    policy, clock = run.policy, run.services.clock
     directory = run.services.open_directory()
     try:
         planner = read_users(
             directory,
             clock,
             run.progress,
-            lambda: Planner(policy.rules, days, SKIPS_NAMED, send_missed=run.wish is Wish.MISSED),
-            deadline=run.deadline,
+            lambda: Planner(policy.rules, days, SKIPS_NAMED, send_missed=Wish.MISSED in run.wish),
+            deadline=run.deadline.at,
         )
+        report.users_counted = count_users(directory, planner.users_read, run.deadline.at)
     finally:
         _take_directory(report, directory, run.progress)
-    report.time("read", (read_until := clock.monotonic()) - run.started)
+    if (ahead := directory.clock_ahead) is not None and is_refused(ahead):
+        raise ClockError(f"{skew_sentence(ahead, 'the clock of Graph or Entra')}. Nothing was sent")
+    report.time("read", clock.monotonic() - run.started)
+    return planner
 
-    plan = run.runner.run(ask_ledger(planner, ledger))
-    report.take_plan(plan)
-    for sentence in (*skipped_sentences(plan), *given_up_sentences(plan)):
-        run.progress.detail(sentence)
-    _compare_with_usual(report, by_day(runs), plan.day)
-    if report.owed > policy.limit:
-        report.stop_at(policy.limit)
-        return
 
-    run.progress.owed(report.owed)
+def _deliver(run: _Run, report: RunReport, notices: Sequence[Notice]) -> None:
+    policy, clock = run.policy, run.services.clock
+    began = clock.monotonic()
+    run.progress.owed(len(notices))
     delivery = Delivery(
         run.storage,
         clock,
@@ -144,19 +205,19 @@ def _send(run: _Run, report: RunReport) -> None:
         policy.source,
         str(policy.rules.time_zone),
         policy.lapse,
-        run.deadline,
+        run.deadline.at,
         policy.may_send,
     )
     try:
-        run.runner.run(delivery.deliver(plan.notices))
+        run.runner.run(delivery.deliver(notices))
     finally:
         report.take_delivery(delivery)
-        report.time("send", clock.monotonic() - read_until)
+        report.time("send", clock.monotonic() - began)
 
 
 def _is_done(policy: Policy, today: date, runs: Sequence[RunReport], now: datetime) -> bool:
-    """Whether the day's run is completed, and not yet to be looked at again."""
-    completed = [run for run in runs if run.completed and run.business_date == today]
+    """Whether the day's run is completed, by one of the same filter, and not yet to be looked at again."""
+    completed = [run for run in runs if run.completes(today, policy.rules.filter_digest)]
     return bool(completed) and not policy.looks_again(now, completed[-1].at)
 
 
@@ -167,13 +228,21 @@ def _take_directory(report: RunReport, directory: UserDirectory, progress: Progr
         progress.warn(directory.credential_warning)
 
 
-def _compare_with_usual(report: RunReport, days: Sequence[RunReport], today: Day) -> None:
-    """Report the median of the completed days that had notices, and whether today's number is far from it."""
-    numbers = [day.sent + day.failed for day in days[-USUAL_RUNS:] if day.completed and day.sent + day.failed]
-    report.usual_owed = round(statistics.median(numbers)) if numbers else None
+def compare(report: RunReport, runs: Sequence[RunReport], policy: Policy) -> str | None:
+    """Compare what was read and decided with the runs before; return why it is a fall, or None.
+
+    Reports what is worth a look, the median of the completed days that had notices, and whether today's number is far
+    from it.
+    """
+    base = base_of(runs, report.business_date)
+    days = [day for day in by_day(of_filter(runs, report.filter_digest)) if day.completed]
+    numbers = [day.sent + day.failed for day in days[-USUAL_RUNS:] if day.sent + day.failed]
+    report.usual_owed = round(statistics.median(numbers)) if numbers else 0 if days else None
     if report.owed >= UNUSUAL_LEAST:
-        first = today.last_completed is None
-        report.unusual = first if report.usual_owed is None else report.owed >= UNUSUAL_FACTOR * report.usual_owed
+        report.unusual = report.usual_owed is None or report.owed >= UNUSUAL_FACTOR * report.usual_owed
+    earlier = [day for day in days if day.business_date < report.business_date]
+    report.signs = signs_of(report, base, earlier, policy.fall_limit, "/".join(policy.rules.attribute))
+    return why_fallen(report, base, policy.fall_limit)
 
 
 async def _record(report: RunReport, storage: Storage) -> None:
@@ -182,32 +251,14 @@ async def _record(report: RunReport, storage: Storage) -> None:
         await storage.ledger.record_run(report)
 
 
-async def _forget(policy: Policy, clock: Clock, ledger: Ledger, report: RunReport, progress: Progress) -> None:
+def _forget(run: _Run, report: RunReport) -> None:
     """Delete what the ledger need not remember any longer; a failure or the rest is left to tomorrow's run."""
-    before = policy.forget_before(report.business_date, report.reach or report.business_date)
-    sent_before, until = report.business_date - REMEMBERED_AFTER_SENDING, clock.monotonic() + LONGEST_FORGETTING
-    forgotten = 0
+    before = run.policy.forget_before(report.business_date, report.reach or report.business_date)
+    sent_before = report.business_date - REMEMBERED_AFTER_SENDING
     try:
-        while forgotten < MOST_FORGOTTEN and clock.monotonic() < until:
-            step = await ledger.forget(before, sent_before, FORGOTTEN_AT_A_TIME)
-            if not step:
-                break
-            forgotten += step
+        forgotten = run.at_the_end(run.storage.ledger.forget(before, sent_before, until=run.deadline.at), "forgetting")
     except StorageError as error:
-        progress.say(f"the day is done; forgetting what is older than LEDGER_RETENTION_DAYS failed: {error}")
+        run.progress.say(f"the day is done; forgetting what is older than LEDGER_RETENTION_DAYS failed: {error}")
+        return
     if forgotten:
-        progress.detail(f"the ledger forgot {forgotten:,} entries from before {before}")
-
-
-def _sentence(error: Exception) -> str:
-    """Return what the report says of an error: its own sentence, or type and place of an unexpected one.
-
-    The text of an unexpected error is left out: it may hold what belongs in no log.
-    """
-    if isinstance(error, DueNoticesError):
-        return str(error)
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"unexpected error {type(error).__name__} in {PurePath(last.filename).name}:{last.lineno}; the next tick tries "
-        "again. If it comes back, report it with this line"
-    )
+        run.progress.detail(f"the ledger forgot {forgotten:,} entries from before {before}")

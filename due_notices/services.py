@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 
+from due_notices.deadline import Deadline
 from due_notices.ports import Clock, OpenStorage, Storage, UserDirectory
 
 
@@ -20,10 +21,13 @@ class Services:
 
 
 @contextmanager
-def opened(open_storage: OpenStorage, *, to_write: bool = False) -> Iterator[tuple[Storage, asyncio.Runner]]:
+def opened(
+    open_storage: OpenStorage, *, to_write: bool = False, accept: bool = False, deadline: Deadline | None = None
+) -> Iterator[tuple[Storage, asyncio.Runner]]:
     """Open queue and ledger on an event loop of this thread, and close both.
 
-    Another deployment's ledger is refused; an empty one becomes this deployment's where it is opened to write.
+    Another deployment's ledger is refused; an empty one becomes this deployment's where it is opened to write, and
+    with `accept` one whose attribute or queue has changed.
 
     Coroutines run through the runner, one after another, so that the synchronous reading in between can be
     interrupted like any other code, and log lines stay in the thread of the function's invocation.
@@ -32,7 +36,9 @@ def opened(open_storage: OpenStorage, *, to_write: bool = False) -> Iterator[tup
         stack = AsyncExitStack()
         try:  # from the opening on: an interruption may come as soon as something is open
             storage = runner.run(stack.enter_async_context(open_storage()))
-            runner.run(storage.ledger.take_ownership() if to_write else storage.ledger.check_owner())
+            ledger = storage.ledger
+            work = ledger.take_ownership(accept=accept) if to_write else ledger.check_owner()
+            runner.run(work if deadline is None else deadline.bind(work, "asking whose the ledger is"))
             yield storage, runner
         finally:
             runner.run(stack.aclose())

@@ -109,6 +109,12 @@ SETTINGS = (
         "",
         "read and send again that many hours after a completed run of the day (1 to 23); empty: once a day",
     ),
+    Setting(
+        "FALL_LIMIT",
+        "20",
+        "by how many percent the users may fall from one completed run to the next (1 to 99); more, and the day is not "
+        "completed",
+    ),
     Setting("BUSINESS_TIME_ZONE", "UTC", "IANA name of the time zone that decides what day it is"),
     Setting("SEND_WINDOW", "08:00-18:00", "local hours in which notices may be sent; `24:00` is midnight"),
     Setting(
@@ -303,12 +309,14 @@ class Settings:
                     attribute,
                     allow_list,
                     digest=_digest(read),
+                    filter_digest=_filter_digest(read.text("USER_FILTER"), allow_list or frozenset()),
                 ),
                 window=window,
                 limit=limit,
                 lapse=timedelta(minutes=lapse or 0),
                 source=source_of(tenant_id),
                 look_again=read.parse("LOOK_AGAIN_HOURS", optional_hours),
+                fall_limit=read.parse("FALL_LIMIT", whole_number(1, 99)),
             ),
             warnings=tuple(read.warnings),
         )
@@ -392,6 +400,14 @@ def _digest(read: _Reader) -> str:
     """Return what stands for the texts of the settings that decide; in any order of days and blanks it is the same."""
     texts = (",".join(sorted(re.split(r"[\s,]+", read.text(name)))) for name in DECIDING)
     return hashlib.sha256("\x1f".join(texts).encode()).hexdigest()[:16]
+
+
+def _filter_digest(user_filter: str, allow_list: frozenset[str]) -> str:
+    """Return what stands for who may be notified at all; blanks outside of quotes, and order, do not count."""
+    parts = re.split(r"('[^']*')", user_filter)
+    words = (part if part.startswith("'") else re.sub(r"\s+", " ", part) for part in parts)
+    text = "\x1f".join(("".join(words).strip(), *sorted(allow_list)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _storage(read: _Reader) -> StorageAccount:

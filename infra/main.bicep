@@ -101,6 +101,11 @@ param lookBackDays string = ''
 @description('Optional. Read and send again that many hours after a completed run of the day; empty: once a day.')
 param lookAgainHours string = ''
 
+@description('Optional. By how many percent the users may fall from one completed run to the next (1 to 99); more, and the day is not completed.')
+@minValue(1)
+@maxValue(99)
+param fallLimit int = 20
+
 @description('Optional. IANA name of the time zone in which days begin and end.')
 param businessTimeZone string = 'UTC'
 
@@ -400,6 +405,7 @@ module functionApp 'modules/function-app.bicep' = {
       DAYS_AFTER_DUE: daysAfterDue
       DAYS_BEFORE_DUE: daysBeforeDue
       DUE_DATE_ATTRIBUTE: dueDateProperty
+      FALL_LIMIT: string(fallLimit)
       GRAPH_CLIENT_ID: graphClientId
       GRAPH_CREDENTIAL: graphCredential
       GRAPH_ENDPOINT: graphEndpoint

@@ -6,7 +6,8 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email.utils import format_datetime
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Message, Receive, Scope, Send
 
+from local.clock import now
 from local.faults import Faults, Reply
 
 RECORDED_HEADERS = frozenset(
@@ -60,7 +62,8 @@ class PlannedCutError(Exception):
 class Service(ABC):
     """One emulated service: an ASGI application on a port of its own.
 
-    `faults` may be added to and `requests` read at any time, from any thread.
+    `faults` may be added to and `requests` read at any time, from any thread. `clock` is what its answers' Date header
+    tells.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -68,12 +71,14 @@ class Service(ABC):
         self.base_url = base_url
         self.faults = Faults()
         self.requests: list[RecordedRequest] = []
+        self.clock = now
         self._app = Starlette(routes=self.routes(), exception_handlers={ProblemError: _answer})
 
     def reset(self) -> None:
         """Return to the first state: no planned faults, no recorded requests, nothing set up."""
         self.faults.clear()
         self.requests.clear()
+        self.clock = now
 
     @abstractmethod
     def routes(self) -> Sequence[BaseRoute]:
@@ -104,7 +109,8 @@ class Service(ABC):
                 reply = fault.damage(reply, self.base_url + _target(scope))
         self._record(request, reply.status)
         await asyncio.sleep(sum(fault.delay for fault in due))
-        return reply
+        date = {} if "date" in reply.headers else {"date": format_datetime(self.clock(), usegmt=True)}
+        return replace(reply, headers={**reply.headers, **date})
 
     def _record(self, request: Request, status: int) -> None:
         self.requests.append(

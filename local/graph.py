@@ -99,6 +99,7 @@ class GraphService(Service):
         """Make an empty directory, beside the app registrations of `entra`."""
         self.applications = Applications(entra, self._authenticate, GraphError)
         super().__init__(base_url)
+        self.counts = True  # a tenant of Azure AD B2C does not
         self._tokens = tokens
         self._audiences = {RESOURCE, f"{RESOURCE}/", base_url, "00000003-0000-0000-c000-000000000000"}
         self.directory = self._empty_directory()
@@ -114,6 +115,7 @@ class GraphService(Service):
         self.writers.clear()
         self.externally_owned.clear()
         self.write_quota = WriteQuota()
+        self.counts = True
 
     @property
     def users(self) -> Sequence[User]:
@@ -169,7 +171,7 @@ class GraphService(Service):
 
     async def _count_users(self, request: Request) -> Response:
         self._authorize(request)
-        if request.headers.get("consistencylevel", "").lower() != "eventual":
+        if request.headers.get("consistencylevel", "").lower() != "eventual" or not self.counts:
             message = "$count is not currently supported without the header ConsistencyLevel: eventual."
             raise GraphError(400, "Request_BadRequest", message, request)
         query = ListQuery(parameters=(), filter=request.query_params.get("$filter", ""), advanced=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -157,6 +157,11 @@ class LocalStack:
         for service in (self.identity, self.vault, self.entra, self.graph):
             service.reset()
         self._furnish(users)
+
+    def tell_time(self, clock: Callable[[], dt.datetime]) -> None:
+        """Let the answers' Date headers tell the time of `clock` until the next reset; tokens go by the real time."""
+        for service in (self.identity, self.vault, self.entra, self.graph):
+            service.clock = clock
 
     def secret_rotate(
         self, *, expires_on: dt.datetime | None = None, keep_old: bool = False, store: bool = True

@@ -70,6 +70,7 @@ class Server:
             log_level="error",
             access_log=False,
             server_header=False,
+            date_header=False,  # each service has a clock of its own
             ssl_certfile=certificates.chain,
             ssl_keyfile=certificates.key,
         )

@@ -367,6 +367,14 @@ class FakeDirectory:
         self.throttled = 0
         self.credential_end: CredentialEnd | None = CredentialEnd(CredentialKind.SECRET, 90)
         self.credential_warning: ExpiryWarning | None = None
+        self.counts: Callable[[], int | None] = lambda: len(self.users)
+        self.clock_ahead: timedelta | None = None
+
+    def count(self, *, deadline: float | None = None) -> int | None:
+        """Count, as `counts` says."""
+        del deadline
+        self.requests += 1
+        return self.counts()
 
     def pages(self, *, deadline: float | None = None) -> Iterator[UserPage]:
         """Yield the pages; at least one, as a listing has. Nothing is ever waited for."""
@@ -425,6 +433,7 @@ class Watcher(Progress):
         self.said: list[str] = []
         self.details: list[str] = []
         self.warnings: list[ExpiryWarning] = []
+        self.reports: list[RunReport] = []
         self.users = 0
         self.to_send: int | None = None
         self.sends = 0
@@ -440,6 +449,10 @@ class Watcher(Progress):
     def sent(self) -> None:
         """Count."""
         self.sends += 1
+
+    def ended(self, report: RunReport) -> None:
+        """Keep a copy."""
+        self.reports.append(replace(report))
 
     def say(self, text: str) -> None:
         """Keep."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from due_notices.model import FoundUser, User
 from due_notices.ports import Clock
 from due_notices.users import SELECTED, to_user, user_id
 
+EVENTUAL = {"ConsistencyLevel": "eventual"}  # https://learn.microsoft.com/graph/aad-advanced-queries
 PAGE_SIZE = 999  # the most that /users gives: https://learn.microsoft.com/graph/api/user-list
 # The same state of the paging lost, in two words: https://learn.microsoft.com/graph/paging
 _EXPIRED = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenNotFoundException"})
@@ -32,6 +34,11 @@ class AppToken(Token, Protocol):
     @property
     def credential_warning(self) -> ExpiryWarning | None:
         """What to warn of about that credential."""
+        ...
+
+    @property
+    def clock_ahead(self) -> timedelta | None:
+        """How far this machine's clock is ahead of Entra's."""
         ...
 
 
@@ -100,6 +107,20 @@ class GraphDirectory:
     def pages(self, *, deadline: float | None = None) -> Iterator[GraphPage]:
         """Yield all users, page by page. Graph is not asked again after a pause that ends behind the `deadline`."""
         return self._listing(self._filter, deadline)
+
+    @property
+    def clock_ahead(self) -> timedelta | None:
+        """How far this machine's clock is ahead of Graph's or Entra's, whichever differs more."""
+        found = (self._graph.skew.ahead, self._token.clock_ahead)
+        return max((ahead for ahead in found if ahead is not None), key=abs, default=None)
+
+    def count(self, *, deadline: float | None = None) -> int | None:
+        """Return how many users there are by an advanced query, which not every tenant answers (Azure AD B2C)."""
+        url = self._graph.url("users/$count", {"$filter": self._filter} if self._filter else None)
+        try:
+            return self._graph.number(url, headers=EVENTUAL, deadline=deadline)
+        except DirectoryError:  # it is a second opinion on what was read, and no more
+            return None
 
     def user(self, identifier: str) -> FoundUser | None:
         """Return one user; None when there is no such user.
@@ -202,7 +223,11 @@ class GraphDirectory:
     def _values(self, rows: Sequence[_Row]) -> Sequence[object]:
         if len(self._attribute) == 1:
             name = self._attribute[0]
-            return [row.get(name) for row in rows]
+            values = [row.get(name) for row in rows]
+            if not any(values):  # Graph spells a name as it was declared, in whatever case it is asked for
+                spelled = next((key for row in rows for key in row if key.casefold() == name.casefold()), name)
+                values = [row.get(spelled) for row in rows] if spelled != name else values
+            return values
         return [value_of(row, self._attribute) for row in rows]
 
     def _next(self, page: Mapping[str, Any]) -> str | None:
@@ -228,8 +253,15 @@ def value_of(row: Mapping[str, object], attribute: tuple[str, ...]) -> object:
     """Return what an attribute of a user holds; `attribute` is its path."""
     value: object = row
     for name in attribute:
-        value = value.get(name) if isinstance(value, Mapping) else None
+        value = _member(value, name) if isinstance(value, Mapping) else None
     return value
+
+
+def _member(row: Mapping[str, object], name: str) -> object:
+    """Return what a property holds; its name has no case."""
+    if name in row:
+        return row[name]
+    return next((value for key, value in row.items() if key.casefold() == name.casefold()), None)
 
 
 def _is_listing(answer: Mapping[str, Any]) -> bool:

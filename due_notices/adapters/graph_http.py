@@ -19,6 +19,7 @@ from due_notices.adapters.answer_body import AnswerTooLarge, read_body
 from due_notices.adapters.connections import Service, distrusted, is_own_answer, session_to
 from due_notices.adapters.retries import GRAPH as PATIENCE
 from due_notices.adapters.retries import Retries, retry_after
+from due_notices.adapters.service_time import Skew
 from due_notices.errors import DirectoryError
 from due_notices.ports import Clock
 from due_notices.refusals import GRAPH, not_its_own, refusal_of
@@ -78,6 +79,7 @@ class _Request(NamedTuple):
     missing_ok: bool = False
     valid: Callable[[dict[str, Any]], bool] | None = None
     deadline: float | None = None
+    kind: type[Any] = dict
 
 
 class _Answer(NamedTuple):
@@ -114,6 +116,7 @@ class GraphHttp:
         self._counting = threading.Lock()
         self.requests = 0
         self.throttled = 0
+        self.skew = Skew(Service.GRAPH, clock)
 
     def url(self, path: str, query: Mapping[str, str] | None = None) -> str:
         """Return the URL of a path of version 1.0, whose segments are quoted already."""
@@ -138,15 +141,20 @@ class GraphHttp:
         asked = _Request(
             "GET", url, headers=headers, again=_READS_AGAIN, missing_ok=missing_ok, valid=valid, deadline=deadline
         )
-        return self._patiently(asked, deadline, on_retry)
+        found: dict[str, Any] | None = self._patiently(asked, deadline, on_retry)
+        return found
+
+    def number(self, url: str, *, headers: Mapping[str, str], deadline: float | None = None) -> int:
+        """Return the number behind `url`, which is plain text."""
+        plain = {"Accept": "text/plain", **headers}
+        asked = _Request("GET", url, headers=plain, again=_READS_AGAIN, deadline=deadline, kind=int)
+        return int(self._patiently(asked, deadline))
 
     def post(self, url: str, body: Mapping[str, object]) -> dict[str, Any]:
         """Send JSON and return the answer, empty where there is none; repeated only where it was not carried out."""
         return self._patiently(_Request("POST", url, body=body, again=_WRITES_AGAIN), None) or {}
 
-    def _patiently(
-        self, asked: _Request, deadline: float | None, on_retry: Callable[[], None] | None = None
-    ) -> dict[str, Any] | None:
+    def _patiently(self, asked: _Request, deadline: float | None, on_retry: Callable[[], None] | None = None) -> Any:
         def before_sleep(state: RetryCallState) -> None:
             if on_retry is not None:
                 on_retry()
@@ -167,7 +175,7 @@ class GraphHttp:
             times = f"{self._retries.attempts} times"
             raise DirectoryError(error.sentence(times)) from error
 
-    def _ask(self, asked: _Request) -> dict[str, Any] | None:
+    def _ask(self, asked: _Request) -> Any:
         answer = self._request(asked, self._token())
         if answer.status == 401 and answer.own:  # noqa: PLR2004 (HTTP)
             answer = self._request(asked, self._token(fresh=True))
@@ -181,7 +189,8 @@ class GraphHttp:
             found = _parsed(answer.body)
         except (ValueError, RecursionError) as error:
             raise self._spoilt("is no JSON") from error
-        if not isinstance(found, dict) or not (asked.valid is None or asked.valid(found)):
+        expected = isinstance(found, asked.kind)
+        if not expected or not (asked.valid is None or asked.valid(found)):
             raise self._spoilt("is not of the form that was asked for")
         return found
 
@@ -206,6 +215,7 @@ class GraphHttp:
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                self.skew.look(response.headers)
                 body = read_body(response, most=LARGEST_ANSWER, in_time=lambda: self._clock.monotonic() <= until)
                 return _Answer(response.status_code, response.headers, body)
         except AnswerTooLarge as error:

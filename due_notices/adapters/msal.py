@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from due_notices.adapters.connections import Service, distrusted, hush, is_own_answer, session_to
+from due_notices.adapters.service_time import Skew
 from due_notices.clouds import cloud_of_authority
 from due_notices.credentials import AppCredential, Certificate, CredentialEnd, ExpiryWarning
 from due_notices.errors import CredentialError
@@ -38,12 +39,15 @@ class _Session(requests.Session):
     def __init__(self) -> None:
         super().__init__()
         self.last: requests.Response | None = None
+        self.skew: Skew | None = None
         once = Retry(total=1, connect=1, read=False, status=0, respect_retry_after_header=False)
         self.mount("https://", HTTPAdapter(max_retries=once))
 
     def request(self, *arguments: Any, **options: Any) -> requests.Response:
         self.last = None
         self.last = super().request(*arguments, **{**options, "timeout": _TIMEOUT, "allow_redirects": False})
+        if self.skew is not None:
+            self.skew.look(self.last.headers)
         return self.last
 
 
@@ -86,6 +90,7 @@ class GraphToken:
         self._credential: AppCredential | None = None
         self._read_at = datetime.min.replace(tzinfo=UTC)
         self._session = _Session()
+        self._session.skew = self._skew = Skew(Service.ENTRA, clock)
         session_to(authority, self._session)
         self._app: msal.ConfidentialClientApplication | None = None
         self._held: _Held | None = None
@@ -106,6 +111,11 @@ class GraphToken:
         if self._credential is None or self._credential.life is None:
             return None
         return self._credential.life.warning(self._clock.now())
+
+    @property
+    def clock_ahead(self) -> timedelta | None:
+        """How far this machine's clock is ahead of Entra's by its last answer."""
+        return self._skew.ahead
 
     def __call__(self, *, fresh: bool = False) -> str:
         """Return a token that is good for some minutes, a new one if `fresh`. Raises CredentialError."""

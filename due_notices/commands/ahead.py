@@ -13,7 +13,7 @@ from due_notices.report import RunReport
 def why_today_is_over(policy: Policy, runs: Iterable[RunReport], now: datetime) -> str | None:
     """Return why no run will send anything any more today by itself, or None."""
     local = now.astimezone(policy.rules.time_zone)
-    completed = [run for run in runs if run.completed and run.business_date == local.date()]
+    completed = [run for run in runs if run.completes(local.date(), policy.rules.filter_digest)]
     if completed and policy.look_again is None:
         return "today's run is completed"
     if policy.window.closes is not None and local.time() >= policy.window.closes:

@@ -210,8 +210,8 @@ var alarms alarmType[] = [
   }
   {
     name: 'unusual-number'
-    title: 'an unusual number of notices'
-    remedy: 'Compare with the workbook. Has the data changed, or the stages?'
+    title: 'a run found its numbers unusual'
+    remedy: 'The report of the run says which, in signs and unusual: python -m due_notices status. Has the data changed, or the stages, or do payments no longer arrive?'
     severity: 2
     query: loadTextContent('../queries/unusual-number.kql')
     operator: 'GreaterThan'

@@ -116,7 +116,7 @@ def start_worker(stack: LocalStack, storage_access: StorageAccess) -> Iterator[S
                 **(changes or {}),
             }
             for name in without:
-                del environ[name]
+                environ.pop(name, None)
             return opened.enter_context(WorkerProcess(environ, root))
 
         yield start

@@ -135,6 +135,7 @@ def test_a_run_warns_once_however_many_pages_it_reads(
     stack.graph.users = [{"id": f"{number:04d}", "accountEnabled": True} for number in range(20)]
     stack.graph.directory.page_limit = 2
     clock = MovableClock(now().replace(hour=12))
+    stack.tell_time(clock.now)
     # Entra goes by its own end of the secret; the vault's is what is warned of.
     stack.vault.update_secret("graph-client-secret", expires_on=None if left is None else clock.now() + left)
     services = bootstrap.build_services(stack_settings, clock)
@@ -154,6 +155,7 @@ def test_a_run_that_fails_on_an_expired_secret_warns_all_the_same(
     stack: LocalStack, stack_settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = MovableClock(now().replace(hour=12))
+    stack.tell_time(clock.now)
     stack.secret_rotate(expires_on=now() - timedelta(days=2))
 
     report = send_due_notices(stack_settings.policy, bootstrap.build_services(stack_settings, clock), LogProgress())
@@ -167,6 +169,7 @@ def test_a_secret_that_is_not_yet_valid_is_used_and_warned_of(
     stack: LocalStack, stack_settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = MovableClock(now().replace(hour=12))
+    stack.tell_time(clock.now)
     stack.vault.update_secret("graph-client-secret", not_before=clock.now() + timedelta(days=1))
 
     report = send_due_notices(stack_settings.policy, bootstrap.build_services(stack_settings, clock), LogProgress())

@@ -40,6 +40,7 @@ def test_a_whole_run_with_everything_logged_names_no_secret(
     caplog.set_level(logging.DEBUG)
     stack.graph.users = [{"id": "1", "accountEnabled": True, "mail": "a@example.com", stack.attribute: "2026-11-24"}]
     clock = MovableClock(now().replace(hour=12))
+    stack.tell_time(clock.now)
     services = bootstrap.build_services(stack_settings, clock)
     for name in ("azure", "msal", "urllib3"):
         logging.getLogger(name).setLevel(logging.DEBUG)

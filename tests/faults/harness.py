@@ -25,7 +25,7 @@ from azure.storage.queue import QueueServiceClient
 from local.customers import sample_customers
 from local.expected import expected
 from local.stack import LocalStack
-from tests.faults.child import Point, Tick, run_tick
+from tests.faults.child import Point, ShiftedClock, Tick, run_tick
 from tests.verify import OPTIONS, Verdict, verify
 
 NINE = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -121,6 +121,7 @@ class Case:
     def tick(self, start: datetime, kill: Point | None = None, *, patient: bool = False) -> Tick:
         """Return a tick on this case."""
         names = {"NOTICE_QUEUE": self.name, "LEDGER_TABLE": self.name}
+        self.arena.stack.tell_time(ShiftedClock(start).now)
         return Tick({**self.arena.stack.environ, **self.settings, **names}, start, kill, patient)
 
     def runs(self, start: datetime = NINE) -> dict[str, Any]:

@@ -160,6 +160,7 @@ class _Answers:
 class _Token:
     credential_end = None
     credential_warning = None
+    clock_ahead = None
 
     def __call__(self, *, fresh: bool = False) -> str:
         del fresh

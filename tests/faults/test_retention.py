@@ -18,7 +18,6 @@ from due_notices.planning import Rules
 from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
 from due_notices.ports import Claim
 from due_notices.report import Outcome
-from due_notices.run import MOST_FORGOTTEN
 from due_notices.stages import Stages
 from local.expected import expected
 from tests import factories
@@ -123,7 +122,7 @@ def test_a_run_that_is_not_completed_forgets_nothing(world: World) -> None:
     assert left(world) == 250
     assert world.run().outcome is Outcome.COMPLETED
     assert world.run().outcome is Outcome.ALREADY_COMPLETED
-    assert world.storage.ledger.failures["forget"].calls == 2  # the completed run's two
+    assert world.storage.ledger.failures["forget"].calls == 1  # the completed run's
 
 
 def test_forgetting_that_fails_does_not_fail_the_day_and_is_said(world: World) -> None:
@@ -140,29 +139,33 @@ def test_forgetting_that_fails_does_not_fail_the_day_and_is_said(world: World) -
     assert left(world) == 0
 
 
-def test_forgetting_ends_in_time_and_the_next_day_goes_on(runner: object) -> None:
-    world: World = runner.run(old_world(5_000))  # type: ignore[attr-defined]
-    forget = world.storage.ledger.forget
+def test_forgetting_ends_in_time_and_the_next_day_goes_on(world: World) -> None:
+    world.storage.ledger.clock = world.clock
+    world.storage.queue.before_send = lambda _: world.clock.move(minutes=1)
 
-    async def slow(*arguments: Any, **options: Any) -> int:
-        world.clock.move(seconds=25)
-        return await forget(*arguments, **options)
+    assert world.run(longest=timedelta(minutes=3)).outcome is Outcome.COMPLETED
 
-    world.storage.ledger.forget = slow  # type: ignore[method-assign]
-
-    world.run()
-    assert left(world) == 2_000
+    assert left(world) == 250
+    world.storage.queue.before_send = lambda _: None
     world.clock.move(days=1)
     world.run()
     assert left(world) == 0
 
 
-def test_one_run_forgets_no_more_than_its_share(runner: object) -> None:
-    world: World = runner.run(old_world(MOST_FORGOTTEN + 1_000))  # type: ignore[attr-defined]
+def test_the_report_is_out_before_anything_is_forgotten(world: World) -> None:
+    outcomes: list[Outcome] = []
+    forget = world.storage.ledger.forget
+
+    async def watched(*arguments: Any, **options: Any) -> int:
+        outcomes.extend(report.outcome for report in world.watcher.reports)
+        return await forget(*arguments, **options)
+
+    world.storage.ledger.forget = watched  # type: ignore[method-assign]
 
     world.run()
 
-    assert left(world) == 1_000
+    assert outcomes == [Outcome.COMPLETED]
+    assert len(world.watcher.reports) == 1
 
 
 def test_an_obligation_whose_row_was_forgotten_is_not_sent_again() -> None:

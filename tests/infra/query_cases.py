@@ -35,8 +35,7 @@ NESTED = {
 
 def fields() -> dict[str, Any]:
     """Return a report of the program in which nothing happened."""
-    figures = dict.fromkeys(("notYet", "over", "missed", "usersCounted"), 0)
-    return figures | RunReport("run", date(2026, 3, 5)).to_dict()
+    return RunReport("run", date(2026, 3, 5)).to_dict()
 
 
 def report_fields() -> set[str]:
@@ -229,6 +228,12 @@ ALARM_CASES = (
         "queries/unusual-number",
         "counts unusual runs",
         [*twice(tick(1, unusual=True)), tick(2, unusual=False), tick(3), chatter(1)],
+        value(1),
+    ),
+    Case(
+        "queries/unusual-number",
+        "counts runs with a sign",
+        [*twice(tick(1, signs={"payments-stand-still": "a sentence"})), tick(2, signs={})],
         value(1),
     ),
     Case(

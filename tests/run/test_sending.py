@@ -519,7 +519,8 @@ def test_notices_that_wait_behind_a_slow_queue_are_not_sent_on_an_old_claim() ->
         ([5], 99, False, 5),
         ([10, 20, 1000], 150, False, 20),
         ([0, 0, 30], 299, False, 30),
-        ([0, 0], 150, False, None),
+        ([0, 0], 99, False, 0),
+        ([0] * 29, 5_000, True, 0),
     ],
 )
 def test_an_unusual_day_is_said(before: list[int], owed: int, unusual: bool, usual: int | None) -> None:  # noqa: FBT001

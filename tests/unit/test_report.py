@@ -43,6 +43,11 @@ def full_report() -> RunReport:
         at=datetime(2026, 11, 24, 8, 0, 3, tzinfo=UTC),
         rules_digest="0123456789abcdef",
         reach=on("2026-08-28"),
+        users_counted=2501,
+        filter_digest="fedcba9876543210",
+        open_by_due_date={"2026-11-20": 7},
+        signs={"no-values": "nobody has a value"},
+        accepted=True,
         note="a note",
         error="an error",
     )
@@ -78,6 +83,11 @@ def test_it_has_the_names_that_alerts_and_programs_read() -> None:
         "at": "2026-11-24T08:00:03Z",
         "rulesDigest": "0123456789abcdef",
         "reach": "2026-08-28",
+        "usersCounted": 2501,
+        "filterDigest": "fedcba9876543210",
+        "openByDueDate": {"2026-11-20": 7},
+        "signs": {"no-values": "nobody has a value"},
+        "accepted": True,
         "note": "a note",
         "error": "an error",
     }
@@ -114,6 +124,7 @@ def test_two_reports_share_nothing() -> None:
         (Outcome.OUTSIDE_WINDOW, "outside-window", True),
         (Outcome.FAILED, "failed", False),
         (Outcome.LIMIT, "limit", False),
+        (Outcome.FALLEN, "fallen", False),
         (Outcome.BEGAN, "began", False),
     ],
 )
@@ -125,7 +136,7 @@ def test_an_outcome_is_fine_or_is_not(outcome: Outcome, name: str, ok: bool) -> 
 
 def test_every_outcome_is_judged() -> None:
     assert {str(outcome) for outcome in Outcome} == {
-        *("completed", "already-completed", "outside-window", "failed", "limit", "began"),
+        *("completed", "already-completed", "outside-window", "failed", "limit", "fallen", "began"),
     }
 
 

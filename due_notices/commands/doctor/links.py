@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from due_notices import time_zones
+from due_notices.clock_skew import SKEW_NOTICED, is_refused, skew_sentence
 from due_notices.commands.calendar_notes import calendar_notes
 from due_notices.commands.days_without_tick import DAYS_LOOKED_AT, days_without_tick
 from due_notices.commands.doctor.values import judge_values
@@ -26,8 +27,6 @@ from due_notices.time_zones import Difference
 
 NEEDED = "User.Read.All"
 _MORE_THAN_NEEDED = frozenset({"User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
-SKEW_NOTICED = timedelta(seconds=60)
-SKEW_REFUSED = timedelta(minutes=5)  # what Entra and most verifiers of tokens bear
 _log = logging.getLogger(__name__)
 _DAYS_AHEAD = 400  # so far a tick inside the send window is looked for
 
@@ -227,9 +226,7 @@ def skew(ahead: timedelta) -> tuple[State, str]:
     seconds = round(ahead.total_seconds())
     if abs(ahead) < SKEW_NOTICED:
         return State.OK, f"within {max(abs(seconds), 1)} s of Entra's"
-    where = "ahead of" if seconds > 0 else "behind"
-    text = f"this machine's clock is {abs(seconds):,} s {where} Entra's: set it, or turn on its time service"
-    return (State.FAILED if abs(ahead) >= SKEW_REFUSED else State.WARNING), text
+    return (State.FAILED if is_refused(ahead) else State.WARNING), skew_sentence(ahead, "Entra's")
 
 
 def time_zone(policy: Policy, difference: Difference | None, now: datetime) -> tuple[State, str]:

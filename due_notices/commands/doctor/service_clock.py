@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 from due_notices.adapters.connections import distrusted, session_to
+from due_notices.adapters.service_time import moment_of
 from due_notices.errors import CredentialError
 
 _TIMEOUTS = (5, 10)
@@ -16,7 +16,7 @@ def service_time(url: str) -> datetime:
     try:
         with session_to(url) as session:
             response = session.get(url, timeout=_TIMEOUTS, allow_redirects=False)
-        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+        return moment_of(response.headers)
     except (OSError, KeyError, TypeError, ValueError, OverflowError) as error:
         why = distrusted(error) or "check AZURE_AUTHORITY_HOST and the network"
         raise CredentialError(f"Entra at {url} does not tell the time ({type(error).__name__}): {why}") from error

@@ -12,7 +12,7 @@ from due_notices.commands.explain.views import ObligationView, Rows, UserView, V
 from due_notices.model import user_key
 from due_notices.policy import Policy
 from due_notices.ports import Ledger, PastNotice
-from due_notices.reading import LOOK_BACK, days_to
+from due_notices.reading import days_to, past_runs
 from due_notices.services import Services, opened
 
 
@@ -47,7 +47,7 @@ def explain_user(
     if found is None:
         return None
     with opened(services.open_storage) as (storage, runner):
-        runs = runner.run(storage.ledger.runs(policy.business_date(now) - LOOK_BACK))
+        runs = runner.run(past_runs(storage.ledger, policy.business_date(now)))
         days = days_to(today, runs, policy.rules, runs_before(policy, today, runs, now))
         question = ask_about(found, policy.rules, days)
         rows = runner.run(_rows(storage.ledger, question.due_dates, user_key(found.user.id)))

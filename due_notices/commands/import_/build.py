@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from azure.core.credentials import AccessToken, TokenCredential
@@ -54,6 +55,7 @@ class _OperatorToken(IdentityToken):
 
     credential_end: CredentialEnd | None = None
     credential_warning: ExpiryWarning | None = None
+    clock_ahead: timedelta | None = None
 
     def __init__(self, login: TokenCredential, resource: str, clock: Clock) -> None:
         """Take the login and the resource; nothing is sent yet."""

@@ -17,6 +17,7 @@ from due_notices.commands.preview.ahead import Ahead, look_ahead
 from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.commands.reasons import REASONS
 from due_notices.currencies import CODES
+from due_notices.falls import ACCEPT
 from due_notices.model import Notice
 from due_notices.planning import GivenUp, Plan
 from due_notices.policy import Policy
@@ -104,6 +105,10 @@ def _print(
 
 def _remarks(found: Preview, policy: Policy, closed: str | None) -> Iterator[tuple[str, str]]:
     """Yield what to know of the day before its notices, and how to print it."""
+    if found.fallen is not None:
+        yield f"a run would end as fallen: {found.fallen}; {ACCEPT}", "bold red"
+    for sign in found.signs.values():
+        yield sign, "yellow"
     if found.completed:
         yield "the day's run is completed; `run --again` looks once more", "yellow"
     if closed:
@@ -206,6 +211,8 @@ def _to_dict(found: Preview, *, with_contacts: bool) -> dict[str, Any]:
         "usersRead": plan.users_read,
         "obligations": plan.obligations,
         "completed": found.completed,
+        "fallen": found.fallen,
+        "signs": dict(found.signs),
         "notYet": plan.not_yet,
         "over": plan.over,
         "owed": len(plan.notices),

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from due_notices.commands.ahead import runs_before
 from due_notices.planning import Plan, Planner
 from due_notices.policy import Policy
 from due_notices.ports import Progress
-from due_notices.reading import LOOK_BACK, SKIPS_NAMED, ask_ledger, days_to, read_users
+from due_notices.reading import SKIPS_NAMED, ask_ledger, count_users, days_to, past_runs, read_users
+from due_notices.report import RunReport
+from due_notices.run import compare
 from due_notices.services import Services, opened
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run on a business date would do; `completed` is whether that day's run is completed already."""
+    """What a run on a business date would do; `completed` is whether that day's run is completed already.
+
+    `fallen` is why the run would find too little, None where it would not; `signs` are worth a look.
+    """
 
     plan: Plan
     completed: bool = False
+    fallen: str | None = None
+    signs: Mapping[str, str] = field(default_factory=dict)
 
 
 def preview_day(
@@ -38,13 +46,19 @@ def preview_day(
     now = services.clock.now()
     today = business_date or policy.business_date(now)
     with opened(services.open_storage) as (storage, runner):
-        runs = runner.run(storage.ledger.runs(policy.business_date(now) - LOOK_BACK))
+        runs = runner.run(past_runs(storage.ledger, policy.business_date(now)))
         days = days_to(today, runs, policy.rules, runs_before(policy, today, runs, now))
+        directory = services.open_directory()
         planner = read_users(
-            services.open_directory(),
+            directory,
             services.clock,
             progress or Progress(),
             lambda: Planner(policy.rules, days, list_skips, send_missed),
         )
         plan = runner.run(ask_ledger(planner, storage.ledger))
-    return Preview(plan, any(run.completed and run.business_date == today for run in runs))
+    report = RunReport("", today, filter_digest=policy.rules.filter_digest, reach=days[-1].own_reach)
+    report.take_plan(plan)
+    report.users_counted = count_users(directory, plan.users_read)
+    fallen = compare(report, runs, policy)
+    completed = any(run.completes(today, policy.rules.filter_digest) for run in runs)
+    return Preview(plan, completed, fallen, report.signs)

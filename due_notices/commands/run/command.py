@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+
 import click
 from rich.console import Group, RenderableType
 
@@ -15,6 +18,7 @@ _HEADLINES = {
     Outcome.COMPLETED: "completed: every owed notice is on the queue",
     Outcome.FAILED: "FAILED: not every owed notice is on the queue; the next tick tries again",
     Outcome.LIMIT: "STOPPED at NOTICE_LIMIT: nothing was sent",
+    Outcome.FALLEN: "FALLEN: far too little was found, what is owed was sent, and the day is not completed",
     Outcome.OUTSIDE_WINDOW: "nothing sent: outside the send window",
     Outcome.ALREADY_COMPLETED: "nothing done: this day's run is completed already (run --again looks once more)",
 }
@@ -23,8 +27,11 @@ _HEADLINES = {
 @click.command(short_help="One run by hand, the same code as the timer.")
 @click.option("--again", is_flag=True, help="Read and send again although the day's run is completed.")
 @click.option("--missed", is_flag=True, help="Also send what was missed or has expired: one notice for each, once.")
+@click.option(
+    "--accept", is_flag=True, help="Take what is found for normal, after a fall; also a new attribute or queue."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, as the log has it.")
-def run(*, again: bool, missed: bool, as_json: bool) -> int:
+def run(*, again: bool, missed: bool, accept: bool, as_json: bool) -> int:
     """Send every notice that is owed now.
 
     The same code as the timer: it keeps to the send window, does nothing when the day's run is completed,
@@ -35,12 +42,20 @@ def run(*, again: bool, missed: bool, as_json: bool) -> int:
     again. After the table was put back from a copy look at `preview --missed` first: what was sent since the copy was
     made is not known, and counts as missed.
 
-    Exit code 0 when there is nothing left to do, 1 when the run failed or was stopped by NOTICE_LIMIT.
+    With --accept far fewer users or obligations than in the last completed run are no fall: the day is completed, and
+    later runs are compared with this one. The ledger then takes over a changed DUE_DATE_ATTRIBUTE or NOTICE_QUEUE.
+
+    Exit code 0 when there is nothing left to do, 1 when the run failed, was stopped by NOTICE_LIMIT, or found
+    far too little (fallen).
     """
     settings = bootstrap.load_settings()
     console.warn(settings.warnings)
     services = bootstrap.build_services(settings)
-    wish = Wish.MISSED if missed else Wish.AGAIN if again else Wish.OWED
+    wish = functools.reduce(
+        operator.or_,
+        (wish for wish, given in ((Wish.AGAIN, again), (Wish.MISSED, missed), (Wish.ACCEPT, accept)) if given),
+        Wish.OWED,
+    )
     try:
         with console.progress() as progress:
             report = send_due_notices(settings.policy, services, progress, wish)
@@ -65,10 +80,11 @@ def report_view(report: RunReport) -> RenderableType:
         parts.append(console.plain(report.note))
     if report.error:
         parts.append(console.plain(report.error))
+    parts += [console.plain(sentence, style="yellow") for sentence in report.signs.values()]
     if report.outcome in {Outcome.OUTSIDE_WINDOW, Outcome.ALREADY_COMPLETED}:
         return Group(*parts)
     rows = {
-        "users read": f"{report.users_read:,} with {report.obligations:,} obligations",
+        "users read": f"{report.users_read:,} with {report.obligations:,} obligations" + _counted(report),
         "owed": f"{report.owed:,}",
         "sent": f"{report.sent:,}" + (f", {report.late:,} of them late" if report.late else ""),
         "by stage": ", ".join(f"{count:,} at {console.signed(int(stage))}" for stage, count in report.stages.items()),
@@ -89,6 +105,12 @@ def report_view(report: RunReport) -> RenderableType:
         if value:
             figures.add_row(name, value)
     return Group(*parts, figures)
+
+
+def _counted(report: RunReport) -> str:
+    if report.users_counted is None:
+        return "; this tenant does not count its users" if report.users_read else ""
+    return "" if report.users_counted == report.users_read else f"; the tenant counts {report.users_counted:,} users"
 
 
 def _unusual(report: RunReport) -> str:

@@ -13,8 +13,8 @@ from due_notices.commands.status.verdict import Situation
 from due_notices.planning import Planner
 from due_notices.policy import Policy
 from due_notices.ports import Progress
-from due_notices.reading import LOOK_BACK, ask_ledger, days_to, read_users
-from due_notices.report import by_day
+from due_notices.reading import LOOK_BACK, ask_ledger, days_to, past_runs, read_users
+from due_notices.report import Outcome, by_day, of_filter
 from due_notices.services import Services, opened
 
 
@@ -23,9 +23,21 @@ def look_around(policy: Policy, services: Services, tick_of: Callable[[date], da
     now = services.clock.now()
     today = policy.business_date(now)
     with opened(services.open_storage) as (storage, runner):
-        records = by_day(runner.run(storage.ledger.runs(today - LOOK_BACK)))
-        without_tick = days_without_tick(policy, tick_of, today)
-        return Situation(now, policy, records, runner.run(storage.queue.look()), tick_of(today), without_tick)
+        runs = runner.run(storage.ledger.runs(today - LOOK_BACK))
+        looks = runner.run(storage.queue.look())
+    past = [run for run in runs if run.business_date <= today]
+    own = of_filter(past, policy.rules.filter_digest)
+    return Situation(
+        now,
+        policy,
+        by_day(own),
+        looks,
+        tick_of(today),
+        days_without_tick(policy, tick_of, today),
+        others=[run for run in past if run.filter_digest != policy.rules.filter_digest],
+        later=[run for run in runs if run.business_date > today],
+        unfinished=[run for run in past if run.outcome is Outcome.BEGAN],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ def look_ahead(
     today = policy.business_date(now)
     calendar = [today + timedelta(days=offset) for offset in range(days)]
     with opened(services.open_storage) as (storage, runner):
-        runs = runner.run(storage.ledger.runs(today - LOOK_BACK))
+        runs = runner.run(past_runs(storage.ledger, today))
         closed = {day: why for day in calendar if (why := policy.rules.stages.calendar.why_closed(day)) is not None}
         if today not in closed and (over := why_today_is_over(policy, runs, now)) is not None:
             closed[today] = over

@@ -25,6 +25,7 @@ GRACE = timedelta(hours=1)  # from the day's first tick until a run must have be
 MALFORMED_SHARE = 0.10  # of all obligations
 MALFORMED_JUMP = 2.0  # times the usual share
 MALFORMED_LEAST = 20  # obligations, below which a jump says nothing
+RECENT = timedelta(days=7)  # so long a strange record is named
 SLOW_SHARE = 0.8  # of the longest that a run may take
 
 
@@ -44,6 +45,7 @@ FINDINGS: Mapping[str, Level] = {
     "ledger-unreadable": Level.ACT,
     "run-failed": Level.ACT,
     "limit": Level.ACT,
+    "fallen": Level.ACT,
     "no-completed-run": Level.ACT,
     "secret-expired": Level.ACT,
     "secret-ends-now": Level.ACT,
@@ -51,10 +53,18 @@ FINDINGS: Mapping[str, Level] = {
     "secret-near-expiry": Level.LOOK,
     "notices-missed": Level.LOOK,
     "notices-expired": Level.LOOK,
+    "given-up-grew": Level.LOOK,
+    "no-values": Level.LOOK,
+    "values-fell": Level.LOOK,
+    "skips-grew": Level.LOOK,
+    "payments-stand-still": Level.LOOK,
     "unusual-number": Level.LOOK,
     "malformed": Level.LOOK,
     "backlog": Level.LOOK,
     "day-missed": Level.LOOK,
+    "run-unfinished": Level.LOOK,
+    "record-of-the-future": Level.LOOK,
+    "other-filter": Level.LOOK,
     "no-run-today": Level.LOOK,
     "no-run-yet": Level.LOOK,
     "days-without-tick": Level.LOOK,
@@ -63,6 +73,9 @@ FINDINGS: Mapping[str, Level] = {
     "queue-unseen": Level.LOOK,
     "directory-unreadable": Level.LOOK,
 }
+
+
+_ENDINGS = {Outcome.FAILED: "run-failed", Outcome.LIMIT: "limit", Outcome.FALLEN: "fallen"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,8 @@ class Situation:
     """What is known at a moment: the recorded runs of the last weeks, oldest first, and a look at the queues.
 
     `first_tick` is when the timer first ticks today within the send window (UTC); None where it does not.
-    `without_tick` are the coming open days on which it does not.
+    `without_tick` are the coming open days on which it does not. Of all other recorded runs, `others` have another
+    filter or allow list, `later` are of days after today, and `unfinished` began and have not ended.
     """
 
     now: datetime
@@ -92,6 +106,9 @@ class Situation:
     looks: QueueLooks
     first_tick: datetime | None = None
     without_tick: DaysWithoutTick | None = None
+    others: Sequence[RunReport] = ()
+    later: Sequence[RunReport] = ()
+    unfinished: Sequence[RunReport] = ()
 
     @cached_property
     def today(self) -> date:
@@ -149,6 +166,7 @@ def judge(situation: Situation, *more_findings: Finding) -> Verdict:
         *more_findings,
         *_silence(situation),
         *_coming_days(situation),
+        *_strange_records(situation),
         *_newest_run(situation),
         *_secret(situation),
         *_queues(situation),
@@ -190,14 +208,50 @@ def _coming_days(situation: Situation) -> Iterator[Finding]:
         yield Finding("days-without-tick", situation.without_tick.sentence)
 
 
+def _strange_records(situation: Situation) -> Iterator[Finding]:
+    """Find runs that began and never ended, of days to come, or with another filter: none counts for the days."""
+    recent, zone = situation.today - RECENT, situation.policy.rules.time_zone
+    newest = situation.newest
+    unfinished = [
+        run
+        for run in situation.unfinished
+        if run.at is not None and situation.now > run.at + situation.policy.longest and run.business_date > recent
+        if newest is None or newest.outcome is not Outcome.BEGAN or run.run_id != newest.run_id
+    ]
+    if unfinished and (at := unfinished[-1].at) is not None:
+        yield Finding(
+            "run-unfinished",
+            f"{_runs(len(unfinished))} began and never ended, the last on {unfinished[-1].business_date} at "
+            f"{at.astimezone(zone):%H:%M}: a deployment, a scale-in or a killed host; the runs after it went on",
+        )
+    if situation.later:
+        yield Finding(
+            "record-of-the-future",
+            f"{_runs(len(situation.later))} of days after {situation.today} on record, the last of "
+            f"{situation.later[-1].business_date}: a machine whose clock was ahead ran with this ledger; what it sent "
+            "counts as sent, the days do not count as completed",
+        )
+    others = [run for run in situation.others if run.business_date > recent]
+    if others:
+        yield Finding(
+            "other-filter",
+            f"{_runs(len(others))} with another USER_FILTER or RECIPIENT_ALLOW_LIST, the last on "
+            f"{others[-1].business_date}: another machine works with this ledger, or the setting was changed; they end "
+            "no day of this deployment",
+        )
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"
+
+
 def _newest_run(situation: Situation) -> Iterator[Finding]:
     record = situation.newest
     if record is None:
         return
     day, policy = record.business_date, situation.policy
-    if record.outcome in {Outcome.FAILED, Outcome.LIMIT}:
+    if (name := _ENDINGS.get(record.outcome)) is not None:
         error = record.error or "its report does not say why"
-        name = "limit" if record.outcome == Outcome.LIMIT else "run-failed"
         yield Finding(name, f"the run of {day} ended as {record.outcome}: {error}")
     if record.outcome is Outcome.BEGAN and record.at is not None and situation.now > record.at + policy.longest:
         yield Finding(
@@ -215,6 +269,7 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
                 f"{count:,} open obligations {what}, and by the rules nothing more comes, as of {day}: `python -m "
                 "due_notices preview` names them, `python -m due_notices run --missed` sends each one notice",
             )
+    yield from (Finding(name, sentence) for name, sentence in record.signs.items() if name in FINDINGS)
     if record.unusual:
         usual = record.usual_owed
         compared = f"usually {usual:,}" if usual is not None else "and no run before it to compare with"

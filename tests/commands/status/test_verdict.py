@@ -21,6 +21,7 @@ from due_notices.commands.status.verdict import (
     judge,
 )
 from due_notices.credentials import CredentialEnd, CredentialKind
+from due_notices.falls import SIGNS
 from due_notices.policy import Policy
 from due_notices.ports import QueueLook, QueueLooks
 from due_notices.report import RunReport, Waiting
@@ -324,3 +325,60 @@ def test_business_days_go_back_over_closed_ones() -> None:
 )
 def test_an_age_is_told_in_its_largest_unit(span: timedelta, text: str) -> None:
     assert age(span) == text
+
+
+# A world that fell silent, and strange records.
+
+
+def test_a_fall_asks_for_action_with_both_numbers() -> None:
+    records = [*week(), run("2026-11-24", "fallen", error="400 users were read, and 1,000 by the run of 2026-11-23")]
+
+    verdict = judge(situation(records, now=datetime(2026, 11, 24, 10, tzinfo=UTC)))
+
+    assert (verdict.level, names(verdict)) == (Level.ACT, ["fallen"])
+    assert "400 users were read, and 1,000" in verdict.headline
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_sign_of_the_newest_run_is_worth_a_look(sign: str) -> None:
+    verdict = judge(situation(week(signs={sign: "a sentence", "unknown": "of a later version"})))
+
+    assert (verdict.level, names(verdict), verdict.headline) == (Level.LOOK, [sign], "a sentence")
+
+
+def with_records(field: str, record: RunReport) -> Situation:
+    more: dict[str, Any] = {field: [record]}
+    return replace(situation(), **more)
+
+
+@pytest.mark.parametrize(
+    ("field", "record", "name"),
+    [
+        ("later", run("2026-11-25"), "record-of-the-future"),
+        ("others", run("2026-11-18"), "other-filter"),
+        ("unfinished", run("2026-11-23", "began", at=at("2026-11-23T08:00")), "run-unfinished"),
+    ],
+)
+def test_a_strange_record_is_worth_a_look(field: str, record: RunReport, name: str) -> None:
+    verdict = judge(with_records(field, record))
+
+    assert (verdict.level, names(verdict)) == (Level.LOOK, [name])
+    assert str(record.business_date) in verdict.headline
+
+
+@pytest.mark.parametrize(
+    ("field", "record"),
+    [
+        ("others", run("2026-11-17")),
+        ("unfinished", run("2026-11-17", "began", at=at("2026-11-17T08:00"))),
+        ("unfinished", run("2026-11-24", "began", at=at("2026-11-24T06:40"))),  # it may still end
+    ],
+)
+def test_a_strange_record_is_named_for_seven_days(field: str, record: RunReport) -> None:
+    assert judge(with_records(field, record)).level is Level.FINE
+
+
+def test_a_newest_run_that_never_ended_is_named_once() -> None:
+    began = run("2026-11-24", "began", at=at("2026-11-24T06:00"))
+
+    assert names(judge(replace(situation([*week(), began]), unfinished=[began]))) == ["run-failed"]

@@ -1,0 +1,140 @@
+"""Whether the world of a run fell silent: its numbers against those of the last completed run. Pure.
+
+A reading that comes to its end and finds far too little looks like a good day. What is a *fall* keeps the day open; a
+*sign* is worth a look. Both are sentences with the two numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from due_notices.calendars import ONE_DAY
+from due_notices.planning import OPEN_DUE_DATES
+from due_notices.report import RunReport
+
+VALUES_FALL = 80  # percent
+VALUES_LOOK = 40  # percent
+COUNT_SHARE = 1  # percent
+COUNT_LEAST = 20  # users
+QUIET_DAYS = 7  # open days without a payment
+USUAL_DAYS = 30  # days before them, on most of which there were some
+OF_THE_USER = ("disabled", "unreachable", "not-allowed", "opted-out")
+ACCEPT = "if the new number is right, `python -m due_notices run --accept` takes it for normal"
+SIGNS = ("no-values", "values-fell", "skips-grew", "payments-stand-still", "given-up-grew")
+"""Every sign; docs/runbook.md has a line on each."""
+
+
+def base_of(runs: Sequence[RunReport], today: date) -> RunReport | None:
+    """Return the run with which one of `today` is compared, whatever its filter, or None.
+
+    It is the last completed one of an earlier day, or today's, where that was accepted as the new normal. `runs` are
+    in their order.
+    """
+    accepted = [run for run in runs if run.accepted and run.completed and run.business_date == today]
+    earlier = [run for run in runs if run.completed and run.business_date < today]
+    return next(reversed(accepted or earlier), None)
+
+
+def why_fallen(report: RunReport, base: RunReport | None, limit: int) -> str | None:
+    """Return why a run found too little to be trusted, with the numbers, or None.
+
+    `limit` is by how many percent the users may fall.
+    """
+    found = [*_falls_since(report, base, limit)] if base is not None else []
+    counted = report.users_counted
+    if counted is not None and count_differs(report.users_read, counted):
+        found.append(f"{report.users_read:,} users were read, and Graph counts {counted:,}")
+    return "; ".join(found) or None
+
+
+def _falls_since(report: RunReport, base: RunReport, limit: int) -> Iterator[str]:
+    for what, now, then, percent in (
+        ("users", report.users_read, base.users_read, limit),
+        ("obligations", report.obligations, base.obligations, VALUES_FALL),
+    ):
+        if _fell(now, then, percent):
+            yield f"{now:,} {what} were read, and {then:,} by the run of {base.business_date}"
+
+
+def _fell(now: int, then: int, percent: int) -> bool:
+    """Whether a number is down by more than so many percent."""
+    return 100 * (then - now) > percent * then
+
+
+def count_differs(read: int, counted: int) -> bool:
+    """Whether the number of users read is not what the tenant counts, by more than what changes meanwhile."""
+    difference = abs(counted - read)
+    return difference > COUNT_LEAST and 100 * difference > COUNT_SHARE * counted
+
+
+def signs_of(
+    report: RunReport, base: RunReport | None, days: Sequence[RunReport], limit: int, attribute: str
+) -> dict[str, str]:
+    """Return what is worth a look in a run's figures: a sentence by name.
+
+    `days` are the completed days before it, one report each, in their order; `attribute` is where the values are.
+    """
+    found: dict[str, str] = {}
+    if report.users_read and not report.obligations and (base is None or not base.obligations):
+        found["no-values"] = (
+            f"nobody of {report.users_read:,} users has a value in {attribute}: is DUE_DATE_ATTRIBUTE right, and does "
+            "anything write it?"
+        )
+    if base is not None:
+        if why_fallen(report, base, limit) is None and _fell(report.obligations, base.obligations, VALUES_LOOK):
+            found["values-fell"] = (
+                f"{report.obligations:,} obligations were read, and {base.obligations:,} by the run of "
+                f"{base.business_date}, while the users are as many"
+            )
+        if grown := "; ".join(_grown_shares(report, base, limit)):
+            found["skips-grew"] = f"{grown}: nobody is notified of these"
+        before, now = base.missed + base.expired, report.missed + report.expired
+        if now > before:
+            found["given-up-grew"] = (
+                f"{now:,} obligations are missed or expired, and {before:,} were by the run of {base.business_date}"
+            )
+    if (since := payments_stand_still(report, days)) is not None:
+        found["payments-stand-still"] = (
+            f"of no due date the open obligations have become fewer since {since}: do payments still reach the "
+            "directory? Customers who have paid may be reminded"
+        )
+    return found
+
+
+def _grown_shares(report: RunReport, base: RunReport, limit: int) -> Iterator[str]:
+    for reason in ("malformed", *OF_THE_USER):
+        now, then = _share(report, reason), _share(base, reason)
+        if 100 * (now - then) > limit:
+            yield f"{now:.0%} are skipped as {reason}, and {then:.0%} were by the run of {base.business_date}"
+
+
+def _share(report: RunReport, reason: str) -> float:
+    """Return the share of a reason: of all values for malformed ones, else of those that could have been notified."""
+    if reason == "malformed":
+        return report.skipped.get(reason, 0) / max(report.obligations, 1)
+    notified = report.owed + report.already_sent + report.missed + report.expired
+    return report.skipped.get(reason, 0) / max(notified + sum(report.skipped.get(each, 0) for each in OF_THE_USER), 1)
+
+
+def payments_stand_still(report: RunReport, days: Sequence[RunReport]) -> date | None:
+    """Return since when no due date has fewer open obligations than the day before, where that is unusual, or None."""
+    seen = [*days, report]
+    fell = [_some_were_paid(before, after) for before, after in itertools.pairwise(seen)]
+    usual = fell[-QUIET_DAYS - USUAL_DAYS : -QUIET_DAYS]
+    if any(fell[-QUIET_DAYS:]) or 2 * sum(usual) <= USUAL_DAYS or not any(report.open_by_due_date.values()):
+        return None
+    last = max(index for index, some in enumerate(fell) if some)
+    return seen[last + 1].business_date
+
+
+def _some_were_paid(before: RunReport, after: RunReport) -> bool:
+    """Whether any due date that both count has fewer open obligations than before."""
+    first = after.business_date - OPEN_DUE_DATES + ONE_DAY
+    counted_from = max(first, after.reach or first).isoformat()
+    return any(
+        after.open_by_due_date.get(due, 0) < count
+        for due, count in before.open_by_due_date.items()
+        if due >= counted_from
+    )
