@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -176,8 +177,7 @@ class GraphDirectory:
         https://learn.microsoft.com/graph/paging). Then the last link that was answered at the first try is followed
         once more, and the users that were yielded since are left out.
         """
-        condition = {"$filter": user_filter} if user_filter else {}
-        link: str | None = self._first({"$top": str(PAGE_SIZE), **condition})
+        link: str | None = self._graph.url("users", listing_query(self._attribute, user_filter))
         sure, since, fell_back, suspect = link, set[str](), False, False
         held: dict[str, int] = {}
         while link is not None:
@@ -217,7 +217,7 @@ class GraphDirectory:
         except GraphRefused as refused:
             if refused.code in _EXPIRED:
                 raise ListingExpired(refused.said) from refused
-            raise
+            raise with_hint(refused, self._filter) from refused
         return page["value"], self._next(page)
 
     def _values(self, rows: Sequence[_Row]) -> Sequence[object]:
@@ -243,6 +243,25 @@ class GraphDirectory:
                 "GRAPH_ENDPOINT. Check that GRAPH_ENDPOINT is the host of your cloud"
             )
         return link
+
+
+def listing_query(attribute: tuple[str, ...], user_filter: str, top: int = PAGE_SIZE) -> dict[str, str]:
+    """Return the query of a listing, as a run and the doctor ask it."""
+    query = {"$select": ",".join((*SELECTED, attribute[0])), "$top": str(top)}
+    return {**query, "$filter": user_filter} if user_filter else query
+
+
+def with_hint(refused: GraphRefused, user_filter: str) -> GraphRefused:
+    """Return a refusal with what is wrong with the filter, where that can be told."""
+    outside_quotes = re.sub(r"'[^']*'", "", user_filter)
+    advanced = re.search(r"\b(ne|not|endsWith)\b", outside_quotes, re.IGNORECASE)
+    if refused.status != _BAD_REQUEST or advanced is None:
+        return refused
+    hint = (
+        f"`{advanced[0]}` in USER_FILTER needs an advanced query, which a listing of all users is not: write it "
+        "otherwise, such as `accountEnabled eq true` for `accountEnabled ne false`"
+    )
+    return GraphRefused(refused.status, refused.code, refused.said, f"{refused}. {hint}")
 
 
 def _quoted(name: str) -> str:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from due_notices.adapters.graph import PAGE_SIZE, value_of
+from due_notices.adapters.graph import EVENTUAL, listing_query, value_of, with_hint
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused
 
 _BAD_REQUEST = 400
-_EVENTUAL = {"ConsistencyLevel": "eventual"}  # with $count=true: https://learn.microsoft.com/graph/aad-advanced-queries
 # A directory extension is compared by its type, which nobody has told us: text, time, several texts. Whether the last
 # is an advanced query is not documented.
 _PROBES: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("{} eq '2000-01-01'", {}),
     ("{} eq 2000-01-01T00:00:00Z", {}),
     ("{}/any(v:v eq '2000-01-01')", {}),
-    ("{}/any(v:v eq '2000-01-01')", _EVENTUAL),
+    ("{}/any(v:v eq '2000-01-01')", EVENTUAL),
 )
 
 
@@ -52,12 +51,19 @@ class GraphProbe:
         return False
 
     def users(self) -> int | None:
-        """Return how many users USER_FILTER lists; None where the tenant does not count (Azure AD B2C)."""
+        """Return how many users USER_FILTER lists; None where the tenant does not count (Azure AD B2C).
+
+        First a user is listed as a run lists all, since a tenant may count by a filter by which it does not list.
+        """
+        try:
+            self._get(listing_query(self._attribute, self._filter, top=1))
+        except GraphRefused as refused:
+            raise with_hint(refused, self._filter) from refused
         query = {"$select": "id", "$top": "1", "$count": "true"}
         if self._filter:
             query["$filter"] = self._filter
         try:
-            count = self._get(query, _EVENTUAL).get("@odata.count")
+            count = self._get(query, EVENTUAL).get("@odata.count")
         except GraphRefused as refused:
             if refused.status != _BAD_REQUEST:
                 raise
@@ -66,10 +72,7 @@ class GraphProbe:
 
     def values(self) -> Sequence[object]:
         """Return what the attribute holds at each of the first users that USER_FILTER lists."""
-        query = {"$select": f"id,{self._attribute[0]}", "$top": str(PAGE_SIZE)}
-        if self._filter:
-            query["$filter"] = self._filter
-        rows = self._get(query).get("value")
+        rows = self._get(listing_query(self._attribute, self._filter)).get("value")
         return (
             [value_of(row, self._attribute) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         )
