@@ -13,6 +13,7 @@ Read it in this order; `make check` holds that imports run down only:
     users         pure: the customer and how to reach them
     message       pure: a notice as CloudEvents JSON
     model         obligations, notices, skips: frozen values
+    in_force      pure: what the settings mean, in one sentence
     deadline      one deadline binds all that a run does
     clock_skew    pure: whether this machine's clock can be trusted
     policy        pure: the rules, the send window and the brakes

@@ -30,6 +30,7 @@ from due_notices.deadline import Deadline
 from due_notices.delivery import Delivery
 from due_notices.errors import ClockError, StorageError, sentence_of
 from due_notices.falls import ACCEPT, base_of, signs_of, why_fallen
+from due_notices.in_force import in_force
 from due_notices.ladder import Day
 from due_notices.model import Notice
 from due_notices.planning import Planner
@@ -50,7 +51,8 @@ from due_notices.services import Services, opened
 
 _T = TypeVar("_T")
 
-FOR_THE_END = 0.1  # of the time of a run, for its record and for what is under way when the rest is over
+# Of the time of a run, for its record and for what is under way when the rest is over; a quarter where that is less.
+FOR_THE_END = timedelta(minutes=3)
 REMEMBERED_AFTER_SENDING = timedelta(days=90)  # as long as consumers keep ids
 USUAL_RUNS = 60  # what is usual is the median of the last ones
 UNUSUAL_FACTOR = 10
@@ -84,7 +86,7 @@ def send_due_notices(
         report.outcome, report.note = Outcome.OUTSIDE_WINDOW, closed
         progress.ended(report)
         return report
-    deadline = Deadline.after(clock, policy.longest * (1 - FOR_THE_END))
+    deadline = Deadline.after(clock, policy.longest - min(FOR_THE_END, policy.longest / 4))
     reported = False
     try:
         with opened(services.open_storage, to_write=True, accept=Wish.ACCEPT in wish, deadline=deadline) as (
@@ -151,6 +153,7 @@ def _send(run: _Run, report: RunReport) -> None:
     if not run.wish and _is_done(policy, today, runs, run.services.clock.now()):
         report.outcome = Outcome.ALREADY_COMPLETED
         return
+    run.progress.detail(in_force(policy, today))
     days = days_to(today, runs, policy.rules)
     report.rules_digest, report.filter_digest = policy.rules.digest, policy.rules.filter_digest
     report.reach, report.accepted = days[-1].own_reach, Wish.ACCEPT in run.wish

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +16,7 @@ from due_notices.time_zones import known_names, zone_named
 from due_notices.windows_zones import proposal
 
 # All that azure-identity takes, by its lower case; a test compares.
+NEAR = 0.88  # how alike names are that differ by a letter, an S or an underscore
 TOKEN_CREDENTIALS = {
     name.lower(): name
     for name in (
@@ -96,6 +99,8 @@ def time_zone_of(text: str) -> ZoneInfo:
 def allow_list_of(text: str) -> frozenset[str]:
     """Return addresses and @domains in lower case."""
     entries = [entry.casefold() for entry in re.split(r"[,;\s]+", text) if entry]
+    if text and not entries:
+        raise ValueError("is set and names nobody: leave it out to notify everybody, or write addresses and @domains")
     for number, entry in enumerate(entries, 1):
         if not re.fullmatch(r"[^@]*@[^@]+\.[^@.]+", entry):
             raise ValueError(f"entry {number} is neither an address nor an @domain; separate them by commas")
@@ -145,3 +150,19 @@ def matching(pattern: str, example: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def near_misses(names: Iterable[str], known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the names that are nearly a known one, each with the one that was probably meant."""
+    meant = {name.upper(): name for name in known}
+    for name in names:
+        if name.upper() not in meant and (near := difflib.get_close_matches(name.upper(), meant, n=1, cutoff=NEAR)):
+            yield name, meant[near[0]]
+
+
+def filter_digest_of(user_filter: str, allow_list: frozenset[str]) -> str:
+    """Return what stands for who may be notified at all; blanks outside of quotes, and order, do not count."""
+    parts = re.split(r"('[^']*')", user_filter)
+    words = (part if part.startswith("'") else re.sub(r"\s+", " ", part) for part in parts)
+    text = "\x1f".join(("".join(words).strip(), *sorted(allow_list)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

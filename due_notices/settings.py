@@ -36,9 +36,11 @@ from due_notices.setting_values import (
     attribute_path,
     authority,
     credential_kind,
+    filter_digest_of,
     guid,
     https,
     matching,
+    near_misses,
     one_of,
     optional_guid,
     optional_hours,
@@ -285,6 +287,8 @@ class Settings:
         graph_endpoint = read.parse("GRAPH_ENDPOINT", https)
         authority_host = read.parse("AZURE_AUTHORITY_HOST", authority)
         _of_one_cloud(read, authority_host or "", graph_endpoint or "", vault_url or "")
+        for name, meant in near_misses(environ, _DEFAULTS.keys() | _GONE.keys()):
+            read.warn(name, f"is no setting and does nothing; did you mean {meant}?")
         settings = cls(
             tenant_id=tenant_id,
             client_id=read.parse("GRAPH_CLIENT_ID", guid),
@@ -309,7 +313,7 @@ class Settings:
                     attribute,
                     allow_list,
                     digest=_digest(read),
-                    filter_digest=_filter_digest(read.text("USER_FILTER"), allow_list or frozenset()),
+                    filter_digest=filter_digest_of(read.text("USER_FILTER"), allow_list or frozenset()),
                 ),
                 window=window,
                 limit=limit,
@@ -400,14 +404,6 @@ def _digest(read: _Reader) -> str:
     """Return what stands for the texts of the settings that decide; in any order of days and blanks it is the same."""
     texts = (",".join(sorted(re.split(r"[\s,]+", read.text(name)))) for name in DECIDING)
     return hashlib.sha256("\x1f".join(texts).encode()).hexdigest()[:16]
-
-
-def _filter_digest(user_filter: str, allow_list: frozenset[str]) -> str:
-    """Return what stands for who may be notified at all; blanks outside of quotes, and order, do not count."""
-    parts = re.split(r"('[^']*')", user_filter)
-    words = (part if part.startswith("'") else re.sub(r"\s+", " ", part) for part in parts)
-    text = "\x1f".join(("".join(words).strip(), *sorted(allow_list)))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _storage(read: _Reader) -> StorageAccount:

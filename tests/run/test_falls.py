@@ -255,3 +255,52 @@ def test_the_log_has_the_report_as_it_ended(caplog: pytest.LogCaptureFixture) ->
         ("ERROR", fallen.log_line()),
         ("INFO", run_report(TODAY).log_line()),
     ]
+
+
+# One deadline, and figures that stay true.
+
+
+@pytest.mark.parametrize(("longest", "outcome"), [(20, "failed"), (40, "completed"), (80, "completed")])
+def test_a_table_that_answers_slowly_lets_a_run_end_in_time_with_a_report(longest: int, outcome: str) -> None:
+    slow = World(customers(100))
+    begin = slow.storage.ledger._begin
+
+    async def after_five_seconds(method: str) -> None:
+        slow.clock.move(seconds=5)
+        await begin(method)
+
+    slow.storage.ledger._begin = after_five_seconds  # type: ignore[method-assign]
+
+    report = slow.run(longest=timedelta(seconds=longest))
+
+    assert slow.watcher.reports == [report]
+    assert (slow.clock.monotonic() <= longest, report.outcome) == (True, outcome)
+
+
+def test_what_was_sent_before_the_ledger_failed_is_in_the_report() -> None:
+    from due_notices.errors import StorageError
+
+    broken = World(customers(7))
+    broken.storage.ledger.failures["mark_sent"].always = StorageError("the ledger table cannot be used")
+
+    report = broken.run()
+
+    assert (report.outcome, report.sent, report.failed) == (Outcome.FAILED, 7, 0)
+    assert broken.record is not None
+    assert broken.record.sent == 7
+
+
+def test_only_those_who_would_have_been_notified_are_given_up() -> None:
+    old = str(TODAY - timedelta(days=5))
+    users = [
+        customer(1, due=old),
+        customer(2, due=old, accountEnabled=False),
+        customer(3, due=obligation_json(old, status="paid")),
+        customer(4, due=old, mail=None),
+    ]
+    missed = World(users)
+    missed.record_run(TODAY - timedelta(days=6))
+
+    report = missed.run()
+
+    assert (report.missed + report.expired, sum(report.skipped.values())) == (1, 3)

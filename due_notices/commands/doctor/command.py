@@ -9,11 +9,13 @@ import click
 from rich.table import Table
 
 from due_notices import VERSION, bootstrap
+from due_notices.adapters.clock import SystemClock
 from due_notices.commands import console
 from due_notices.commands.doctor.build import doctor_links
 from due_notices.commands.doctor.links import Diagnosis, State, examine, exit_code, unforeseen
 from due_notices.commands.doctor.telemetry import telemetry
 from due_notices.errors import SettingsError
+from due_notices.in_force import in_force
 from due_notices.settings import Settings
 
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.NOT_TRIED: "dim"}
@@ -66,7 +68,8 @@ def _findings() -> Iterable[Diagnosis]:
 
 def _of_settings(settings: Settings) -> Sequence[Diagnosis]:
     warnings = [Diagnosis("settings", State.WARNING, warning) for warning in settings.warnings]
-    return warnings or [Diagnosis("settings", State.OK, f"complete (due-notices {VERSION})")]
+    text = in_force(settings.policy, settings.policy.business_date(SystemClock().now()))
+    return [Diagnosis("settings", State.OK, f"complete (due-notices {VERSION}): {text}"), *warnings]
 
 
 def _rest_not_tried() -> Sequence[Diagnosis]:

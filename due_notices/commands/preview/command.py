@@ -18,6 +18,7 @@ from due_notices.commands.preview.gather import Preview, preview_day
 from due_notices.commands.reasons import REASONS
 from due_notices.currencies import CODES
 from due_notices.falls import ACCEPT
+from due_notices.in_force import in_force
 from due_notices.model import Notice
 from due_notices.planning import GivenUp, Plan
 from due_notices.policy import Policy
@@ -105,6 +106,7 @@ def _print(
 
 def _remarks(found: Preview, policy: Policy, closed: str | None) -> Iterator[tuple[str, str]]:
     """Yield what to know of the day before its notices, and how to print it."""
+    yield in_force(policy, found.plan.day.business_date), "dim"
     if found.fallen is not None:
         yield f"a run would end as fallen: {found.fallen}; {ACCEPT}", "bold red"
     for sign in found.signs.values():
