@@ -10,7 +10,7 @@ SKEW_REFUSED = timedelta(minutes=5)  # what Entra and most verifiers of tokens b
 
 def is_refused(ahead: timedelta) -> bool:
     """Whether a clock is so far ahead (negative: behind) that nothing may be sent by it."""
-    return abs(ahead) > SKEW_REFUSED
+    return abs(ahead) >= SKEW_REFUSED
 
 
 def skew_sentence(ahead: timedelta, whose: str) -> str:

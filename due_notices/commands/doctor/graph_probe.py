@@ -53,12 +53,16 @@ class GraphProbe:
     def users(self) -> int | None:
         """Return how many users USER_FILTER lists; None where the tenant does not count (Azure AD B2C).
 
-        First a user is listed as a run lists all, since a tenant may count by a filter by which it does not list.
+        Then a user is listed as a run lists all, since a tenant may count by a filter by which it does not list.
         """
+        count = self._count()
         try:
             self._get(listing_query(self._attribute, self._filter, top=1))
         except GraphRefused as refused:
             raise with_hint(refused, self._filter) from refused
+        return count
+
+    def _count(self) -> int | None:
         query = {"$select": "id", "$top": "1", "$count": "true"}
         if self._filter:
             query["$filter"] = self._filter

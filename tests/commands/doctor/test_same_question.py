@@ -39,7 +39,7 @@ def test_doctor_and_run_ask_the_same_but_for_the_number_of_rows(stack: LocalStac
     probe.users()
     probe.values()
 
-    run, one, _, sample = stack.graph.requests
+    run, _, one, sample = stack.graph.requests
 
     assert one.query == {**run.query, "$top": "1"}
     assert list(one.query) == list(run.query)
