@@ -104,7 +104,7 @@ class Reader:
             return
         found: list[Outcome] = [Reason.MALFORMED] * len(readings)
         for one in distinct([(reading.text, reading.obligation) for reading in readings]):
-            found[one.speaks] = self._outcome(one)
+            found[one.speaks] = self.outcome(one)
             for place in one.silent:
                 found[place] = Reason.DUPLICATE
         yield from found
@@ -114,9 +114,10 @@ class Reader:
             obligation = parse_obligation(value, self._rules.time_zone, self._day.business_date)
         except Malformed as problem:
             return Reading("", None, str(problem), Reason.MALFORMED)
-        return Reading(str(value), obligation, None, self._outcome(Distinct(obligation, 0, (), alone=True)))
+        return Reading(str(value), obligation, None, self.outcome(Distinct(obligation, 0, (), alone=True)))
 
-    def _outcome(self, one: Distinct) -> Outcome:
+    def outcome(self, one: Distinct) -> Outcome:
+        """Return what an obligation comes to by its value alone, or itself where the ledger is asked for it."""
         owed, stages, day = one.obligation, self._rules.stages, self._day
         closed = why_closed(owed)
         pause = None if closed else owed.paused_until
@@ -270,11 +271,13 @@ class Planner:
     _decided: dict[object, Decided] = field(default_factory=dict)
     _read: Reader = field(init=False)
     _counted_from: date = field(init=False)
+    _read_for_the_day: Reader = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read for all the days at once."""
+        """Read for all the days at once, and where it matters for the last one."""
         self._read = Reader(self.rules, replace(self.day, reach=min(day.reach for day in self.days)))
         self._counted_from = self.day.business_date - OPEN_DUE_DATES
+        self._read_for_the_day = Reader(self.rules, self.day)
 
     @property
     def day(self) -> Day:
@@ -306,10 +309,16 @@ class Planner:
         for reading, outcome in zip(readings, self._read.outcomes(readings), strict=True):
             if isinstance(outcome, Distinct):
                 self._ask(page.user(index), outcome)
-            elif isinstance(outcome, Reason):
-                self._skip(outcome, reading.obligation, lambda: page.user(index), reading.malformed or "")
             else:
-                self._figures[outcome] += 1
+                self._count(outcome, reading.obligation, lambda: page.user(index), reading.malformed or "")
+
+    def _count(
+        self, outcome: State | Reason, owed: Obligation | None, who: Callable[[], User | None], why: str = ""
+    ) -> None:
+        if isinstance(outcome, Reason):
+            self._skip(outcome, owed, who, why)
+        else:
+            self._figures[outcome] += 1
 
     def _ask(self, user: User | None, one: Distinct) -> None:
         owed = one.obligation
@@ -318,7 +327,11 @@ class Planner:
         if user is None:
             self._skip(Reason.MALFORMED, owed, lambda: None)
         elif (reason := reason_to_skip(user, owed, self.rules, self.day.business_date)) is not None:
-            self._skip(reason, owed, lambda: user, user.unusable_contacts if reason is Reason.UNREACHABLE else "")
+            outcome = self._read_for_the_day.outcome(one)
+            if not isinstance(outcome, Distinct):  # a day before asks for it
+                self._count(outcome, owed, lambda: user)
+            else:
+                self._skip(reason, owed, lambda: user, user.unusable_contacts if reason is Reason.UNREACHABLE else "")
         else:
             self._open[owed.due].append(_Open(user, user_key(user.id), one))
 
