@@ -342,11 +342,21 @@ def history_of(owed: Distinct, sent: Mapping[str, Sent]) -> tuple[Mapping[int, d
     if own is not None and len(sent) == 1:
         return own.stages, True
     history: dict[int, date] = {}
-    for other, past in sent.items():
-        if other == key or (owed.alone and not (owed.obligation.reference and past.has_reference)):
-            for stage, day in past.stages.items():
-                history[stage] = max(day, history.get(stage, day))
+    for other in whose_history(owed, sent):
+        for stage, day in sent[other].stages.items():
+            history[stage] = max(day, history.get(stage, day))
     return history, own is not None
+
+
+def whose_history(owed: Distinct, sent: Mapping[str, Sent]) -> list[str]:
+    """Return the keys of those obligations of `sent` whose history is that of an obligation: its own the first."""
+    key = obligation_key(owed.obligation)
+    inherited = [
+        other
+        for other, past in sent.items()
+        if other != key and owed.alone and not (owed.obligation.reference and past.has_reference)
+    ]
+    return [key, *inherited] if key in sent else inherited
 
 
 _PRECEDENCE = ("paid", "disputed", "open", "settled", "void")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -9,6 +10,7 @@ from due_notices.calendars import ONE_DAY
 from due_notices.function_timeout import LONGEST_RUN
 from due_notices.model import Notice
 from due_notices.planning import Rules
+from due_notices.schedules import HOURLY, Schedule
 from due_notices.stages import SendWindow
 
 MOST_CATCH_UP_DAYS = 30  # to which CATCH_UP_DAYS may be raised any day
@@ -30,6 +32,7 @@ class Policy:
     longest: timedelta = LONGEST_RUN
     fall_limit: int = 20
     look_again: timedelta | None = None
+    schedule: Schedule = HOURLY
 
     def business_date(self, now: datetime) -> date:
         """Return today in the business time zone; there is no other today."""
@@ -51,6 +54,11 @@ class Policy:
         local = now.astimezone(self.rules.time_zone)
         today_over = self.window.closes is not None and local.time() >= self.window.closes
         return self.rules.stages.open_days.on_or_before(local.date() if today_over else local.date() - ONE_DAY)
+
+    def ticks(self, day: date) -> Iterator[datetime]:
+        """Yield the ticks (UTC) at which a run may send on `day`: none on a closed day."""
+        if self.why_day_closed(day) is None:
+            yield from self.schedule.in_window(day, self.window, self.rules.time_zone)
 
     def may_send(self, notice: Notice, now: datetime) -> bool:
         """Whether a notice may still leave at this moment: in the window, before it expires."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -164,6 +164,10 @@ class Entry(NamedTuple):
     at: datetime
 
 
+CLAIM_COUNTS_AS_SENT = timedelta(days=80)
+"""The age at which a claim counts as sent on its day: consumers keep ids for 90 days, no repeat may come later."""
+
+
 @dataclass(frozen=True, slots=True)
 class PastNotice:
     """A notice as the ledger remembers it. Holds no personal data besides the user's id.
@@ -191,12 +195,18 @@ class PastNotice:
         """When it was sent or, where the ledger does not know that it was, claimed (UTC)."""
         return self.sent_at or self.claimed_at
 
+    @property
+    def obligation_key(self) -> str:
+        """Of which of the user's obligations it is."""
+        return self.row[16:32]
+
+    def counts_as_sent(self, today: date) -> bool:
+        """Whether it was sent, or claimed so long ago that it must not be sent again."""
+        return self.state == "sent" or today - self.business_date > CLAIM_COUNTS_AS_SENT
+
 
 SentByUser = Mapping[str, Mapping[str, Sent]]
 """What was sent: user key → obligation key → the stages."""
-
-CLAIM_COUNTS_AS_SENT = timedelta(days=80)
-"""The age at which a claim counts as sent on its day: consumers keep ids for 90 days, no repeat may come later."""
 
 
 class Ledger(Protocol):
@@ -223,8 +233,11 @@ class Ledger(Protocol):
         """
         ...
 
-    async def of_user(self, due: date, user: str) -> Sequence[PastNotice]:
-        """Return all that the ledger has about a user (by key) and a due date, in the order of the rows."""
+    async def of_user(self, due_dates: Collection[date], user: str) -> Sequence[PastNotice]:
+        """Return all that the ledger has about a user (by key) and some due dates, in the order of dates and rows.
+
+        A handful of requests, however many the dates.
+        """
         ...
 
     async def claim(

@@ -150,7 +150,7 @@ def _send(run: _Run, report: RunReport) -> None:
     """Fill the report; leave its outcome at `failed` where not every owed notice is on the queue."""
     policy, ledger, today = run.policy, run.storage.ledger, report.business_date
     runs = run.within(past_runs(ledger, today), "asking for the runs before")
-    if not run.wish and _is_done(policy, today, runs, run.services.clock.now()):
+    if not run.wish and is_done(policy, today, runs, run.services.clock.now()):
         report.outcome = Outcome.ALREADY_COMPLETED
         return
     run.progress.detail(in_force(policy, today))
@@ -218,7 +218,7 @@ def _deliver(run: _Run, report: RunReport, notices: Sequence[Notice]) -> None:
         report.time("send", clock.monotonic() - began)
 
 
-def _is_done(policy: Policy, today: date, runs: Sequence[RunReport], now: datetime) -> bool:
+def is_done(policy: Policy, today: date, runs: Sequence[RunReport], now: datetime) -> bool:
     """Whether the day's run is completed, by one of the same filter, and not yet to be looked at again."""
     completed = [run for run in runs if run.completes(today, policy.rules.filter_digest)]
     return bool(completed) and not policy.looks_again(now, completed[-1].at)

@@ -321,3 +321,6 @@ def _moments(day: date, clock: time, time_zone: tzinfo) -> tuple[datetime, datet
     """Return the two moments (UTC) that a local time may be: they differ where clocks change."""
     local = datetime.combine(day, clock, tzinfo=time_zone)
     return local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+
+
+HOURLY = _cron(EXAMPLE.split())

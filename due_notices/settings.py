@@ -321,6 +321,7 @@ class Settings:
                 source=source_of(tenant_id),
                 look_again=read.parse("LOOK_AGAIN_HOURS", optional_hours),
                 fall_limit=read.parse("FALL_LIMIT", whole_number(1, 99)),
+                schedule=cast("Schedule", schedule),
             ),
             warnings=tuple(read.warnings),
         )

@@ -110,8 +110,11 @@ class Stages:
     def dates(self, due: date, sent: History = NOTHING_SENT, paused_until: date | None = None) -> tuple[StageDate, ...]:
         """Return the dates of the stages above the highest one sent, in their order, which is also that of the days.
 
-        `sent` has the business date on which each stage was sent. The ladder counts on from what was really sent.
+        `sent` has the business date on which each stage was sent. The ladder counts on from what was really sent. No
+        stage has a date where the due date never comes, or the pause has no end.
         """
+        if date.max.year in {due.year, paused_until and paused_until.year}:
+            return ()
         highest = max(sent, default=self.days[0] - 1)
         before = StageDate(highest, sent[highest]) if sent and highest > 0 else None
         dates = []

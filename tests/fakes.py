@@ -10,7 +10,7 @@ import asyncio
 import math
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -181,7 +181,7 @@ class FakeLedger:
         await self._begin("sent")
         found: dict[str, dict[str, Sent]] = {}
         for row, past in sorted(self.rows[due.isoformat()].items()):
-            if row[:16] in users and (past.state == "sent" or today - past.business_date > CLAIM_COUNTS_AS_SENT):
+            if row[:16] in users and past.counts_as_sent(today):
                 obligations = found.setdefault(row[:16], {})
                 before = obligations.get(row[16:32])
                 stages = dict(before.stages) if before else {}
@@ -190,10 +190,15 @@ class FakeLedger:
         await self._end("sent")
         return found
 
-    async def of_user(self, due: date, user: str) -> Sequence[PastNotice]:
+    async def of_user(self, due_dates: Collection[date], user: str) -> Sequence[PastNotice]:
         """Return a user's rows."""
         await self._begin("of_user")
-        found = [past for row, past in sorted(self.rows[due.isoformat()].items()) if row.startswith(user)]
+        found = [
+            past
+            for due in sorted(due_dates)
+            for row, past in sorted(self.rows[due.isoformat()].items())
+            if row.startswith(user)
+        ]
         await self._end("of_user")
         return found
 

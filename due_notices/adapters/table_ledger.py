@@ -17,6 +17,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Container,
     Coroutine,
     Iterable,
@@ -45,7 +46,7 @@ from due_notices.adapters.storage_errors import (
     table_unusable,
 )
 from due_notices.adapters.storage_pipeline import StoragePipeline
-from due_notices.adapters.table_query import PAGE, Query, literal, of_partition
+from due_notices.adapters.table_query import PAGE, Query, between, literal, of_partition, spans
 from due_notices.adapters.table_rows import RUNS, UNREADABLE, Row
 from due_notices.adapters.table_transaction import Operation, refused, transaction
 from due_notices.errors import StorageError
@@ -57,6 +58,7 @@ from due_notices.report import RunReport, by_date_and_time
 MOST_OPERATIONS = 100
 ROWS_AT_A_TIME = 16  # looked at one by one
 TRANSACTIONS_AT_A_TIME = 8  # when rows are deleted; one after another is slower than a day's sending
+RANGES_AT_A_TIME = 5  # of partitions, looked at for one user
 _ACCEPTED = 202
 _KEYS = ("PartitionKey", "RowKey")
 _NOTICES = "PartitionKey lt 'A'"  # their partitions begin with a digit, the others with a letter
@@ -118,11 +120,16 @@ class TableLedger:
                 reader.add(rows)
         return reader.result()
 
-    async def of_user(self, due: date, user: str) -> Sequence[PastNotice]:
-        """Return a range of rows: their keys begin with the user's."""
+    async def of_user(self, due_dates: Collection[date], user: str) -> Sequence[PastNotice]:
+        """Return ranges of rows, whose keys begin with the user's, of some ranges of partitions."""
         rows = f"RowKey ge {literal(user)} and RowKey lt {literal(f'{user}~')}"
-        query = Query(of_partition(due.isoformat(), rows), table_rows.NOTICE_COLUMNS)
-        return [past async for rows in self._pages(query) for past in self._read(rows, table_rows.past_notice)]
+
+        async def within(first: date, last: date) -> list[PastNotice]:
+            query = Query(f"{between(first.isoformat(), last.isoformat())} and {rows}", table_rows.NOTICE_COLUMNS)
+            return [past async for page in self._pages(query) for past in self._read(page, table_rows.past_notice)]
+
+        found = await _together(within(first, last) for first, last in spans(due_dates, RANGES_AT_A_TIME))
+        return [past for some in found for past in some if past.due in due_dates]
 
     async def claim(
         self, partition: str, rows: Sequence[ClaimRow], claim: Claim, lapsed_before: datetime

@@ -5,7 +5,9 @@ https://learn.microsoft.com/rest/api/storageservices/query-entities
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -25,6 +27,24 @@ class Query(NamedTuple):
 def of_partition(partition: str, more: str = "") -> str:
     """Return the filter for the rows of a partition."""
     return f"PartitionKey eq {literal(partition)}{f' and {more}' if more else ''}"
+
+
+def between(first: str, last: str) -> str:
+    """Return the filter for the rows of a partition, or of those from the first to the last.
+
+    The service looks through a range, and through the whole table for partitions that are joined by `or`.
+    """
+    if first == last:
+        return of_partition(first)
+    return f"PartitionKey ge {literal(first)} and PartitionKey le {literal(last)}"
+
+
+def spans(days: Iterable[date], most: int) -> list[tuple[date, date]]:
+    """Part some days into spans, at most so many, at the widest gaps."""
+    ordered = sorted(set(days))
+    widest = sorted(range(1, len(ordered)), key=lambda place: ordered[place - 1] - ordered[place])[: most - 1]
+    ends = [*sorted(widest), len(ordered)] if ordered else []
+    return [(ordered[start], ordered[end - 1]) for start, end in itertools.pairwise([0, *ends])]
 
 
 def literal(text: str) -> str:

@@ -1,29 +1,60 @@
-"""The runs that are still to come: what is shown of a later day assumes that each of them completes."""
+"""The runs that are still to come: what is shown of a later day assumes that each of them completes. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from due_notices.calendars import ONE_DAY
 from due_notices.policy import Policy
-from due_notices.report import RunReport
+from due_notices.report import Outcome, RunReport
+from due_notices.run import is_done
+
+TODAY_IS_DONE = "today's run is completed"
+_FURTHEST = 400  # days until the next run
 
 
-def why_today_is_over(policy: Policy, runs: Iterable[RunReport], now: datetime) -> str | None:
-    """Return why no run will send anything any more today by itself, or None."""
-    local = now.astimezone(policy.rules.time_zone)
-    completed = [run for run in runs if run.completes(local.date(), policy.rules.filter_digest)]
-    if completed and policy.look_again is None:
-        return "today's run is completed"
-    if policy.window.closes is not None and local.time() >= policy.window.closes:
-        return "today's send window is over"
-    return None
+@dataclass(frozen=True, slots=True)
+class ComingRuns:
+    """The runs from the next tick after `now` on; `recorded` are those that the ledger knows."""
 
+    policy: Policy
+    recorded: Sequence[RunReport]
+    now: datetime
 
-def runs_before(policy: Policy, last: date, runs: Iterable[RunReport], now: datetime) -> list[date]:
-    """Return the days before `last` on which a run will take place, from the next tick on."""
-    today = policy.business_date(now)
-    first = today if why_today_is_over(policy, runs, now) is None else today + ONE_DAY
-    days = (first + timedelta(days=offset) for offset in range(max((last - first).days, 0)))
-    return [day for day in days if policy.why_day_closed(day) is None]
+    def why_none(self, day: date) -> str | None:
+        """Return why no run looks at the users on `day` any more by itself; None where one does."""
+        policy = self.policy
+        if (closed := policy.rules.stages.calendar.why_closed(day)) is not None:
+            return closed
+        runs = [run for run in self.recorded if run.business_date == day]
+        coming = (tick > self.now and not is_done(policy, day, runs, tick) for tick in policy.ticks(day))
+        if any(map(self._is_under_way, runs)) or any(coming):
+            return None
+        if day != policy.business_date(self.now):
+            return "no tick of NOTICE_SCHEDULE lies inside SEND_WINDOW"
+        if is_done(policy, day, runs, self.now):
+            return TODAY_IS_DONE
+        local = self.now.astimezone(policy.rules.time_zone).time()
+        if policy.window.closes is not None and local >= policy.window.closes:
+            return "today's send window is over"
+        return "no tick of NOTICE_SCHEDULE is left inside today's send window"
+
+    def before(self, last: date) -> list[date]:
+        """Return the days from today until the one before `last` on which a run comes."""
+        return [day for day in self._days(last) if self.why_none(day) is None]
+
+    def first_from(self, day: date) -> date:
+        """Return the first day from `day` on which a run comes; `day` itself where none does for more than a year."""
+        days = (day + timedelta(days=offset) for offset in range(_FURTHEST))
+        return next((each for each in days if self.why_none(each) is None), day)
+
+    def _days(self, last: date) -> Iterator[date]:
+        day = self.policy.business_date(self.now)
+        while day < last:
+            yield day
+            day += ONE_DAY
+
+    def _is_under_way(self, run: RunReport) -> bool:
+        return run.outcome is Outcome.BEGAN and run.at is not None and self.now <= run.at + self.policy.longest

@@ -29,7 +29,7 @@ async def main() -> None:
             lost = await storage.ledger.claim(DUE.isoformat(), [row], claim, AT)
             message_id = await storage.queue.send('{"id":"notice"}')
             await storage.ledger.mark_sent(DUE.isoformat(), {ROW: message_id}, claim, AT)
-            (past,) = await storage.ledger.of_user(DUE, ROW[:16])
+            (past,) = await storage.ledger.of_user([DUE], ROW[:16])
             waiting = await storage.queue.waiting()
             answer: dict[str, Any] = {"lost": sorted(lost), "state": past.state, "waiting": waiting}
     except DueNoticesError as error:

@@ -45,7 +45,7 @@ async def read(method: str, body: bytes, headers: Mapping[str, str] | None = Non
         return [some async for some in ledger.history(TODAY, TODAY)]
     arguments: Mapping[str, tuple[object, ...]] = {
         "sent": (DUE, users(ROWS), TODAY),
-        "of_user": (DUE, ROWS[0][:16]),
+        "of_user": ([DUE], ROWS[0][:16]),
         "claim": (PARTITION, claim_rows(ROWS), FIRST, NEVER),
         "release": (PARTITION, ROWS, FIRST),
         "runs": (TODAY,),

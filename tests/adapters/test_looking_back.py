@@ -14,7 +14,7 @@ from local.stack import LocalStack
 from tests.adapters.conftest import OpenStorage
 from tests.adapters.faulty_proxy import FaultyProxy, Step
 from tests.adapters.storage_access import StorageAccess
-from tests.contract.ledger_rows import TODAY, claimed, keys
+from tests.contract.ledger_rows import TODAY, claimed, key, keys, sent
 
 ROWS = 1200  # more than the thousand of one page
 
@@ -22,6 +22,19 @@ ROWS = 1200  # more than the thousand of one page
 async def fill(storage: Storage) -> None:
     for start in range(0, ROWS, 100):
         await claimed(storage.ledger, keys(100, start=start))
+
+
+async def test_what_was_sent_to_a_user_of_many_due_dates_takes_a_handful_of_requests(
+    storage_by_proxy: Storage, table_proxy: FaultyProxy
+) -> None:
+    days = [TODAY + timedelta(days=3 * number) for number in range(150)]
+    await sent(storage_by_proxy.ledger, [key(1)], partition=days[75].isoformat())
+    before = len(table_proxy.seen)
+
+    found = await storage_by_proxy.ledger.of_user(days, key(1)[:16])
+
+    assert [past.due for past in found] == [days[75]]
+    assert len(table_proxy.seen) - before <= 5
 
 
 @pytest.mark.parametrize("step", [Step.REQUEST_LOST, Step.ANSWER_LOST, Step.REFUSED_503, Step.REFUSED_500])

@@ -54,7 +54,7 @@ async def use(storage: Storage, name: str) -> Any:
         "check_owner": (),
         "take_ownership": (),
         "sent": (DUE, users(ROWS), TODAY),
-        "of_user": (DUE, ROWS[0][:16]),
+        "of_user": ([DUE], ROWS[0][:16]),
         "claim": (PARTITION, claim_rows(ROWS), FIRST, NEVER),
         "mark_sent": (PARTITION, {ROWS[0]: "message"}, FIRST, NOON),
         "release": (PARTITION, ROWS, FIRST),

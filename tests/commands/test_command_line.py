@@ -272,8 +272,8 @@ def test_explain_says_when_the_filter_leaves_a_user_out(
 
     done = program("explain", USER)
 
-    assert "USER_FILTER leaves this user out" in done.stdout
-    assert "disabled" in done.stdout
+    assert "Not notified: USER_FILTER leaves this user out" in done.stdout
+    assert "Owed" not in done.stdout
 
 
 def test_wrong_settings_are_told_at_once_before_any_request(program: CommandLine, stack: LocalStack) -> None:

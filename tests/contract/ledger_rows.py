@@ -59,7 +59,7 @@ async def sent(
 
 async def past(ledger: Ledger, row: str, due: date = DUE) -> PastNotice | None:
     """Return what is known of a row."""
-    found = {f"{row[:32]}_{each.stage}": each for each in await ledger.of_user(due, row[:16])}
+    found = {f"{row[:32]}_{each.stage}": each for each in await ledger.of_user([due], row[:16])}
     return found.get(row)
 
 

@@ -35,7 +35,7 @@ LAPSED = NOON + timedelta(seconds=1)  # by which the first claim has lapsed
 
 async def test_an_unknown_due_date_has_nothing(ledger: Ledger) -> None:
     assert await ledger.sent(DUE, users(keys(1)), TODAY) == {}
-    assert await ledger.of_user(DUE, key(0)[:16]) == []
+    assert await ledger.of_user([DUE], key(0)[:16]) == []
 
 
 async def test_a_claim_wins_what_nobody_has(ledger: Ledger) -> None:
@@ -329,5 +329,19 @@ async def test_a_partition_may_be_larger_than_a_page_of_the_service(ledger: Ledg
 async def test_a_user_has_their_own_rows_and_no_other(ledger: Ledger) -> None:
     await sent(ledger, [key(1, -7), key(1, 0), key(1, 3, 9), key(2), key(0x10)])
 
-    assert [each.stage for each in await ledger.of_user(DUE, key(1)[:16])] == [-7, 0, 3]
-    assert await ledger.of_user(date(2026, 12, 2), key(1)[:16]) == []
+    assert [each.stage for each in await ledger.of_user([DUE], key(1)[:16])] == [-7, 0, 3]
+    assert await ledger.of_user([date(2026, 12, 2)], key(1)[:16]) == []
+    assert await ledger.of_user([], key(1)[:16]) == []
+
+
+async def test_a_user_is_asked_about_many_due_dates_at_once(ledger: Ledger) -> None:
+    days = [DUE + timedelta(days=7 * number) for number in range(20)]
+    for day in days:
+        await sent(ledger, [key(1, -7), key(1, 0, 9), key(2)], partition=day.isoformat())
+    wanted = {*days[::3], days[1], date(2020, 1, 1), date(9999, 12, 31)}
+
+    found = await ledger.of_user(wanted, key(1)[:16])
+
+    assert [(each.due, each.row) for each in found] == [
+        (day, row) for day in sorted({*days[::3], days[1]}) for row in (key(1, -7), key(1, 0, 9))
+    ]

@@ -98,7 +98,7 @@ def questions() -> Mapping[str, Question]:
         "whose the ledger is": lambda storage: storage.ledger.check_owner(),
         "take the ledger": lambda storage: storage.ledger.take_ownership(),
         "what was sent": lambda storage: storage.ledger.sent(day, {"0" * 16}, day),
-        "what was sent to one": lambda storage: storage.ledger.of_user(day, "0" * 16),
+        "what was sent to one": lambda storage: storage.ledger.of_user([day], "0" * 16),
         "claim": lambda storage: storage.ledger.claim(partition, asked, claim, now),
         "mark as sent": lambda storage: storage.ledger.mark_sent(partition, {row: "m"}, claim, now),
         "release": lambda storage: storage.ledger.release(partition, [row], claim),

@@ -7,20 +7,23 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from due_notices.calendars import BusinessCalendar, EveryDay, HolidayCalendar
+from due_notices.commands.ahead import TODAY_IS_DONE
 from due_notices.commands.explain.gather import Explanation, explain_user
+from due_notices.commands.explain.sentences import sentence
 from due_notices.commands.preview.gather import preview_day
 from due_notices.model import Obligation, notice_id, row_of
 from due_notices.planning import Plan, Reader
 from due_notices.policy import Policy
 from due_notices.ports import PastNotice
-from due_notices.report import Outcome
+from due_notices.report import Outcome, RunReport
 from due_notices.run import Wish, send_due_notices
+from due_notices.schedules import HOURLY, Schedule, read_schedule
 from due_notices.services import Services
 from tests import factories
 from tests.fakes import START, FakeDirectory, FakeStorage, MovableClock
@@ -91,6 +94,7 @@ def remember_something(pick: random.Random, storage: FakeStorage, users: Sequenc
             for stage in sorted(pick.sample((-9, *STAGES), pick.randint(1, 3))):
                 if sent_on > TODAY:
                     break
+                row = row_of(user["id"], owed, stage)
                 past = PastNotice(
                     notice_id=notice_id(user["id"], owed, stage),
                     user_id=user["id"],
@@ -101,8 +105,9 @@ def remember_something(pick: random.Random, storage: FakeStorage, users: Sequenc
                     business_date=sent_on,
                     claim_id="an earlier one",
                     claimed_at=START,
+                    row=row,
                 )
-                storage.ledger.rows[due.isoformat()].setdefault(row_of(user["id"], owed, stage), past)
+                storage.ledger.rows[due.isoformat()].setdefault(row, past)
                 sent_on += timedelta(days=pick.choice([1, 2, 4, 7]))
 
 
@@ -118,8 +123,8 @@ def notices(explanations: Sequence[Explanation], *verdicts: str) -> list[str]:
     return sorted(
         view.current.notice_id
         for explanation in explanations
-        for view in explanation.view.obligations
-        if explanation.verdict(view) in verdicts and view.current is not None
+        for view in explanation.obligations
+        if view.verdict in verdicts and view.current is not None
     )
 
 
@@ -127,16 +132,16 @@ def figures(explanations: Sequence[Explanation]) -> dict[str, int]:
     found = Counter(
         str(view.reason) if view.verdict == "skipped" else "owed" if view.verdict == "claimed" else view.verdict
         for explanation in explanations
-        for view in explanation.view.obligations
+        for view in explanation.obligations
     )
     return dict(found)
 
 
-def figures_of(plan: Plan) -> dict[str, int]:
+def figures_of(plan: Plan | RunReport) -> dict[str, int]:
     found = {
         "not-yet": plan.not_yet,
         "over": plan.over,
-        "owed": len(plan.notices),
+        "owed": plan.owed if isinstance(plan, RunReport) else len(plan.notices),
         "already-sent": plan.already_sent,
         "missed": plan.missed,
         "expired": plan.expired,
@@ -148,18 +153,18 @@ def figures_of(plan: Plan) -> dict[str, int]:
 
 def check(policy: Policy, services: Services, users: Sequence[dict[str, Any]], day: date | None = None) -> Plan:
     """Explain all users and preview the day: they agree; return what was previewed."""
-    seen = preview_day(policy, services, business_date=day, list_skips=None).plan
     told = explained(policy, services, users, day)
+    seen = preview_day(policy, services, business_date=told[0].day.business_date, list_skips=None).plan
     assert figures(told) == figures_of(seen)
     assert notices(told, "owed", "claimed") == sorted(notice.id for notice in seen.notices)
     given_up = Counter(
-        (explanation.view.user.id, view.obligation, view.verdict, view.decision.stage)
+        (explanation.user.id, view.obligation, view.verdict, view.decision.stage)
         for explanation in told
-        for view in explanation.view.obligations
-        if view.verdict in {"missed", "expired"}
+        for view in explanation.obligations
+        if view.decision is not None and view.verdict in {"missed", "expired"}
     )
     assert given_up == Counter((one.user_id, one.obligation, one.state, one.stage) for one in seen.given_up)
-    assert all(explanation.verdict_sentence(view) for explanation in told for view in explanation.view.obligations)
+    assert all(sentence(view, each.day, 3) for each in told for view in each.obligations)
     return seen
 
 
@@ -201,7 +206,8 @@ def test_explain_preview_and_run_never_disagree(
             continue
         assert report.outcome is Outcome.COMPLETED
         assert storage.ledger.sent_ids - before == wanted - before
-        assert not notices(explained(policy, services, users), "owed", "claimed")
+        check(policy, services, users)
+        assert {each.no_run for each in explained(policy, services, users)} == {TODAY_IS_DONE}
 
 
 @given(world=worlds, calendar=st.sampled_from(CALENDARS), ahead=st.integers(0, 20), ran_today=st.booleans())
@@ -232,6 +238,16 @@ def test_what_is_shown_of_a_later_day_is_what_its_run_does(
         assert {notice.id for notice in seen.notices} <= storage.ledger.sent_ids
 
 
+def test_who_is_long_past_on_a_later_day_is_counted_as_over_there_though_runs_before_it_skip_them() -> None:
+    due = (TODAY - timedelta(days=46)).isoformat()  # asked for today, and no more in ten days
+    users = [{"id": "0" * 8, "accountEnabled": False, factories.ATTRIBUTE: due}]
+    services = Services(lambda: FakeDirectory(users, attribute=factories.ATTRIBUTE), FakeStorage(), MovableClock(START))
+
+    today, later = (check(factories.policy(*STAGES), services, users, TODAY + timedelta(days=days)) for days in (0, 10))
+
+    assert (figures_of(today), figures_of(later)) == ({"disabled": 1}, {"over": 1})
+
+
 def test_explain_agrees_with_the_run_for_a_thousand_obligations_with_histories() -> None:
     pick = random.Random(20261124)  # noqa: S311
     users = some_customers(pick, 500, 4)
@@ -249,14 +265,84 @@ def test_explain_agrees_with_the_run_for_a_thousand_obligations_with_histories()
     assert min(found.values()) >= 5
 
 
+def next_run(policy: Policy, services: Services, clock: MovableClock) -> RunReport:
+    """Let the timer tick until a run looks at the users."""
+    for tick in policy.schedule.ticks(clock.now()):
+        clock.move_to(tick)
+        report = send_due_notices(policy, services)
+        if report.outcome not in {Outcome.OUTSIDE_WINDOW, Outcome.ALREADY_COMPLETED}:
+            return report
+    raise AssertionError("the timer never ticks")
+
+
+SCHEDULES = [HOURLY, *(cast("Schedule", read_schedule(text)) for text in ("0 30 12 * * *", "0 0 9,16 * * MON,TUE,FRI"))]
+
+
+def check_the_next_run(
+    policy: Policy, storage: FakeStorage, clock: MovableClock, users: Sequence[dict[str, Any]]
+) -> list[Explanation]:
+    """Explain all users, and let the next run come: it does what was said, on the day that was said."""
+    services = Services(lambda: FakeDirectory(users, attribute=factories.ATTRIBUTE), storage, clock)
+    told, before = explained(policy, services, users), set(storage.ledger.sent_ids)
+    report = next_run(policy, services, clock)
+    assert report.outcome is Outcome.COMPLETED
+    assert {each.day.business_date for each in told} == {report.business_date}
+    assert figures(told) == figures_of(report)
+    assert sorted(set(storage.ledger.sent_ids) - before) == notices(told, "owed", "claimed")
+    return told
+
+
+@given(
+    world=worlds,
+    calendar=st.sampled_from(CALENDARS),
+    schedule=st.sampled_from(SCHEDULES),
+    look_again=st.sampled_from([None, timedelta(hours=3)]),
+    steps=st.lists(st.integers(0, 60), min_size=1, max_size=4),
+)
+def test_explain_says_what_the_next_run_does_at_whatever_hour_it_is_asked(
+    *,
+    world: tuple[random.Random, int, int],
+    calendar: BusinessCalendar,
+    schedule: Schedule,
+    look_again: timedelta | None,
+    steps: list[int],
+) -> None:
+    pick, count, values = world
+    users = some_customers(pick, count, values)
+    storage, clock = FakeStorage(), MovableClock(START)
+    remember_something(pick, storage, users)
+    policy = factories.policy(*STAGES, calendar=calendar, schedule=schedule, look_again=look_again)
+    for hours in steps:
+        clock.move(hours=hours, minutes=15)
+        check_the_next_run(policy, storage, clock, users)
+
+
+def test_a_thousand_explanations_agree_with_the_run_that_follows_in_the_window_after_it_and_on_closed_days() -> None:
+    pick = random.Random(20261125)  # noqa: S311
+    users = some_customers(pick, 550, 4)
+    storage, clock = FakeStorage(), MovableClock(START)
+    remember_something(pick, storage, users)
+    policy = factories.policy(*STAGES, calendar=HolidayCalendar("DE"))
+
+    reasons = set()
+    for hours in (10, 1, 50, 24):  # after the window, after the day's run, on a Saturday, and in the window
+        clock.move(hours=hours, minutes=15)
+        told = check_the_next_run(policy, storage, clock, users)
+        reasons |= {each.no_run for each in told}
+
+    assert sum(len(each.obligations) for each in told) >= 1_000
+    assert reasons == {None, TODAY_IS_DONE, "today's send window is over", "weekend"}
+
+
 def test_explaining_a_customer_with_many_obligations_takes_a_handful_of_requests() -> None:
-    due = TODAY + timedelta(days=3)
-    values = [json.dumps({"due": due.isoformat(), "ref": f"INV-{number}"}) for number in range(150)]
+    values = [
+        json.dumps({"due": (TODAY + timedelta(days=number)).isoformat(), "ref": "A"}) for number in range(-50, 100)
+    ]
     users = [{"id": "0" * 8, "mail": "ada@example.com", factories.ATTRIBUTE: values}]
     directory, storage = FakeDirectory(users, attribute=factories.ATTRIBUTE), FakeStorage()
 
     (told,) = explained(factories.policy(), Services(lambda: directory, storage, MovableClock(START)), users)
 
-    assert len(told.view.obligations) == 150
+    assert len(told.obligations) == 150
     assert directory.requests <= 2
     assert storage.ledger.failures["of_user"].calls == 1

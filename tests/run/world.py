@@ -138,6 +138,7 @@ class World:
                 business_date=notice.business_date,
                 claim_id="another's",
                 claimed_at=at,
+                row=notice.row,
             )
         return sorted(notice.id for notice in notices)
 

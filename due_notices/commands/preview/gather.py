@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from due_notices.commands.ahead import runs_before
+from due_notices.commands.ahead import ComingRuns
 from due_notices.planning import Plan, Planner
 from due_notices.policy import Policy
 from due_notices.ports import Progress
@@ -47,7 +47,7 @@ def preview_day(
     today = business_date or policy.business_date(now)
     with opened(services.open_storage) as (storage, runner):
         runs = runner.run(past_runs(storage.ledger, policy.business_date(now)))
-        days = days_to(today, runs, policy.rules, runs_before(policy, today, runs, now))
+        days = days_to(today, runs, policy.rules, ComingRuns(policy, runs, now).before(today))
         directory = services.open_directory()
         planner = read_users(
             directory,

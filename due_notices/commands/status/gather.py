@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from due_notices.commands.ahead import why_today_is_over
+from due_notices.commands.ahead import ComingRuns
 from due_notices.commands.days_without_tick import days_without_tick
 from due_notices.commands.status.verdict import Situation
 from due_notices.planning import Planner
@@ -61,9 +61,8 @@ def look_ahead(
     calendar = [today + timedelta(days=offset) for offset in range(days)]
     with opened(services.open_storage) as (storage, runner):
         runs = runner.run(past_runs(storage.ledger, today))
-        closed = {day: why for day in calendar if (why := policy.rules.stages.calendar.why_closed(day)) is not None}
-        if today not in closed and (over := why_today_is_over(policy, runs, now)) is not None:
-            closed[today] = over
+        coming = ComingRuns(policy, runs, now)
+        closed = {day: why for day in calendar if (why := coming.why_none(day)) is not None}
         sending = [day for day in calendar if day not in closed]
         if not sending:
             return tuple(ComingDay(day, {}, closed[day]) for day in calendar)

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
 from due_notices.calendars import HolidayCalendar
-from due_notices.commands.explain.views import UserView, ask_about, sentence
+from due_notices.commands.explain.sentences import sentence
+from due_notices.commands.explain.views import ObligationView, Question
 from due_notices.commands.reasons import REASONS
-from due_notices.ladder import CompletedRun, days_of
-from due_notices.model import Obligation, Reason, notice_id
+from due_notices.ladder import CompletedRun, Day, days_of
+from due_notices.model import Obligation, Reason, notice_id, row_of
 from due_notices.planning import Rules
 from due_notices.ports import PastNotice
 from tests.factories import ALICE, found_user, graph_user, obligation_json, on, rules
@@ -35,7 +37,13 @@ def past(
         claim_id="an earlier one",
         claimed_at=AT,
         sent_at=AT if state == "sent" else None,
+        row=row_of(ALICE, owed, stage),
     )
+
+
+class Seen(NamedTuple):
+    day: Day
+    obligations: tuple[ObligationView, ...]
 
 
 def seen(
@@ -44,19 +52,24 @@ def seen(
     rows: Sequence[PastNotice] = (),
     by: Rules | None = None,
     after: str | None = None,
+    listed: bool = True,
+    first: bool = False,
     **overrides: Any,
-) -> UserView:
-    """Explain Alice on a day; with `after` the runs from the day after that one on are assumed to complete."""
+) -> Seen:
+    """Explain Alice on a day, the `first` of which a run completes or not.
+
+    With `after` the runs from the day after that one on are assumed to complete.
+    """
     by = by or rules()
     last = on(after) if after else on(today) - timedelta(days=1)
     dates = [last + timedelta(days=number) for number in range(1, (on(today) - last).days + 1)]
-    days = days_of(dates, by.stages, [CompletedRun(last)])
-    question = ask_about(found_user(graph_user(*values, **overrides)), by, days)
-    return question.view({due: [row for row in rows if row.due == due] for due in question.due_dates})
+    days = days_of(dates, by.stages, [] if first else [CompletedRun(last)])
+    question = Question.of(found_user(graph_user(*values, **overrides)), by, days, listed=listed)
+    return Seen(days[-1], question.views([row for row in rows if row.due in question.due_dates]))
 
 
-def told(view: UserView) -> list[tuple[str, str]]:
-    return [(one.verdict, sentence(one, view, 3)) for one in view.obligations]
+def told(seen: Seen) -> list[tuple[str, str]]:
+    return [(one.verdict, sentence(one, seen.day, 3)) for one in seen.obligations]
 
 
 @pytest.mark.parametrize(
@@ -65,11 +78,11 @@ def told(view: UserView) -> list[tuple[str, str]]:
         (DUE, "2026-11-23", [], "not-yet", "Nothing on 2026-11-23: stage -7 comes on 2026-11-24."),
         (
             *(DUE, "2026-11-24", [], "owed"),
-            "Owed on 2026-11-24: the next run in the send window sends stage -7 of 2026-11-24.",
+            "Owed on 2026-11-24: the next run, on that day, sends stage -7 of 2026-11-24.",
         ),
         (
             *(DUE, "2026-11-26", [], "owed"),
-            "Owed on 2026-11-26: the next run in the send window sends stage -7 of 2026-11-24, late.",
+            "Owed on 2026-11-26: the next run, on that day, sends stage -7 of 2026-11-24, late.",
         ),
         (
             *(DUE, "2026-11-25", [past(-7, "2026-11-24")], "already-sent"),
@@ -244,6 +257,156 @@ def test_values_that_mean_one_obligation_are_all_shown_and_one_speaks() -> None:
     assert [one.reason for one in view.obligations] == [
         *(Reason.DUPLICATE, Reason.MALFORMED, Reason.DUPLICATE, Reason.PAID, Reason.MALFORMED),
     ]
+
+
+@pytest.mark.parametrize("until", ["9999-12-31", "9999-01-01", "9998-12-31", "2077-01-01"])
+@pytest.mark.parametrize(
+    ("status", "enabled", "reason"),
+    [
+        *(("open", True, Reason.PAUSED), ("open", False, Reason.DISABLED)),
+        *(("disputed", True, Reason.DISPUTED), ("paid", False, Reason.DISABLED)),
+    ],
+)
+def test_of_a_pause_without_an_end_nothing_comes(until: str, status: str, reason: Reason, *, enabled: bool) -> None:
+    value = obligation_json(DUE, pausedUntil=until, status=status)
+
+    (one,) = seen(value, today="2026-12-02", by=LADDER, accountEnabled=enabled).obligations
+
+    assert (one.verdict, one.reason) == ("skipped", reason)
+    assert [stage.falls for stage in one.stages] == [None] * 6
+
+
+def test_a_due_date_in_the_year_9999_never_comes() -> None:
+    assert told(seen("9999-12-31", obligation_json("9999-01-01", status="paid"), today="2026-12-02")) == [
+        ("not-yet", "Nothing on 2026-12-02: a due date in the year 9999 never comes."),
+        ("skipped", "Not notified on 2026-12-02 (paid): it is paid."),
+    ]
+
+
+def test_what_is_skipped_has_its_history_and_no_stage_that_is_due() -> None:
+    rows = [past(-7, "2026-11-24"), past(-3, "2026-11-28", state="claimed")]
+
+    (one,) = seen(DUE, today="2026-12-01", rows=rows, accountEnabled=False).obligations
+
+    assert (one.verdict, one.current, one.decision) == ("skipped", None, None)
+    assert [(stage.stage, stage.day_sent and str(stage.day_sent), stage.claimed) for stage in one.stages] == [
+        *((-7, "2026-11-24", False), (-3, None, True), (-1, None, False), (0, None, False)),
+    ]
+
+
+def test_what_has_another_reference_is_not_inherited() -> None:
+    other, own = Obligation(on(DUE), "INV-1"), Obligation(on(DUE), "INV-2")
+    rows = [past(-7, "2026-11-23", other), past(-3, "2026-11-24", other), past(-7, "2026-11-24", own)]
+
+    (one,) = seen(obligation_json(DUE, ref="INV-2"), today="2026-11-25", rows=rows).obligations
+
+    assert [(stage.stage, stage.past, stage.inherited) for stage in one.stages if stage.past] == [(-7, rows[2], False)]
+
+
+def test_of_several_rows_of_a_stage_the_one_that_counts_is_shown() -> None:
+    other = Obligation(on(DUE), "INV-1")
+    rows = [
+        *(past(-7, "2026-11-26", other), past(-7, "2026-11-24")),
+        *(past(-3, "2026-11-28"), past(-3, "2026-11-28", other)),
+    ]
+
+    (one,) = seen(DUE, today="2026-11-29", rows=rows).obligations
+
+    assert [(stage.stage, stage.past, stage.inherited) for stage in one.stages if stage.past] == [
+        *((-7, rows[0], True), (-3, rows[2], False)),
+    ]
+
+
+def test_a_claim_beside_what_was_inherited_is_not_said_to_have_gone_out() -> None:
+    rows = [past(-7, "2026-11-25", state="claimed"), past(-7, "2026-11-24", Obligation(on(DUE), "INV-1"))]
+
+    view = seen(DUE, today="2026-11-26", rows=rows)
+
+    (one,) = view.obligations
+    assert (one.stages[0].past, one.stages[0].inherited, one.stages[0].claimed) == (rows[1], True, False)
+    assert told(view)[0][1].startswith("Sent: stage -7 went out on 2026-11-24;")
+
+
+def test_a_claim_that_is_so_old_that_it_counts_as_sent_is_said_to_be_one() -> None:
+    view = seen("2026-12-01", today="2026-11-29", rows=[past(-7, "2026-09-01", state="claimed")], by=rules(-7, 0))
+
+    assert told(view) == [
+        (
+            "already-sent",
+            (
+                "Sent: stage -7 was claimed on 2026-09-01, so long ago that it counts as sent; stage 0 comes on "
+                "2026-12-01."
+            ),
+        )
+    ]
+
+
+def test_what_a_row_is_of_goes_by_its_key() -> None:
+    rows = [replace(past(-7, "2026-11-24"), notice_id="", user_id="")]
+
+    (one,) = seen(DUE, today="2026-11-25", rows=rows).obligations
+
+    assert (one.verdict, one.stages[0].past, one.stages[0].inherited) == ("already-sent", rows[0], False)
+
+
+def test_what_ended_before_the_first_run_is_over_because_no_run_was_before_it() -> None:
+    assert told(seen("2026-11-10", today="2026-11-24", first=True)) == [
+        (
+            "over",
+            (
+                "Over on 2026-11-24: its last chance was on 2026-11-13, and no run was completed before: the first one "
+                "begins with 2026-11-21."
+            ),
+        )
+    ]
+
+
+def test_a_duplicate_names_the_value_that_counts() -> None:
+    values = obligation_json(DUE, ref="A"), obligation_json(DUE, ref="A", status="paid")
+
+    assert told(seen(*values, today="2026-11-24")) == [
+        (
+            "skipped",
+            (
+                "Not notified on 2026-11-24 (duplicate): it is the same obligation as value 2 of the user, which "
+                "counts and is paid."
+            ),
+        ),
+        ("skipped", "Not notified on 2026-11-24 (paid): it is paid."),
+    ]
+
+
+def test_a_document_that_is_void_and_issued_anew_is_said_to_be_listed_twice() -> None:
+    void, anew = obligation_json(DUE, ref="A", status="void"), obligation_json(DUE, ref="A")
+
+    first, second = told(seen(void, anew, today="2026-11-24"))
+
+    assert first[1].endswith("the same obligation as value 2 of the user, which counts and is open.")
+    assert second[1].endswith(" Value 1 of the user says that it is void: both are listed, and void settles nothing.")
+
+
+def test_of_a_user_whom_no_run_reads_nothing_is_said_to_be_owed() -> None:
+    found = seen(DUE, "soon", DUE, today="2026-11-24", listed=False)
+
+    assert {text for _, text in told(found)} == {"Not notified: USER_FILTER leaves this user out: no run reads them."}
+    assert [(one.verdict, one.reason, one.current) for one in found.obligations] == [("left-out", None, None)] * 3
+
+
+def test_a_stage_that_waits_for_the_next_day_says_so() -> None:
+    by = rules(-9, -7, 0)
+
+    assert told(seen(DUE, today="2026-11-24", rows=[past(-9, "2026-11-24")], by=by))[0][1] == (
+        "Sent: stage -9 went out on 2026-11-24; stage -7 of 2026-11-24 waits, since no second notice is sent on one "
+        "day."
+    )
+
+
+def test_what_has_expired_before_anything_was_sent_says_so() -> None:
+    by = rules(0, 3, 30, retention_days=200)
+
+    (one,) = told(seen(obligation_json("2026-01-01", pausedUntil="2026-09-01"), today="2026-09-10", by=by))
+
+    assert one[1].startswith("Expired: nothing was sent of it, and its pause ended so late")
 
 
 def test_a_notice_too_large_for_a_message_is_skipped() -> None:
