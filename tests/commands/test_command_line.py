@@ -170,6 +170,8 @@ def test_explain_tells_the_stages_and_the_verdict_before_and_after_a_run(
 
     assert f"Owed on {due}" in before.stdout
     assert "Sent: stage 0" in after.stdout
+    assert "today's run is completed" in after.stdout
+    assert "`run --again`" in after.stdout
     assert storage_access.ids()[0] in after.stdout
 
 
