@@ -74,6 +74,7 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
             attribute=settings.policy.rules.attribute,
             user_filter=settings.user_filter,
             clock=clock,
+            opt_out=settings.opt_out_attribute,
             names=graph_names(settings),
         )
 

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     SETTLED = "settled"
     DISABLED = "disabled"
     UNREACHABLE = "unreachable"
+    OPTED_OUT = "opted-out"
     NOT_ALLOWED = "not-allowed"
     DUPLICATE = "duplicate"
     TOO_LARGE = "too-large"
@@ -91,7 +92,10 @@ class ContactNote:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A customer as far as a notice needs one. `None` is "not there, or of no use"."""
+    """A customer as far as a notice needs one. `None` is "not there, or of no use".
+
+    `opted_out` is whether they want no notices at all.
+    """
 
     id: str
     enabled: bool = True
@@ -101,6 +105,7 @@ class User:
     mobile_phone: str | None = None
     preferred_language: str | None = None
     other_emails: tuple[str, ...] = ()
+    opted_out: bool = False
     contact_notes: tuple[ContactNote, ...] = field(default=(), compare=False)
 
     @property

@@ -143,6 +143,8 @@ def reason_to_skip(user: User, obligation: Obligation, rules: Rules, today: date
         return Reason.DISABLED
     if user.email is None and user.mobile_phone is None:
         return Reason.UNREACHABLE
+    if user.opted_out:
+        return Reason.OPTED_OUT
     if not rules.allows(user):
         return Reason.NOT_ALLOWED
     if (closed := why_closed(obligation)) is not None:

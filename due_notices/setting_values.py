@@ -77,9 +77,20 @@ def authority(text: str) -> str:
     return https(text if "://" in text else f"https://{text}")
 
 
+def _is_extension(text: str) -> bool:
+    return re.fullmatch(r"(?ai)extension_[0-9a-f]{32}_[a-z0-9_]{1,120}", text) is not None
+
+
+def optional_extension(text: str) -> str:
+    """Return the name of a directory extension, in the case that it is written in; empty for nothing."""
+    if text and not _is_extension(text):
+        raise ValueError("is no directory extension: write extension_<32 hex digits>_<name>")
+    return text
+
+
 def attribute_path(text: str) -> tuple[str, ...]:
     """Return the path of a user's property: one name, or two."""
-    if re.fullmatch(r"extension_[0-9A-Fa-f]{32}_[A-Za-z0-9_]{1,120}", text):
+    if _is_extension(text):
         return (text,)
     if re.fullmatch(r"onPremisesExtensionAttributes/extensionAttribute([1-9]|1[0-5])", text):
         return tuple(text.split("/"))

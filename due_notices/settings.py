@@ -42,6 +42,7 @@ from due_notices.setting_values import (
     matching,
     near_misses,
     one_of,
+    optional_extension,
     optional_guid,
     optional_hours,
     optional_https,
@@ -92,6 +93,12 @@ SETTINGS = (
         "where a user's obligations are: `extension_<app id without dashes>_<name>`, or "
         "`onPremisesExtensionAttributes/extensionAttribute1` to `15`",
         example=f"extension_{'0' * 32}_dueDate",
+    ),
+    Setting(
+        "OPT_OUT_ATTRIBUTE",
+        "",
+        "a boolean directory extension, `extension_<app id without dashes>_<name>`: users for whom it is true get no "
+        "notices; empty: there is none",
     ),
     Setting(
         "DAYS_BEFORE_DUE",
@@ -232,6 +239,7 @@ class Settings:
     storage: StorageAccount
     queue: str
     table: str
+    opt_out_attribute: str
     user_filter: str
     graph_endpoint: str
     authority_host: str
@@ -300,6 +308,7 @@ class Settings:
             # <name>-poison has to fit into a queue's 63 characters.
             queue=read.parse("NOTICE_QUEUE", matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*", "due-notices")),
             table=read.parse("LEDGER_TABLE", matching(r"[A-Za-z][A-Za-z0-9]{2,62}", "duenotices")),
+            opt_out_attribute=_opt_out(read, attribute),
             user_filter=read.parse("USER_FILTER", printable),
             graph_endpoint=graph_endpoint,
             authority_host=authority_host,
@@ -376,6 +385,14 @@ class _Reader:
                 why = _IN_QUOTES if _QUOTED.fullmatch(text) else str(error)
                 self.problem(name, why if name in _NEVER_SHOWN else f"{_shown(text)}: {why}")
         return cast("_T", None)
+
+
+def _opt_out(read: _Reader, attribute: tuple[str, ...] | None) -> str:
+    name = "OPT_OUT_ATTRIBUTE"
+    found = read.parse(name, optional_extension)
+    if found and attribute is not None and found.casefold() == attribute[0].casefold():
+        read.problem(name, "is DUE_DATE_ATTRIBUTE; name the boolean extension that says who wants no notices")
+    return found
 
 
 def _stages(

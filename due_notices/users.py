@@ -56,7 +56,7 @@ def user_id(graph_user: Mapping[str, object]) -> str | None:
     return value if isinstance(value, str) and _USER_ID.fullmatch(value) else None
 
 
-def to_user(graph_user: Mapping[str, object], identifier: str) -> User:
+def to_user(graph_user: Mapping[str, object], identifier: str, *, opted_out: bool = False) -> User:
     """Return the customer behind a Graph user whose checked id is `identifier`."""
     email = next((address for _, raw in _email_fields(graph_user) if (address := _email(raw))), None)
     others = (address for _, raw in _other_mails(graph_user) if (address := _email(raw)) and address != email)
@@ -69,6 +69,7 @@ def to_user(graph_user: Mapping[str, object], identifier: str) -> User:
         mobile_phone=_phone(graph_user.get("mobilePhone")),
         preferred_language=_text(graph_user.get("preferredLanguage")),
         other_emails=tuple(dict.fromkeys(others)),
+        opted_out=opted_out,
         contact_notes=contact_notes(graph_user),
     )
 

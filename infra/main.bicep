@@ -84,6 +84,9 @@ param instanceDiscovery bool = true
 @description('Optional. User property that holds the due dates. Empty names the extension `dueDate` of the app registration, which infra/scripts/post_provision.py makes.')
 param dueDateAttribute string = ''
 
+@description('Optional. Boolean extension of the users who want no notices. Empty: there is none.')
+param optOutAttribute string = ''
+
 @description('Optional. Days before the due date on which a notice is owed, with commas; 0 is the day itself.')
 param daysBeforeDue string = '7,3,1,0'
 
@@ -423,6 +426,7 @@ module functionApp 'modules/function-app.bicep' = {
       NOTICE_STORAGE__queueServiceUri: queueServiceUrl
       NOTICE_STORAGE__tableServiceUri: tableServiceUrl
       OPEN_DAYS: openDays
+      OPT_OUT_ATTRIBUTE: optOutAttribute
       RECIPIENT_ALLOW_LIST: recipientAllowList
       SEND_WINDOW: sendWindow
       USER_FILTER: userFilter

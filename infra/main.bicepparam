@@ -35,6 +35,7 @@ param keyVaultSecretName = valueOr(readEnvironmentVariable('KEY_VAULT_SECRET_NAM
 // ---- Notices ----
 
 param dueDateAttribute = valueOr(readEnvironmentVariable('DUE_DATE_ATTRIBUTE', ''), '')
+param optOutAttribute = valueOr(readEnvironmentVariable('OPT_OUT_ATTRIBUTE', ''), '')
 param daysBeforeDue = readEnvironmentVariable('DAYS_BEFORE_DUE', '7,3,1,0')
 param daysAfterDue = valueOr(readEnvironmentVariable('DAYS_AFTER_DUE', ''), '')
 param catchUpDays = int(valueOr(readEnvironmentVariable('CATCH_UP_DAYS', ''), '3'))

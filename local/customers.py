@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from local.names import LOCALES, Locale
 
 SAMPLE_ATTRIBUTE = "extension_5f1b0c52c1d14f6e9a0b7c3d2e8f4a69_dueDate"
+SAMPLE_OPT_OUT = SAMPLE_ATTRIBUTE.replace("dueDate", "optOut")
 SAMPLE_COUNT = 2_500
 TENANT_DOMAIN = "contoso.onmicrosoft.com"
 MAIL_DOMAINS = ("example.com", "example.org", "example.net")
@@ -31,6 +32,7 @@ VALUE_KINDS = {UNSET: 30, BLANK: 1, MALFORMED: 4, OBLIGATION: 65}
 DUE_KINDS = {"stage": 7, "near": 40, "far": 53}
 PHONE_SHARE = 0.5
 DISABLED_SHARE = 0.04
+OPT_OUT_KINDS: dict[bool | None, int] = {None: 94, False: 3, True: 3}
 
 User = dict[str, Any]
 Properties = dict[str, Any]
@@ -44,9 +46,9 @@ def sample_customers(
 
     About two thirds have no obligation near; some four in a hundred reach one of the default stages on
     the business date itself. Values are text, or lists of text for several obligations. An on-premises
-    attribute holds one value only: of several the first is taken.
+    attribute holds one value only: of several the first is taken. A few have opted out, by `SAMPLE_OPT_OUT`.
     """
-    generator = _Generator(random.Random(seed), business_date, attribute)
+    generator = _Generator(seed, business_date, attribute)
     return [generator.user(number) for number in range(count)]
 
 
@@ -65,8 +67,9 @@ class _Person:
 class _Generator:
     """Draws users one after another from one source of randomness."""
 
-    def __init__(self, rng: random.Random, today: dt.date, attribute: str) -> None:
-        self._rng = rng
+    def __init__(self, seed: int, today: dt.date, attribute: str) -> None:
+        self._rng = random.Random(seed)
+        self._opt_outs = random.Random(f"opt-outs {seed}")
         self._today = today
         self._attribute = attribute
         self._contacts: Mapping[Callable[[_Person], Properties], int] = {
@@ -105,7 +108,7 @@ class _Generator:
         }
         user.update(self._weighted(self._contacts)(person))
         user["identities"].append(_identity("userPrincipalName", TENANT_DOMAIN, user["userPrincipalName"]))
-        return user | self._due_property(person.locale)
+        return user | self._due_property(person.locale) | self._opt_out()
 
     def _person(self, number: int) -> _Person:
         locale = self._rng.choice(LOCALES)
@@ -167,6 +170,10 @@ class _Generator:
 
     def _phone(self, locale: Locale) -> str:
         return locale.phone.format(self._rng.randint(*locale.phone_range))
+
+    def _opt_out(self) -> Properties:
+        (wish,) = self._opt_outs.choices(list(OPT_OUT_KINDS), list(OPT_OUT_KINDS.values()))
+        return {} if wish is None else {SAMPLE_OPT_OUT: wish}
 
     # What a customer owes.
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import holidays
 
+from local.customers import SAMPLE_OPT_OUT
 from local.expected_decision import (
     ONE_DAY,
     Decision,
@@ -191,7 +192,7 @@ def expected(
     rows: Collection[SentRow] = (),
     *,
     zone: dt.tzinfo = dt.UTC,
-    opt_out_attribute: str = "",
+    opt_out_attribute: str = SAMPLE_OPT_OUT,
     allowed: Collection[str] = (),
 ) -> Expected:
     """Return what a run of `today` counts and sends, by the directory's users and the ledger's rows before it.

@@ -205,7 +205,7 @@ def reason_to_skip(user: Mapping[str, Any], opt_out_attribute: str, allowed: Col
     phone = user.get("mobilePhone")
     if email is None and not (isinstance(phone, str) and re.search("[0-9]", phone)):
         return "unreachable"
-    if opt_out_attribute and raw_values(user, opt_out_attribute) == [True]:
+    if opt_out_attribute and any(value is True for value in raw_values(user, opt_out_attribute)):
         return "opted-out"
     if allowed and (email is None or not {email.lower(), "@" + email.lower().split("@")[1]} & set(allowed)):
         return "not-allowed"

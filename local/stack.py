@@ -14,7 +14,7 @@ from local.app_certificates import AppCertificate, issue_app_certificate
 from local.azurite import Azurite
 from local.certificates import issue_certificates
 from local.clock import now
-from local.customers import SAMPLE_ATTRIBUTE
+from local.customers import SAMPLE_ATTRIBUTE, SAMPLE_OPT_OUT
 from local.entra import EntraService
 from local.graph import GraphService
 from local.identity import IdentityService, ManagedIdentity
@@ -134,6 +134,7 @@ class LocalStack:
             "KEY_VAULT_URL": self.vault.base_url,
             "KEY_VAULT_SECRET_NAME": SECRET_NAME,
             "DUE_DATE_ATTRIBUTE": self.attribute,
+            "OPT_OUT_ATTRIBUTE": SAMPLE_OPT_OUT,
             "NOTICE_SCHEDULE": "0 0 * * * *",
             **self._storage_settings(),
             "NOTICE_QUEUE": QUEUE,
@@ -222,7 +223,8 @@ class LocalStack:
         self.graph.applications.owners.add(self.operator.principal_id)
         self.graph.writers.add(self.operator.principal_id)
         self.secret_rotate(expires_on=now() + SECRET_LASTS)
-        self.graph.directory.declare_extension(self.attribute, multi_valued=False)
+        for name in (self.attribute, SAMPLE_OPT_OUT):
+            self.graph.directory.declare_extension(name, multi_valued=False)
         self.graph.users = users
 
     def _storage_settings(self) -> dict[str, str]:

@@ -20,7 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import due_notices
-from due_notices.adapters.graph import GraphPage, value_of
+from due_notices.adapters.graph import GraphPage, is_set, value_of
 from due_notices.calendars import EveryDay
 from due_notices.ladder import CompletedRun, Day, day_of
 from due_notices.model import FoundUser, Notice, Obligation, Sent, User, notice_id, obligation_key, user_key
@@ -35,6 +35,7 @@ GraphUser = Mapping[str, object]
 TENANT = "7e2a9c10-5b1d-4c5e-9f00-0c0ffee00001"
 CLIENT = "c11e4700-0000-4000-8000-00000000c0de"
 ATTRIBUTE = "extension_0123456789abcdef0123456789abcdef_paymentsDue"
+OPT_OUT = "extension_0123456789abcdef0123456789abcdef_noNotices"
 
 ALICE = "a11ce000-0000-4000-8000-000000000001"
 BOB = "b0b00000-0000-4000-8000-000000000002"
@@ -95,12 +96,13 @@ def notice_schema() -> str:
 
 def page_of(users: Sequence[GraphUser], attribute: tuple[str, ...] = (ATTRIBUTE,)) -> GraphPage:
     """Return users, as Graph has them, as a page of the port."""
-    return GraphPage(users, [value_of(user, attribute) for user in users])
+    return GraphPage(users, [value_of(user, attribute) for user in users], OPT_OUT)
 
 
 def found_user(user: GraphUser, attribute: tuple[str, ...] = (ATTRIBUTE,)) -> FoundUser:
     """Return a user, as Graph has them, as the port's answer to a question for them alone."""
-    return FoundUser(to_user(user, str(user["id"])), value_of(user, attribute))
+    known = to_user(user, str(user["id"]), opted_out=is_set(user, OPT_OUT))
+    return FoundUser(known, value_of(user, attribute))
 
 
 def obligation_json(due: str = "2026-12-01", **fields: object) -> str:

@@ -45,10 +45,14 @@ class AppToken(Token, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GraphPage:
-    """A page of users as Graph lists them. `values` has what the due-date attribute of each holds."""
+    """A page of users as Graph lists them. `values` has what the due-date attribute of each holds.
+
+    `opt_out` is the property that says who wants no notices; empty where there is none.
+    """
 
     rows: Sequence[_Row]
     values: Sequence[object]
+    opt_out: str = ""
 
     def __len__(self) -> int:
         """Return how many users there are."""
@@ -58,7 +62,7 @@ class GraphPage:
         """Return the user at `index`; None where the id is nothing that a log or a key could hold."""
         row = self.rows[index]
         identifier = user_id(row)
-        return None if identifier is None else to_user(row, identifier)
+        return None if identifier is None else to_user(row, identifier, opted_out=is_set(row, self.opt_out))
 
 
 class GraphDirectory:
@@ -72,17 +76,20 @@ class GraphDirectory:
         attribute: tuple[str, ...],
         user_filter: str,
         clock: Clock,
+        opt_out: str = "",
         names: Mapping[str, str] | None = None,
         select: Sequence[str] = SELECTED,
     ) -> None:
         """Take the endpoint (`https://graph.microsoft.com`) and what to ask it for; nothing is sent yet.
 
-        `names` fill the commands in refusals.
+        `opt_out` is the boolean property of the users who want no notices; empty where there is none. `names` fill the
+        commands in refusals.
         """
         self._graph = GraphHttp(endpoint, token, clock, names=names)
         self._token = token
         self._attribute = attribute
-        self._select = ",".join((*select, attribute[0]))
+        self._opt_out = opt_out
+        self._select = ",".join(filter(None, (*select, attribute[0], opt_out)))
         self._filter = user_filter
 
     @property
@@ -138,7 +145,8 @@ class GraphDirectory:
         key = None if row is None else user_id(row)
         if row is None or key is None:  # an answer without an id is about something else
             return None
-        return FoundUser(to_user(row, key), value_of(row, self._attribute))
+        user = to_user(row, key, opted_out=is_set(row, self._opt_out))
+        return FoundUser(user, value_of(row, self._attribute))
 
     def _by_address(self, address: str) -> _Row | None:
         text = address.replace("'", "''")
@@ -203,7 +211,7 @@ class GraphDirectory:
                 sure, since, fell_back = link, set(), False
             since.update(ids)
             suspect = bool(retries)
-            yield GraphPage(rows, self._values(rows))
+            yield GraphPage(rows, self._values(rows), self._opt_out)
             link = following
 
     def _first(self, query: Mapping[str, str]) -> str:
@@ -281,6 +289,12 @@ def _member(row: Mapping[str, object], name: str) -> object:
     if name in row:
         return row[name]
     return next((value for key, value in row.items() if key.casefold() == name.casefold()), None)
+
+
+def is_set(row: Mapping[str, object], name: str) -> bool:
+    """Whether a boolean property of a user is true; `name` may be empty."""
+    value = _member(row, name) if name else None
+    return any(each is True for each in (value if isinstance(value, list) else [value]))
 
 
 def _is_listing(answer: Mapping[str, Any]) -> bool:

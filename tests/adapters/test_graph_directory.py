@@ -16,6 +16,7 @@ from due_notices.adapters.retries import GRAPH
 from due_notices.errors import CredentialError, DirectoryError, ListingExpired
 from due_notices.users import SELECTED
 from local.clock import now
+from local.customers import SAMPLE_OPT_OUT
 from local.emulated_service import RecordedRequest
 from local.faults import (
     Damage,
@@ -97,7 +98,7 @@ def test_every_page_asks_for_what_is_used_and_no_more(stack: LocalStack, make_di
     assert len(listings(stack)) == 3
     for request in listings(stack):
         assert request.query["$top"] == "999"
-        assert set(request.query["$select"].split(",")) == {*SELECTED, stack.attribute}
+        assert set(request.query["$select"].split(",")) == {*SELECTED, stack.attribute, SAMPLE_OPT_OUT}
         assert request.query["$filter"] == "accountEnabled eq true"
         assert request.headers["accept"] == "application/json"
         assert "consistencylevel" not in request.headers
@@ -110,6 +111,30 @@ def test_without_a_filter_none_is_sent(stack: LocalStack, make_directory: MakeDi
     assert len(listed(make_directory(USER_FILTER=""))) == 2
     assert len(listed(make_directory())) == 1
     assert "$filter" not in listings(stack)[0].query
+
+
+@pytest.mark.parametrize("spell", [str, str.upper, str.lower])
+def test_an_opt_out_is_seen_however_its_name_is_spelled(
+    stack: LocalStack, make_directory: MakeDirectory, spell: Callable[[str], str]
+) -> None:
+    stack.graph.users = [{"id": who, "accountEnabled": True, SAMPLE_OPT_OUT: who == "a"} for who in ("a", "b")]
+    directory = make_directory(OPT_OUT_ATTRIBUTE=spell(SAMPLE_OPT_OUT))
+
+    (page,) = directory.pages()
+
+    found = [page.user(0), page.user(1), *(one.user for who in ("a", "b") if (one := directory.user(who)))]
+    assert [user.opted_out for user in found if user] == [True, False, True, False]
+
+
+def test_without_an_opt_out_attribute_none_is_asked_for(stack: LocalStack, make_directory: MakeDirectory) -> None:
+    stack.graph.users = [{"id": "a", "accountEnabled": True, SAMPLE_OPT_OUT: True}]
+
+    (page,) = make_directory(OPT_OUT_ATTRIBUTE="").pages()
+
+    user = page.user(0)
+    assert user is not None
+    assert not user.opted_out
+    assert SAMPLE_OPT_OUT not in listings(stack)[0].query["$select"]
 
 
 def test_an_attribute_from_on_premises_is_selected_with_its_parent(

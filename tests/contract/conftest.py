@@ -22,6 +22,7 @@ from local.stack import LocalStack
 from tests.adapters.faulty_proxy import faulty_proxy
 from tests.adapters.storage_access import StorageAccess
 from tests.conftest import use_environment
+from tests.factories import OPT_OUT
 from tests.fakes import FakeDirectory, FakeLedger, FakeStorage, MovableClock
 
 STORAGES = ("fake", "azurite", "azurite with Azure's nulls")
@@ -120,7 +121,7 @@ def make_directory(
         running_stack.reset(users)
         running_stack.graph.directory.page_limit = page_size
         use_environment(monkeypatch, running_stack.environ)
-        settings = Settings.from_mapping({**running_stack.environ, "USER_FILTER": ""})
+        settings = Settings.from_mapping({**running_stack.environ, "USER_FILTER": "", "OPT_OUT_ATTRIBUTE": OPT_OUT})
         return bootstrap.build_services(settings, MovableClock()).open_directory()
 
     return make

@@ -8,6 +8,7 @@ import pytest
 from due_notices.ports import UserDirectory
 from local.customers import SAMPLE_ATTRIBUTE
 from tests.contract.conftest import MakeDirectory
+from tests.factories import OPT_OUT
 
 DUE = date(2026, 12, 1)
 
@@ -57,6 +58,17 @@ def test_a_user_has_what_planning_needs(make_directory: MakeDirectory) -> None:
     assert user is not None
     assert (user.id, user.display_name, user.enabled) == ("user-0000", "Przemysław 0", True)
     assert list(page.values) == ["2026-12-01"]
+
+
+def test_who_has_opted_out_is_so_in_the_listing_and_alone(make_directory: MakeDirectory) -> None:
+    wishes: list[dict[str, Any]] = [{OPT_OUT: True}, {OPT_OUT: False}, {}]
+    directory = make_directory([user | wish for user, wish in zip(users(3), wishes, strict=True)])
+
+    (page,) = directory.pages()
+    found = [directory.user(f"user-{number:04d}") for number in range(3)]
+
+    assert [user.opted_out for index in range(3) if (user := page.user(index))] == [True, False, False]
+    assert [one.user.opted_out for one in found if one] == [True, False, False]
 
 
 @pytest.mark.parametrize(

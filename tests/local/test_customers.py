@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.customers import SAMPLE_ATTRIBUTE, malformed_values, sample_customers
+from local.customers import SAMPLE_ATTRIBUTE, SAMPLE_OPT_OUT, malformed_values, sample_customers
 
 TODAY = dt.date(2026, 11, 24)
 User = dict[str, Any]
@@ -99,6 +99,8 @@ def test_every_telephone_number_is_set_aside_for_fiction(customers: list[User]) 
         ("social account", lambda user: user["identities"][0]["signInType"] == "federated"),
         ("other address only", lambda user: user["otherMails"] and not user["mail"]),
         ("no telephone", lambda user: not user["mobilePhone"]),
+        ("opted out", lambda user: user.get(SAMPLE_OPT_OUT) is True),
+        ("has not opted out", lambda user: user.get(SAMPLE_OPT_OUT) is False),
         ("disabled", lambda user: not user["accountEnabled"]),
         (
             "principal name is the mailbox",

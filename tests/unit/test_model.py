@@ -167,6 +167,7 @@ def test_reasons_are_written_as_the_report_names_them() -> None:
             "settled",
             "disabled",
             "unreachable",
+            "opted-out",
             "not-allowed",
             "duplicate",
         ),

@@ -23,6 +23,7 @@ from tests.factories import (
     BOB,
     CARLA,
     DMITRI,
+    OPT_OUT,
     SentRow,
     at,
     day,
@@ -214,6 +215,15 @@ def test_each_of_several_obligations_goes_by_its_own_schedule() -> None:
         (obligation_json(DUE, status="paid", pausedUntil="2026-12-10"), {}, "paid"),
         (DUE, {"accountEnabled": False, "mail": None, "mobilePhone": None, "userPrincipalName": None}, "disabled"),
         ("soon", {"accountEnabled": False}, "malformed"),
+        (DUE, {OPT_OUT: True}, "opted-out"),
+        (DUE, {OPT_OUT.upper(): True}, "opted-out"),
+        (DUE, {OPT_OUT: False}, None),
+        (DUE, {OPT_OUT: None}, None),
+        (DUE, {OPT_OUT: "true"}, None),
+        (obligation_json(DUE, status="paid"), {OPT_OUT: True}, "opted-out"),
+        (DUE, {OPT_OUT: True, "accountEnabled": False}, "disabled"),
+        (DUE, {OPT_OUT: True, "mail": None, "mobilePhone": None, "userPrincipalName": None}, "unreachable"),
+        ("soon", {OPT_OUT: True}, "malformed"),
     ],
 )
 def test_an_obligation_is_skipped_with_a_reason(value: object, overrides: dict[str, Any], reason: str | None) -> None:
@@ -396,6 +406,14 @@ def test_a_user_listed_twice_is_notified_once() -> None:
 
     assert who(found) == [ALICE]
     assert figures(found) == {"owed": 1, "duplicate": 1}
+
+
+def test_who_has_opted_out_is_so_before_the_allow_list_keeps_them_out() -> None:
+    by = rules(allow_list=frozenset({"@example.org"}))
+
+    found = plan({**graph_user(DUE), OPT_OUT: True}, graph_user(DUE, who=BOB), today="2026-11-24", by=by)
+
+    assert reasons(found) == {"opted-out": 1, "not-allowed": 1}
 
 
 def test_a_notice_that_does_not_fit_is_skipped_alone() -> None:

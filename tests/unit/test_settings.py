@@ -13,7 +13,7 @@ from due_notices.errors import DueNoticesError, SettingsError
 from due_notices.setting_values import TOKEN_CREDENTIALS
 from due_notices.settings import SETTINGS, Settings
 from due_notices.stages import SendWindow
-from tests.factories import ATTRIBUTE, CLIENT, TENANT, environ, on
+from tests.factories import ATTRIBUTE, CLIENT, OPT_OUT, TENANT, environ, on
 
 ACCOUNT_KEY = "c2VjcmV0"
 QUEUES, TABLES = "https://notices.queue.core.windows.net", "https://notices.table.core.windows.net"
@@ -92,7 +92,7 @@ def test_the_smallest_environment_gives_the_defaults() -> None:
     assert (found.policy.limit, found.policy.lapse) == (10_000, timedelta(minutes=10))
     assert found.policy.source == f"/tenants/{TENANT}/due-notices"
     assert (str(found.schedule), found.queue, found.table) == ("0 0 * * * *", "due-notices", "duenotices")
-    assert found.user_filter == "accountEnabled eq true"
+    assert (found.user_filter, found.opt_out_attribute) == ("accountEnabled eq true", "")
     assert found.graph_endpoint == "https://graph.microsoft.com"
     assert (found.authority_host, found.instance_discovery) == ("https://login.microsoftonline.com", True)
     assert (found.identity_client_id, found.developer_login) == (None, False)
@@ -118,6 +118,7 @@ def test_every_setting_is_read() -> None:
         KEY_VAULT_URL="https://other.vault.usgovcloudapi.net/",
         KEY_VAULT_SECRET_NAME="my-secret",
         DUE_DATE_ATTRIBUTE="onPremisesExtensionAttributes/extensionAttribute15",
+        OPT_OUT_ATTRIBUTE=OPT_OUT.upper(),
         DAYS_BEFORE_DUE="0, 14",
         DAYS_AFTER_DUE="0,30",
         CATCH_UP_DAYS="0",
@@ -158,7 +159,7 @@ def test_every_setting_is_read() -> None:
     assert (str(found.schedule), found.queue, found.table) == ("0 */15 * * * *", "q-1", "Ledger1")
     assert (policy.limit, policy.lapse) == (1, timedelta(days=1))
     assert policy.rules.allow_list == {"alice@example.com", "@example.org", "bob@example.net"}
-    assert found.user_filter == ""
+    assert (found.user_filter, found.opt_out_attribute) == ("", OPT_OUT.upper())
     assert (found.graph_endpoint, found.authority_host) == (
         "https://graph.microsoft.us",
         "https://login.microsoftonline.us",
@@ -258,6 +259,10 @@ WRONG: list[tuple[str, str, str]] = [
     ("DUE_DATE_ATTRIBUTE", "onPremisesExtensionAttributes/extensionAttribute0", "extensionAttribute1 to 15"),
     ("DUE_DATE_ATTRIBUTE", "onPremisesExtensionAttributes/extensionAttribute16", "extensionAttribute1 to 15"),
     ("DUE_DATE_ATTRIBUTE", "extensionAttribute1", "extensionAttribute1 to 15"),
+    ("OPT_OUT_ATTRIBUTE", "noNotices", "is no directory extension: write extension_<32 hex digits>_<name>"),
+    ("OPT_OUT_ATTRIBUTE", "onPremisesExtensionAttributes/extensionAttribute1", "is no directory extension"),
+    ("OPT_OUT_ATTRIBUTE", OPT_OUT.replace("s", "\u017f"), "is no directory extension"),
+    ("OPT_OUT_ATTRIBUTE", ATTRIBUTE.upper(), "is DUE_DATE_ATTRIBUTE"),
     ("DAYS_BEFORE_DUE", "-7", "write whole numbers of days from 0 to 365, separated by commas, for example 7,3,1,0"),
     ("DAYS_BEFORE_DUE", "400", "at most 365 days"),
     ("DAYS_AFTER_DUE", "3 days", "write whole numbers of days from 0 to 365"),

@@ -34,6 +34,7 @@ def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Lin
         GraphHttp(settings.graph_endpoint, token, clock, ONCE, bootstrap.graph_names(settings)),
         settings.policy.rules.attribute,
         settings.user_filter,
+        settings.opt_out_attribute,
     )
 
     async def queue() -> bool:
@@ -53,6 +54,7 @@ def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Lin
             settings.client_id,
             storage_by_identity=settings.storage.connection_string is None,
             first_tick=settings.first_tick,
+            opt_out=settings.opt_out_attribute,
         ),
         Probes(
             now=clock.now,
@@ -60,6 +62,7 @@ def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Lin
             credential=bootstrap.credential_reader(settings, login),
             graph_token=token,
             attribute=graph.attribute,
+            opt_out=graph.opt_out,
             users=graph.users,
             values=graph.values,
             queue=lambda: asyncio.run(queue()),

@@ -22,11 +22,12 @@ _PROBES: tuple[tuple[str, Mapping[str, str]], ...] = (
 class GraphProbe:
     """One directory. Raises DirectoryError."""
 
-    def __init__(self, graph: GraphHttp, attribute: tuple[str, ...], user_filter: str) -> None:
+    def __init__(self, graph: GraphHttp, attribute: tuple[str, ...], user_filter: str, opt_out: str = "") -> None:
         """Take what a run takes; nothing is sent yet."""
         self._graph = graph
         self._attribute = attribute
         self._filter = user_filter
+        self._opt_out = opt_out
 
     def attribute(self) -> bool:
         """Whether the directory knows the attribute, shown by one row that selects and filters it.
@@ -49,6 +50,18 @@ class GraphProbe:
             return True
         self._get(select)  # tells a directory that refuses everything from one that lacks the attribute
         return False
+
+    def opt_out(self) -> bool:
+        """Whether the directory has the boolean property of those who want no notices; True where none is named."""
+        if not self._opt_out:
+            return True
+        try:
+            self._get({"$select": "id", "$top": "1", "$filter": f"{self._opt_out} eq true"})
+        except GraphRefused as refused:
+            if refused.status != _BAD_REQUEST:
+                raise
+            return False
+        return True
 
     def users(self) -> int | None:
         """Return how many users USER_FILTER lists; None where the tenant does not count (Azure AD B2C).

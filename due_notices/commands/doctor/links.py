@@ -72,16 +72,17 @@ class Chain:
     client_id: str
     storage_by_identity: bool
     first_tick: Callable[[date], datetime | None]
+    opt_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Probes:
     """How to touch the outside world; each raises DueNoticesError.
 
-    `identity` and `graph_token` return tokens; `attribute` whether the directory knows it; `users` how many there
-    are, None where it cannot be told; `values` what the attribute holds at each of the first users; `queue` whether
-    messages may be counted; `service_time` what a service's clock shows; `system_zone` where the machine's own copy of
-    the business time zone differs from the program's.
+    `identity` and `graph_token` return tokens; `attribute` and `opt_out` whether the directory knows them; `users`
+    how many there are, None where it cannot be told; `values` what the attribute holds at each of the first users;
+    `queue` whether messages may be counted; `service_time` what a service's clock shows; `system_zone` where the
+    machine's own copy of the business time zone differs from the program's.
     """
 
     now: Callable[[], datetime]
@@ -89,6 +90,7 @@ class Probes:
     credential: Callable[[], AppCredential]
     graph_token: Callable[[], str]
     attribute: Callable[[], bool]
+    opt_out: Callable[[], bool]
     users: Callable[[], int | None]
     values: Callable[[], Sequence[object]]
     queue: Callable[[], bool]
@@ -194,6 +196,11 @@ def _graph(chain: Chain, probes: Probes) -> tuple[State, str]:
         return State.FAILED, (
             f"the directory has no property {attribute}: correct DUE_DATE_ATTRIBUTE, or declare it on the app "
             "registration with `python infra/scripts/post_provision.py`"
+        )
+    if not probes.opt_out():
+        return State.FAILED, (
+            f"the directory has no boolean property {chain.opt_out}, so nobody's wish for no notices would be seen: "
+            "correct OPT_OUT_ATTRIBUTE, or declare it on the app registration (data type Boolean, target User)"
         )
     users = probes.users()
     if users == 0:

@@ -144,6 +144,11 @@ BROKEN: Mapping[str, tuple[Callable[[LocalStack], Mapping[str, str] | None], str
         "graph",
         ("DUE_DATE_ATTRIBUTE", "post_provision.py"),
     ),
+    "no such property of who wants no notices": (
+        lambda _: {"OPT_OUT_ATTRIBUTE": f"extension_{'0' * 32}_other"},
+        "graph",
+        ("OPT_OUT_ATTRIBUTE", f"extension_{'0' * 32}_other", "Boolean"),
+    ),
     "Graph refuses": (
         lambda stack: stack.graph.faults.add(Fault(status=403)),
         "graph",
@@ -271,9 +276,13 @@ def test_an_on_premises_attribute_is_there_in_every_directory(
     assert examined(healthy, storage_access, DUE_DATE_ATTRIBUTE=attribute)["graph"].level is State.OK
 
 
+def test_nobody_need_have_a_wish_for_no_notices(healthy: LocalStack, storage_access: StorageAccess) -> None:
+    assert examined(healthy, storage_access, OPT_OUT_ATTRIBUTE="")["graph"].level is State.OK
+
+
 def test_a_tenant_that_does_not_count_is_no_failure(healthy: LocalStack, storage_access: StorageAccess) -> None:
     body = b'{"error":{"code":"Request_UnsupportedQuery","message":"Count is not supported."}}'
-    healthy.graph.faults.add(Fault(status=400, body=body, on_request=2))
+    healthy.graph.faults.add(Fault(status=400, body=body, on_request=3))
 
     finding = examined(healthy, storage_access)["graph"]
 
