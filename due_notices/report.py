@@ -191,8 +191,8 @@ def by_date_and_time(report: RunReport) -> tuple[date, datetime]:
 def by_day(runs: Iterable[RunReport]) -> list[RunReport]:
     """Return one report for each business date of some runs, the oldest first.
 
-    What was done adds up over a day's runs; what was seen is what the last of them saw that completed, or ended. A
-    day of which one run completed is completed, whatever came after.
+    What was done adds up over a day's runs; what was seen is what the last of them saw that ended. A day of which one
+    run completed is completed, whatever came after.
     """
     return [
         _day(list(reports))
@@ -213,11 +213,9 @@ def _day(runs: Sequence[RunReport]) -> RunReport:
     stages: Counter[str] = Counter()
     for run in ended:
         stages.update(run.stages)
-    completed = [run for run in ended if run.completed]
-    seen = (completed or ended)[-1]
     return dataclasses.replace(
-        seen,
-        outcome=seen.outcome if completed else runs[-1].outcome,
+        ended[-1],
+        outcome=Outcome.COMPLETED if any(run.completed for run in ended) else runs[-1].outcome,
         at=runs[-1].at,
         stages={stage: stages[stage] for stage in sorted(stages, key=int)},
         **done,

@@ -1,7 +1,7 @@
 """One run, in numbered steps. All or nothing: if any page of users cannot be read, nothing is sent.
 
 1. Outside the send window, or on a closed day: nothing is done.
-2. The ledger knows the earlier runs: if today's is completed, nothing is left to do, unless it is wished otherwise.
+2. The ledger knows the earlier runs: if today's last one is completed, nothing is left to do, unless it is wished.
 3. Read all users, and gather what the ledger must be asked for (`reading`, `planning`).
 4. Ask the ledger what was sent before, and decide (`ladder`).
 5. Compare with the runs before: far too little is a fall, and keeps the day open (`falls`).
@@ -219,9 +219,9 @@ def _deliver(run: _Run, report: RunReport, notices: Sequence[Notice]) -> None:
 
 
 def is_done(policy: Policy, today: date, runs: Sequence[RunReport], now: datetime) -> bool:
-    """Whether the day's run is completed, by one of the same filter, and not yet to be looked at again."""
-    completed = [run for run in runs if run.completes(today, policy.rules.filter_digest)]
-    return bool(completed) and not policy.looks_again(now, completed[-1].at)
+    """Whether the day's last run with the same filter is completed, and the day not yet to be looked at again."""
+    own = [run for run in runs if run.business_date == today and run.filter_digest == policy.rules.filter_digest]
+    return bool(own) and own[-1].completed and not policy.looks_again(now, own[-1].at)
 
 
 def _take_directory(report: RunReport, directory: UserDirectory, progress: Progress) -> None:
@@ -234,16 +234,16 @@ def _take_directory(report: RunReport, directory: UserDirectory, progress: Progr
 def compare(report: RunReport, runs: Sequence[RunReport], policy: Policy) -> str | None:
     """Compare what was read and decided with the runs before; return why it is a fall, or None.
 
-    Reports what is worth a look, the median of the completed days that had notices, and whether today's number is far
-    from it.
+    Reports what is worth a look, the median of the completed earlier days that had notices, and whether today's number
+    is far from it.
     """
     base = base_of(runs, report.business_date)
     days = [day for day in by_day(of_filter(runs, report.filter_digest)) if day.completed]
-    numbers = [day.sent + day.failed for day in days[-USUAL_RUNS:] if day.sent + day.failed]
+    earlier = [day for day in days if day.business_date < report.business_date]
+    numbers = [day.sent + day.failed for day in earlier[-USUAL_RUNS:] if day.sent + day.failed]
     report.usual_owed = round(statistics.median(numbers)) if numbers else 0 if days else None
     if report.owed >= UNUSUAL_LEAST:
         report.unusual = report.usual_owed is None or report.owed >= UNUSUAL_FACTOR * report.usual_owed
-    earlier = [day for day in days if day.business_date < report.business_date]
     report.signs = signs_of(report, base, earlier, policy.fall_limit, "/".join(policy.rules.attribute))
     return why_fallen(report, base, policy.fall_limit)
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 
+import pytest
+
+from due_notices.commands.status.gather import look_around
+from due_notices.commands.status.verdict import Level, Verdict, judge
+from due_notices.errors import DirectoryError
 from due_notices.report import Outcome
 from due_notices.run import Wish
+from tests.factories import run_report
 from tests.run.world import TODAY, World, customer, customers, in_days
 
 
@@ -47,12 +55,73 @@ def test_a_day_that_was_completed_stays_so_whatever_becomes_of_the_second_look()
     world.run()
     world.directory.users = customers(3)
 
-    assert world.run(Wish.AGAIN, limit=1).outcome is Outcome.LIMIT
+    assert world.run(Wish.AGAIN, limit=0).outcome is Outcome.LIMIT
 
     record = world.record
     assert record is not None
-    assert record.completed
+    assert (record.completed, record.obligations, record.owed) == (True, 3, 3)
+
+
+def stop_at_the_limit(world: World) -> None:
+    assert world.run(Wish.AGAIN, limit=0).outcome is Outcome.LIMIT
+
+
+def fail_to_read(world: World) -> None:
+    world.directory.faults.on(1, error=DirectoryError("Graph is away"))
+    assert world.run(Wish.AGAIN).outcome is Outcome.FAILED
+
+
+def be_killed(world: World) -> None:
+    world.storage.ledger.records[TODAY, "killed"] = run_report(TODAY, "began", at=world.clock.now())
+
+
+@pytest.mark.parametrize(
+    ("stop", "finding"), [(stop_at_the_limit, "limit"), (fail_to_read, "run-failed"), (be_killed, "run-failed")]
+)
+def test_a_second_look_that_did_not_end_well_is_a_finding_until_the_next_tick_has_gone_on(
+    stop: Callable[[World], None], finding: str
+) -> None:
+    def verdict() -> Verdict:
+        return judge(look_around(world.policy, world.services, lambda day: datetime.combine(day, time(8), UTC)))
+
+    world = World([customer(1, due="soon"), *customers(10)[1:]])
+    world.run()
+    world.directory.users = customers(10)
+    world.next_tick()
+    stop(world)
+    world.next_tick()
+
+    assert (world.record is not None and world.record.completed, verdict().level) == (True, Level.ACT)
+    assert [found.name for found in verdict().findings] == [finding]
+
+    report = world.run()
+
+    assert (report.outcome, report.sent) == (Outcome.COMPLETED, 1)
+    assert verdict().level is Level.FINE
+    world.next_tick()
     assert world.run().outcome is Outcome.ALREADY_COMPLETED
+
+
+def test_the_figures_of_a_day_add_up_what_was_done_and_show_what_was_seen_last() -> None:
+    world = World(customers(3))
+    world.run()
+    world.directory.users = [*customers(5), customer(9, due=in_days(30)), customer(10, due="soon")]
+    second = world.run(Wish.AGAIN)
+
+    record = world.record
+
+    assert record is not None
+    assert (record.sent, record.stages, record.graph_requests) == (5, {"-7": 5}, 3)
+    assert (record.owed, record.already_sent, record.not_yet, record.skipped) == (2, 3, 1, {"malformed": 1})
+    assert record == replace(second, sent=5, stages={"-7": 5}, graph_requests=3)
+
+
+def test_what_is_usual_is_that_of_the_days_before() -> None:
+    world = World(customers(3))
+    world.record_run(TODAY - timedelta(days=1), sent=40)
+    world.run()
+
+    assert world.run(Wish.AGAIN).usual_owed == 40
 
 
 def test_an_obligation_that_appears_after_its_last_chance_is_missed_named_and_sent_once_by_wish() -> None:

@@ -34,6 +34,7 @@ def look_around(policy: Policy, services: Services, tick_of: Callable[[date], da
         looks,
         tick_of(today),
         days_without_tick(policy, tick_of, today),
+        last=own[-1] if own else None,
         others=[run for run in past if run.filter_digest != policy.rules.filter_digest],
         later=[run for run in runs if run.business_date > today],
         unfinished=[run for run in past if run.outcome is Outcome.BEGAN],

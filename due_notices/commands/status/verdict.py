@@ -93,11 +93,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known at a moment: the recorded runs of the last weeks, oldest first, and a look at the queues.
+    """What is known at a moment: the days on record of the last weeks, oldest first, and a look at the queues.
 
     `first_tick` is when the timer first ticks today within the send window (UTC); None where it does not.
-    `without_tick` are the coming open days on which it does not. Of all other recorded runs, `others` have another
-    filter or allow list, `later` are of days after today, and `unfinished` began and have not ended.
+    `without_tick` are the coming open days on which it does not. `last` is the run recorded last, alone: a day that was
+    completed stays so, also where a later look at it failed. Of all other recorded runs, `others` have another filter or
+    allow list, `later` are of days after today, and `unfinished` began and have not ended.
     """
 
     now: datetime
@@ -106,6 +107,7 @@ class Situation:
     looks: QueueLooks
     first_tick: datetime | None = None
     without_tick: DaysWithoutTick | None = None
+    last: RunReport | None = None
     others: Sequence[RunReport] = ()
     later: Sequence[RunReport] = ()
     unfinished: Sequence[RunReport] = ()
@@ -117,7 +119,7 @@ class Situation:
 
     @cached_property
     def newest(self) -> RunReport | None:
-        """The run recorded last."""
+        """The day recorded last."""
         return self.records[-1] if self.records else None
 
     @cached_property
@@ -211,12 +213,12 @@ def _coming_days(situation: Situation) -> Iterator[Finding]:
 def _strange_records(situation: Situation) -> Iterator[Finding]:
     """Find runs that began and never ended, of days to come, or with another filter: none counts for the days."""
     recent, zone = situation.today - RECENT, situation.policy.rules.time_zone
-    newest = situation.newest
+    last = situation.last or situation.newest
     unfinished = [
         run
         for run in situation.unfinished
         if run.at is not None and situation.now > run.at + situation.policy.longest and run.business_date > recent
-        if newest is None or newest.outcome is not Outcome.BEGAN or run.run_id != newest.run_id
+        if last is None or last.outcome is not Outcome.BEGAN or run.run_id != last.run_id
     ]
     if unfinished and (at := unfinished[-1].at) is not None:
         yield Finding(
@@ -249,14 +251,15 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
     record = situation.newest
     if record is None:
         return
-    day, policy = record.business_date, situation.policy
-    if (name := _ENDINGS.get(record.outcome)) is not None:
-        error = record.error or "its report does not say why"
-        yield Finding(name, f"the run of {day} ended as {record.outcome}: {error}")
-    if record.outcome is Outcome.BEGAN and record.at is not None and situation.now > record.at + policy.longest:
+    day, policy, last = record.business_date, situation.policy, situation.last or record
+    run = f"a later run of {day}, which was completed before," if record.completed else f"the run of {day}"
+    if (name := _ENDINGS.get(last.outcome)) is not None:
+        error = last.error or "its report does not say why"
+        yield Finding(name, f"{run} ended as {last.outcome}: {error}")
+    if last.outcome is Outcome.BEGAN and last.at is not None and situation.now > last.at + policy.longest:
         yield Finding(
             "run-failed",
-            f"the run of {day} that began at {record.at.astimezone(policy.rules.time_zone):%H:%M} never ended: its "
+            f"{run} that began at {last.at.astimezone(policy.rules.time_zone):%H:%M} never ended: its "
             "host was stopped or killed, or a request hangs; the next tick goes on where it stopped",
         )
     for name, count, what in (
