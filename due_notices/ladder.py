@@ -153,6 +153,8 @@ def decide(stages: Stages, day: Day, case: Case) -> Decision:
     dates = stages.dates(case.due, case.history, case.paused_until)
     if today in case.history.values():
         return Decision("already-sent", dates)
+    if _is_forgotten(stages, day, case):
+        return Decision("expired", dates)  # what was sent is not known: not even `run --missed` sends anything
     if _may_be_forgotten(stages, case):
         return _given_up(stages, day, case, "expired")
     if dates:
@@ -177,11 +179,20 @@ def _of_those_to_come(stages: Stages, day: Day, case: Case, dates: tuple[StageDa
     return Decision("already-sent" if case.history else "not-yet", dates)
 
 
+def _is_forgotten(stages: Stages, day: Day, case: Case) -> bool:
+    """Whether the ledger may have forgotten all that was sent, and is asked only because a pause has ended since."""
+    kept = timedelta(days=stages.retention_days)
+    return case.paused_until is not None and not case.history and case.due < day.begins - kept
+
+
 def _may_be_forgotten(stages: Stages, case: Case) -> bool:
-    """Whether a pause ends so late that the ledger may forget what was sent while it is still asked for it."""
+    """Whether a pause ends so late that the ledger may forget what was sent while a run still asks for it.
+
+    A run under changed rules asks furthest back.
+    """
     if case.paused_until is None:
         return False
-    last_asked = stages.open_days.after(_resumes(stages, case.paused_until), reach_days(stages))
+    last_asked = stages.open_days.after(_resumes(stages, case.paused_until), reach_days(stages, looks=2))
     return case.due < last_asked - timedelta(days=stages.retention_days)
 
 

@@ -107,8 +107,9 @@ def decide(  # noqa: C901, PLR0911 (the rules, in their order)
     if today in sent.values():
         return Decision("already sent")
     by_hand = _by_hand(today, due, paused_until, rules, sent)
-    if _may_be_forgotten(due, paused_until, rules):
-        return Decision("expired", if_missed=by_hand)
+    gone = paused_until is not None and not sent and _is_forgotten(due, rules, begins(today, rules, past))
+    if gone or _may_be_forgotten(due, paused_until, rules):
+        return Decision("expired", if_missed=None if gone else by_hand)
 
     dates = stage_dates(due, paused_until, rules, sent)
     if not dates:
@@ -286,9 +287,14 @@ def _is_named(today: dt.date, end: dt.date, rules: Rules, past: Past) -> bool:
     return past.resumes <= end + rules.look_back * (2 if past.rules_differ else 1) * ONE_DAY
 
 
+def _is_forgotten(due: dt.date, rules: Rules, first_day: dt.date) -> bool:
+    return rules.retention is not None and due + rules.retention * ONE_DAY < first_day
+
+
 def _may_be_forgotten(due: dt.date, paused_until: dt.date | None, rules: Rules) -> bool:
     """Say whether a pause ends so late that rows may be gone while the obligation is still asked for."""
     if paused_until is None or rules.retention is None:
         return False
     resumed = open_on_or_after(rules, paused_until + ONE_DAY)
-    return open_days_after(rules, resumed, _days_asked(rules, Past())) > due + rules.retention * ONE_DAY
+    longest = _days_asked(rules, Past(rules_differ=True))
+    return open_days_after(rules, resumed, longest) > due + rules.retention * ONE_DAY

@@ -8,12 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from due_notices.calendars import ONE_DAY, BusinessCalendar, EveryDay, HolidayCalendar
 from due_notices.errors import StorageError
-from due_notices.ladder import CompletedRun, day_of, is_asked, longest_look_back, unasked
+from due_notices.ladder import Case, CompletedRun, day_of, decide, is_asked, longest_look_back, unasked
 from due_notices.planning import Rules
 from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
 from due_notices.ports import Claim
@@ -58,6 +58,41 @@ def test_nothing_forgotten_is_ever_asked_for_again(
 
     assert not is_asked(stages, later, forgotten)
     assert unasked(stages, later, forgotten) == "over"
+
+
+@given(policies(), st.dates(date(2000, 1, 1), date(2080, 1, 1)), st.data())
+@settings(max_examples=300)
+def test_nothing_forgotten_is_sent_again_whatever_pauses_and_changes_of_rules(
+    policy: Policy, completed: date, data: st.DataObject
+) -> None:
+    """Runs of some days, each under the rules of the one before or under others; then one that may have forgotten."""
+    stages, runs = policy.rules.stages, list[CompletedRun]()
+    for name in data.draw(st.lists(st.sampled_from(["a", "b"]), min_size=2, max_size=4)):
+        done = day_of(completed, stages, runs, name)
+        runs.append(CompletedRun(completed, name, done.own_reach))
+        completed += data.draw(st.sampled_from([1, 1, 1, 2, 30])) * ONE_DAY
+    later = day_of(completed, stages, runs, data.draw(st.sampled_from(["a", "b"])))
+    due = policy.forget_before(done.business_date, done.reach) - data.draw(st.integers(1, 60)) * ONE_DAY
+    paused_until = later.reach + data.draw(st.integers(-2, 90)) * ONE_DAY
+    assume(paused_until < later.business_date and is_asked(stages, later, due, paused_until))
+
+    decision = decide(stages, later, Case(due, paused_until))
+
+    assert decision.state != "owed"
+    assert decision.stage is None
+
+
+def test_rules_that_change_after_a_long_pause_send_nothing_a_second_time_even_by_hand() -> None:
+    stages = Stages((0,), 3, EveryDay(), 30, retention_days=90)
+    due, days = date(2026, 1, 1), timedelta(days=1)
+    yesterday = CompletedRun(due + 92 * days, "before")
+    day = day_of(due + 93 * days, stages, [yesterday], "after")
+    paused_until = due + 56 * days
+
+    assert is_asked(stages, day, due, paused_until)
+    decision = decide(stages, day, Case(due, paused_until))
+
+    assert (decision.state, decision.stage) == ("expired", None)
 
 
 @given(policies(), st.dates(date(2000, 1, 1), date(2080, 1, 1)))

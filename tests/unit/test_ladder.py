@@ -388,14 +388,14 @@ def test_what_was_not_given_up_is_not_sent_by_it() -> None:
 
 
 def test_an_obligation_that_the_ledger_may_forget_while_it_is_asked_for_is_given_up() -> None:
-    # asked for up to 200 + 3 + 30 open days after the pause, kept for 500 days after the due date
-    by, due, today = make_stages(3, 14, 30, 60, 100, retention_days=500), "2026-01-01", "2026-10-10"
+    # asked for up to 200 + 3 + 2 * 30 open days after the pause, by changed rules, kept for 500 days after the due date
+    by, due, today = make_stages(3, 14, 30, 60, 100, retention_days=500), "2026-01-01", "2026-09-10"
     sent = history(p30="2026-03-02")
 
-    assert said(decided(by, due, today, sent, paused="2026-09-24")) == "owed +60 late"
-    assert said(decided(by, due, today, sent, paused="2026-09-25")) == "expired +60 late"
-    assert said(decided(by, due, today, paused="2026-09-25")) == "expired +3 late"
-    assert said(decided(by, due, today, {60: on(today)}, paused="2026-09-25")) == "already-sent"
+    assert said(decided(by, due, today, sent, paused="2026-08-25")) == "owed +60 late"
+    assert said(decided(by, due, today, sent, paused="2026-08-26")) == "expired +60 late"
+    assert said(decided(by, due, today, paused="2026-08-26")) == "expired +3 late"
+    assert said(decided(by, due, today, {60: on(today)}, paused="2026-08-26")) == "already-sent"
 
 
 def test_an_id_that_was_sent_is_not_sent_again_even_where_the_ladder_is_given_up() -> None:
