@@ -269,6 +269,7 @@ class Planner:
     _owed: list[Owed] = field(default_factory=list)
     _given_up: list[GivenUp] = field(default_factory=list)
     _open_by_due_date: Counter[date] = field(default_factory=Counter)
+    _closed: dict[date, dict[str, User]] = field(default_factory=lambda: defaultdict(dict))
     _sent_today: Counter[str] = field(default_factory=Counter)
     _decided: dict[object, Decided] = field(default_factory=dict)
     _read: Reader = field(init=False)
@@ -308,11 +309,18 @@ class Planner:
             self._add(page, index, [self._read(each) for each in values])
 
     def _add(self, page: UserPage, index: int, readings: Sequence[Reading]) -> None:
+        whose: User | None = None
+        closed = list[date]()
         for reading, outcome in zip(readings, self._read.outcomes(readings), strict=True):
             if isinstance(outcome, Distinct):
-                self._ask(page.user(index), outcome)
+                if (user := self._ask(page.user(index), outcome)) is None:
+                    closed.append(outcome.obligation.due)
+                whose = user or whose
             else:
                 self._count(outcome, reading.obligation, lambda: page.user(index), reading.malformed or "")
+        if whose is not None:  # what was sent of the others today belongs to the same batch
+            for due in closed:
+                self._closed[due][user_key(whose.id)] = whose
 
     def _count(
         self, outcome: State | Reason, owed: Obligation | None, who: Callable[[], User | None], why: str = ""
@@ -322,7 +330,8 @@ class Planner:
         else:
             self._figures[outcome] += 1
 
-    def _ask(self, user: User | None, one: Distinct) -> None:
+    def _ask(self, user: User | None, one: Distinct) -> User | None:
+        """Gather what the ledger must be asked for; return its user, or None where it is skipped."""
         owed = one.obligation
         if why_closed(owed) is None and self._counted_from < owed.due <= self.day.business_date:
             self._open_by_due_date[owed.due] += 1
@@ -336,6 +345,8 @@ class Planner:
                 self._skip(reason, owed, lambda: user, user.unusable_contacts if reason is Reason.UNREACHABLE else "")
         else:
             self._open[owed.due].append(_Open(user, user_key(user.id), one))
+            return user
+        return None
 
     def _skip(self, reason: Reason, owed: Obligation | None, who: Callable[[], User | None], why: str = "") -> None:
         self._skipped[reason] += 1
@@ -345,17 +356,18 @@ class Planner:
 
     def asks(self) -> dict[date, frozenset[str]]:
         """Return the due dates of which the ledger must be asked, in order, each with the keys of its users."""
-        return {due: frozenset(one.key for one in self._open[due]) for due in sorted(self._open)}
+        return {
+            due: frozenset((*(one.key for one in self._open.get(due, ())), *self._closed.get(due, ())))
+            for due in sorted(self._open.keys() | self._closed.keys())
+        }
 
     def decide(self, due: date, sent: Mapping[str, Mapping[str, Sent]]) -> None:
         """Take what was sent of the obligations of a due date, and decide about them."""
-        seen: set[str] = set()
-        for one in self._open.pop(due):
-            of_user = sent.get(one.key, {})
-            if of_user and one.key not in seen:
-                seen.add(one.key)
-                self._count_today(one.user, of_user)
-            self._settle(one, *history_of(one.owed, of_user))
+        asked = self._open.pop(due, [])
+        for key, user in ({one.key: one.user for one in asked} | self._closed.pop(due, {})).items():
+            self._count_today(user, sent.get(key, {}))
+        for one in asked:
+            self._settle(one, *history_of(one.owed, sent.get(one.key, {})))
 
     def _count_today(self, user: User, sent: Mapping[str, Sent]) -> None:
         today = self.day.business_date

@@ -109,11 +109,13 @@ def skipped_sentences(plan: Plan) -> Iterator[str]:
 
 def given_up_sentences(plan: Plan) -> Iterator[str]:
     """Yield who can be notified no more by the rules: some hundred ids of users a line, so that none is lost or cut."""
-    for state, meaning in (("missed", "nothing was sent of them"), ("expired", "the rest was not sent in time")):
-        users = [one.user_id for one in plan.given_up if one.state == state]
-        for start in range(0, len(users), IDS_A_LINE):
-            some = users[start : start + IDS_A_LINE]
+    for state, meaning in (("missed", "nothing was sent"), ("expired", "the rest was not sent in time")):
+        found = [one for one in plan.given_up if one.state == state]
+        for start in range(0, len(found), IDS_A_LINE):
+            some = found[start : start + IDS_A_LINE]
+            left = sum(one.stage is not None for one in some)
+            which = f" ({start + 1:,} to {start + len(some):,})" if len(some) < len(found) else ""
             yield (
-                f"{state} obligations {start + 1:,} to {start + len(some):,} of {len(users):,} ({meaning}; "
-                f"`run --missed` sends each a notice), of the users {', '.join(some)}"
+                f"{state} obligations: {len(found):,}{which}, {meaning}; `run --missed` sends a notice for {left:,} of "
+                f"them; by user: {', '.join(one.user_id for one in some)}"
             )

@@ -116,12 +116,14 @@ class RunReport:
         if why not in (self.error or ""):
             self.error = "; ".join(filter(None, (self.error, why)))
 
-    def stop_at(self, limit: int) -> None:
-        """Take the end of a run that would have sent more than the limit."""
+    def stop_at(self, limit: int, *, missed: bool) -> None:
+        """Take the end of a run that would have sent more than the limit, `missed` ones among it by wish."""
+        option = " --missed" if missed else ""
+        then = "call `python -m due_notices run --missed` again" if missed else "the next tick sends them"
         self.outcome = Outcome.LIMIT
         self.error = (
             f"{self.owed:,} notices are owed and NOTICE_LIMIT is {limit:,}: nothing was sent. Look at them with "
-            "`python -m due_notices preview`; if they are right, raise NOTICE_LIMIT, and the next tick sends them"
+            f"`python -m due_notices preview{option}`; if they are right, raise NOTICE_LIMIT, and {then}"
         )
 
     def fall(self, why: str, remedy: str) -> None:

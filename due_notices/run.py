@@ -169,7 +169,7 @@ def _send(run: _Run, report: RunReport) -> None:
     for sentence in report.signs.values():
         run.progress.say(sentence)
     if report.owed > policy.limit:
-        report.stop_at(policy.limit)
+        report.stop_at(policy.limit, missed=Wish.MISSED in run.wish)
         return
     _deliver(run, report, plan.notices)
     if fallen is not None and not report.accepted:
@@ -241,7 +241,7 @@ def compare(report: RunReport, runs: Sequence[RunReport], policy: Policy) -> str
     days = [day for day in by_day(of_filter(runs, report.filter_digest)) if day.completed]
     earlier = [day for day in days if day.business_date < report.business_date]
     numbers = [day.sent + day.failed for day in earlier[-USUAL_RUNS:] if day.sent + day.failed]
-    report.usual_owed = round(statistics.median(numbers)) if numbers else 0 if days else None
+    report.usual_owed = round(statistics.median(numbers)) if numbers else 0 if earlier else None
     if report.owed >= UNUSUAL_LEAST:
         report.unusual = report.usual_owed is None or report.owed >= UNUSUAL_FACTOR * report.usual_owed
     report.signs = signs_of(report, base, earlier, policy.fall_limit, "/".join(policy.rules.attribute))

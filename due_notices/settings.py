@@ -116,7 +116,8 @@ SETTINGS = (
     Setting(
         "LOOK_AGAIN_HOURS",
         "",
-        "read and send again that many hours after a completed run of the day (1 to 23); empty: once a day",
+        "look again at the day, for what is owed by then, that many hours after its last completed run (1 to 23); "
+        "empty: once a day",
     ),
     Setting(
         "FALL_LIMIT",

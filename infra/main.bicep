@@ -101,7 +101,7 @@ param catchUpDays int = 3
 @description('Optional. For how many days after its last chance an obligation is named that was missed or has expired; empty: 30, or twice the last day of daysAfterDue plus 14 if that is more.')
 param lookBackDays string = ''
 
-@description('Optional. Read and send again that many hours after a completed run of the day; empty: once a day.')
+@description('Optional. Look again at the day, for what is owed by then, that many hours after its last completed run; empty: once a day.')
 param lookAgainHours string = ''
 
 @description('Optional. By how many percent the users may fall from one completed run to the next (1 to 99); more, and the day is not completed.')

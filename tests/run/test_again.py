@@ -13,7 +13,7 @@ from due_notices.commands.status.verdict import Level, Verdict, judge
 from due_notices.errors import DirectoryError
 from due_notices.report import Outcome
 from due_notices.run import Wish
-from tests.factories import run_report
+from tests.factories import obligation_json, run_report
 from tests.run.world import TODAY, World, customer, customers, in_days
 
 
@@ -64,6 +64,19 @@ def test_a_day_that_was_completed_stays_so_whatever_becomes_of_the_second_look()
 
 def stop_at_the_limit(world: World) -> None:
     assert world.run(Wish.AGAIN, limit=0).outcome is Outcome.LIMIT
+
+
+def test_a_wish_for_the_missed_ones_over_the_limit_says_how_they_are_sent_after_all() -> None:
+    world = World(customers(3, due=in_days(-5)))
+    world.record_run(TODAY - timedelta(days=1))
+
+    stopped = world.run(Wish.MISSED, limit=1)
+
+    assert stopped.outcome is Outcome.LIMIT
+    assert "preview --missed" in (stopped.error or "")
+    assert "run --missed" in (stopped.error or "")
+    assert "next tick" not in (stopped.error or "")
+    assert world.run(limit=1).sent == 0
 
 
 def fail_to_read(world: World) -> None:
@@ -143,6 +156,19 @@ def test_an_obligation_that_appears_after_its_last_chance_is_missed_named_and_se
     assert not world.preview().plan.given_up
 
 
+def test_the_log_promises_no_notice_where_no_stage_is_left() -> None:
+    paused = obligation_json(str(TODAY - timedelta(days=450)), pausedUntil=str(TODAY - timedelta(days=2)))
+    world = World([customer(1, due=paused)])
+    world.record_run(TODAY - timedelta(days=1))
+
+    report = world.run()
+
+    assert report.expired == 1
+    (named,) = [text for text in world.watcher.details if text.startswith("expired")]
+    assert "a notice for 0 of them; by user: user-00001" in named
+    assert world.run(Wish.MISSED).sent == 0
+
+
 def test_thousands_of_missed_ones_are_named_on_lines_that_nobody_cuts() -> None:
     world = World(customers(1_000, due=in_days(-5)), page_size=999)
     world.record_run(TODAY - timedelta(days=1))
@@ -166,3 +192,16 @@ def test_a_record_keeps_the_rules_and_how_far_they_asked() -> None:
     assert (kept.reach, kept.rules_digest) == (report.reach, world.policy.rules.digest)
     assert kept.reach is not None
     assert kept.reach < TODAY - timedelta(days=30)
+
+
+def test_the_batch_counts_what_was_sent_earlier_in_the_day_though_it_is_paid_since() -> None:
+    first, second, third = in_days(0), in_days(1), in_days(3)
+    world = World([customer(1, due=[first, second])])
+    world.run()
+    paid = [obligation_json(due, status="paid") for due in (first, second)]
+    world.directory.users = [customer(1, due=[*paid, third])]
+
+    assert world.run(Wish.AGAIN).sent == 1
+
+    assert [event["data"]["batch"]["size"] for event in world.events] == [2, 2, 3]
+    assert len({event["data"]["batch"]["id"] for event in world.events}) == 1

@@ -25,7 +25,7 @@ _HEADLINES = {
 
 
 @click.command(short_help="One run by hand, the same code as the timer.")
-@click.option("--again", is_flag=True, help="Read and send again although the day's run is completed.")
+@click.option("--again", is_flag=True, help="Look again at a day whose run is completed, and send what is owed by now.")
 @click.option("--missed", is_flag=True, help="Also send what was missed or has expired: one notice for each, once.")
 @click.option(
     "--accept", is_flag=True, help="Take what is found for normal, after a fall; also a new attribute or queue."
@@ -66,6 +66,8 @@ def run(*, again: bool, missed: bool, accept: bool, as_json: bool) -> int:
         console.print_json(report.to_dict())
     else:
         console.out().print(report_view(report))
+    if missed and not report.ok:
+        console.err().print("a tick sends what is owed and no more: for the rest call `run --missed` again")
     return 0 if report.ok else 1
 
 

@@ -97,8 +97,8 @@ class Situation:
 
     `first_tick` is when the timer first ticks today within the send window (UTC); None where it does not.
     `without_tick` are the coming open days on which it does not. `last` is the run recorded last, alone: a day that was
-    completed stays so, also where a later look at it failed. Of all other recorded runs, `others` have another filter or
-    allow list, `later` are of days after today, and `unfinished` began and have not ended.
+    completed stays so, also where a later look at it failed. Of all other recorded runs, `others` have another filter
+    or allow list, `later` are of days after today, and `unfinished` began and have not ended.
     """
 
     now: datetime
@@ -263,14 +263,15 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
             "host was stopped or killed, or a request hangs; the next tick goes on where it stopped",
         )
     for name, count, what in (
-        ("notices-missed", record.missed, "were never notified"),
-        ("notices-expired", record.expired, "were notified before, but not of the rest"),
+        ("notices-missed", record.missed, "never notified"),
+        ("notices-expired", record.expired, "notified before, but not of the rest"),
     ):
         if count:
+            owed = "1 open obligation was" if count == 1 else f"{count:,} open obligations were"
             yield Finding(
                 name,
-                f"{count:,} open obligations {what}, and by the rules nothing more comes, as of {day}: `python -m "
-                "due_notices preview` names them, `python -m due_notices run --missed` sends each one notice",
+                f"{owed} {what}, and by the rules nothing more comes, as of {day}: `python -m due_notices preview` "
+                "says whose, and what `python -m due_notices run --missed` would send",
             )
     yield from (Finding(name, sentence) for name, sentence in record.signs.items() if name in FINDINGS)
     if record.unusual:
