@@ -18,7 +18,7 @@ from due_notices.report import RunReport
 SKIPS_NAMED = 5  # ids of skipped users in the log, for each reason
 IDS_A_LINE = 300  # of missed and expired ones; a line holds 32,768 characters
 LISTINGS = 3  # how often an expired listing is begun again
-LOOK_BACK = timedelta(days=400)  # for the last completed run, however long ago; one page of the table
+LOOK_BACK = timedelta(days=400)  # for the last completed run, however long ago
 DUE_DATES_AT_A_TIME = 8  # of which the ledger is asked
 
 

@@ -156,6 +156,21 @@ def test_an_obligation_that_appears_after_its_last_chance_is_missed_named_and_se
     assert not world.preview().plan.given_up
 
 
+def test_a_dispute_that_ends_after_the_last_chance_is_missed_and_named() -> None:
+    due = in_days(0)
+    world = World([customer(1, due=obligation_json(due, status="disputed"))])
+    for _ in range(5):
+        assert world.run().skipped == {"disputed": 1}
+        world.clock.move(days=1)
+    world.directory.users = [customer(1, due=obligation_json(due))]
+
+    report = world.run()
+
+    assert (report.sent, report.missed, report.over) == (0, 1, 0)
+    assert any("user-00001" in text for text in world.watcher.details if text.startswith("missed"))
+    assert world.run(Wish.MISSED).sent == 1
+
+
 def test_the_log_promises_no_notice_where_no_stage_is_left() -> None:
     paused = obligation_json(str(TODAY - timedelta(days=450)), pausedUntil=str(TODAY - timedelta(days=2)))
     world = World([customer(1, due=paused)])

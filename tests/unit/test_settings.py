@@ -348,6 +348,16 @@ def test_a_wrong_setting_is_told_by_name_with_its_remedy(name: str, value: str, 
     assert len(problem) < 350
 
 
+def test_a_ledger_that_forgets_what_a_run_may_ask_for_is_refused_with_the_least_that_will_do() -> None:
+    ladder = {"DAYS_AFTER_DUE": "30", "LOOK_BACK_DAYS": "74", "CATCH_UP_DAYS": "3"}  # 2 * 30 + 3 + 2 * 74
+
+    (problem,) = problems(**ladder, LEDGER_RETENTION_DAYS="210")
+
+    assert problem.startswith("LEDGER_RETENTION_DAYS")
+    assert "write 211 or more" in problem
+    assert read(**ladder, LEDGER_RETENTION_DAYS="211").policy.rules.stages.retention_days == 211
+
+
 @pytest.mark.parametrize("name", ["GRAPH_TENANT_ID", "GRAPH_CLIENT_ID", "KEY_VAULT_URL", "DUE_DATE_ATTRIBUTE"])
 @pytest.mark.parametrize("value", [None, "", "  "])
 def test_a_setting_that_must_be_set_is_missed_with_its_meaning(name: str, value: str | None) -> None:
