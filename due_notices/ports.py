@@ -255,7 +255,10 @@ class Ledger(Protocol):
         ...
 
     async def release(self, partition: str, rows: Iterable[str], claim: Claim) -> None:
-        """Forget what `claim` holds of these rows and has not sent."""
+        """Forget what `claim` holds of these rows and has not sent.
+
+        A claim that it took over is put back: the message of that one was perhaps accepted.
+        """
         ...
 
     async def runs(self, since: date) -> list[RunReport]:

@@ -142,6 +142,7 @@ class FakeLedger:
 
     def __init__(self, owner: Deployment = MINE, table: FakeLedger | None = None) -> None:
         """Begin empty, or on the table of another ledger, in the hands of `owner`."""
+        self.taken_over: dict[tuple[str, str], PastNotice | None] = {}
         self.rows: dict[str, dict[str, PastNotice]] = table.rows if table else defaultdict(dict)
         self.records: dict[tuple[date, str], RunReport] = table.records if table else {}
         self.formats: list[Owner] = table.formats if table else []
@@ -220,6 +221,7 @@ class FakeLedger:
                 and claim.business_date - past.business_date <= CLAIM_COUNTS_AS_SENT
             ):
                 self.writes += 1
+                self.taken_over[partition, row.row] = past
                 there[row.row] = PastNotice(
                     row.notice_id,
                     row.user_id,
@@ -264,13 +266,17 @@ class FakeLedger:
         await self._end("mark_sent")
 
     async def release(self, partition: str, rows: Iterable[str], claim: Claim) -> None:
-        """Forget what this claim holds and has not sent."""
+        """Forget what this claim holds and has not sent, but for what it took over."""
         await self._begin("release")
         there = self.rows[partition]
         for row in set(rows):
             past = there.get(row)
             if past is not None and past.claim_id == claim.id and past.state == "claimed":
-                del there[row]
+                older = self.taken_over.pop((partition, row), None)
+                if older is None:
+                    del there[row]
+                else:
+                    there[row] = older
         await self._end("release")
 
     async def runs(self, since: date) -> list[RunReport]:

@@ -136,18 +136,17 @@ class TableLedger:
     ) -> Mapping[str, Entry]:
         """Claim notices in one transaction; where a row stands in the way, leave it out and claim the rest."""
         wanted = {row.row: row for row in rows}
-        lapsed: dict[str, str] = {}  # the ETags of what may be taken over
+        lapsed: dict[str, _Found] = {}  # what may be taken over
         in_the_way: dict[str, Entry] = {}
         for _ in range(ATTEMPTS):
             if not wanted:
                 break
             operations: list[Operation] = [
-                (
-                    "update" if key in lapsed else "create",
-                    table_rows.claim_entity(partition, row, claim),
-                    lapsed.get(key),
-                )
+                ("create", entity, None)
+                if (old := lapsed.get(key)) is None
+                else ("update", entity | table_rows.taken_over(old.row), old.etag)
                 for key, row in wanted.items()
+                for entity in (table_rows.claim_entity(partition, row, claim),)
             ]
             try:
                 await self._transaction(operations)
@@ -156,9 +155,10 @@ class TableLedger:
                 found = await self._rows(partition, wanted)
                 lapsed.clear()
                 with self._reading():
-                    for key, (row, etag) in found.items():
+                    for key, each in found.items():
+                        row = each.row
                         if row.get("claimId") != claim.id and table_rows.is_lapsed(row, claim, lapsed_before):
-                            lapsed[key] = etag
+                            lapsed[key] = each
                             continue
                         if row.get("claimId") != claim.id:
                             in_the_way[key] = table_rows.entry_of(row, claim)
@@ -178,13 +178,14 @@ class TableLedger:
         )
 
     async def release(self, partition: str, rows: Iterable[str], claim: Claim) -> None:
-        """Delete what `claim` still holds; should somebody interfere, the claims lapse by themselves."""
+        """Delete what `claim` still holds, or put back what it took over; where others interfere, the claims lapse."""
         found = await self._rows(partition, set(rows))
-        operations: list[Operation] = [
-            ("delete", {"PartitionKey": partition, "RowKey": key}, etag)
-            for key, (row, etag) in found.items()
-            if row.get("claimId") == claim.id and row.get("state") == "claimed"
-        ]
+        operations: list[Operation] = []
+        with self._reading():
+            for key, (row, etag) in found.items():
+                if row.get("claimId") == claim.id and row.get("state") == "claimed":
+                    older, where = table_rows.older_claim(row), {"PartitionKey": partition, "RowKey": key}
+                    operations.append(("delete", where, etag) if older is None else ("upsert", where | older, etag))
         with contextlib.suppress(_Conflict):
             await self._transaction(operations)
 

@@ -22,8 +22,9 @@ RUNS = "runs"
 FORMAT_KEY = ("format", "format")
 
 SENT_COLUMNS = ("RowKey", "state", "businessDate", "hasReference")
-ENTRY_COLUMNS = ("RowKey", "state", "businessDate", "claimId", "claimedAt", "sentAt")
-NOTICE_COLUMNS = ("PartitionKey", *ENTRY_COLUMNS, "noticeId", "userId", "hasReference", "messageId", "messageHash")
+_CLAIM_COLUMNS = ("RowKey", "state", "businessDate", "claimId", "claimedAt", "sentAt")
+ENTRY_COLUMNS = (*_CLAIM_COLUMNS, "takenOver")
+NOTICE_COLUMNS = ("PartitionKey", *_CLAIM_COLUMNS, "noticeId", "userId", "hasReference", "messageId", "messageHash")
 
 _USER, _OBLIGATION = 16, 32  # where these keys end in a row's key
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
@@ -175,6 +176,20 @@ def claim_entity(partition: str, row: ClaimRow, claim: Claim) -> dict[str, Any]:
         "businessDate": claim.business_date.isoformat(),
         "messageHash": row.message_hash,
     }
+
+
+def taken_over(row: Row) -> dict[str, Any]:
+    """Return what a claim that takes over a lapsed one keeps of it: its message was perhaps accepted."""
+    return {"takenOver": f"{row['businessDate']} {moment_of(row, 'claimedAt').isoformat()} {_text(row, 'claimId')}"}
+
+
+def older_claim(row: Row) -> dict[str, Any] | None:
+    """Return what puts the claim back that was taken over; None where there was none."""
+    kept = row.get("takenOver")
+    if not kept:
+        return None
+    day, at, identifier = kept.split(" ")
+    return {"businessDate": day, "claimedAt": datetime.fromisoformat(at), "claimId": identifier, "takenOver": ""}
 
 
 def sent_entity(partition: str, row: str, message_id: str, claim: Claim, at: datetime) -> dict[str, Any]:

@@ -211,6 +211,22 @@ async def test_released_rows_can_be_claimed_again(ledger: Ledger) -> None:
     assert (await ledger.claim(PARTITION, claim_rows(keys(3)), SECOND, NEVER)).keys() == {key(2)}
 
 
+async def test_releasing_what_was_taken_over_puts_the_older_claim_back(ledger: Ledger) -> None:
+    one, two = keys(2)
+    await claimed(ledger, [one, two])
+    before = await past(ledger, one)
+    later = replace(SECOND, at=NOON + LAPSE)
+    assert await ledger.claim(PARTITION, claim_rows([one, two]), later, NOON) == {}
+
+    await ledger.release(PARTITION, [one], later)
+
+    assert await past(ledger, one) == before
+    assert await holders(ledger, [one, two]) == {one: "first", two: later.id}
+    assert await ledger.claim(PARTITION, claim_rows([one]), THIRD, NOON) == {}
+    await ledger.release(PARTITION, [one], THIRD)
+    assert await past(ledger, one) == before
+
+
 async def test_nobody_releases_somebody_elses_claim(ledger: Ledger) -> None:
     await claimed(ledger, keys(2))
 
