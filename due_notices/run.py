@@ -219,9 +219,12 @@ def _deliver(run: _Run, report: RunReport, notices: Sequence[Notice]) -> None:
 
 
 def is_done(policy: Policy, today: date, runs: Sequence[RunReport], now: datetime) -> bool:
-    """Whether the day's last run with the same filter is completed, and the day not yet to be looked at again."""
+    """Whether a run with the same filter has completed the day, none after it broke off, and it is not time for one."""
     own = [run for run in runs if run.business_date == today and run.filter_digest == policy.rules.filter_digest]
-    return bool(own) and own[-1].completed and not policy.looks_again(now, own[-1].at)
+    completed = [run for run in own if run.completed]
+    if not completed or own[-1].outcome in {Outcome.BEGAN, Outcome.FAILED, Outcome.LIMIT}:
+        return False
+    return not policy.looks_again(now, completed[-1].at)
 
 
 def _take_directory(report: RunReport, directory: UserDirectory, progress: Progress) -> None:

@@ -89,7 +89,7 @@ class GraphDirectory:
         self._token = token
         self._attribute = attribute
         self._opt_out = opt_out
-        self._select = ",".join(filter(None, (*select, attribute[0], opt_out)))
+        self._select = selection(attribute, opt_out, select)
         self._filter = user_filter
 
     @property
@@ -185,7 +185,7 @@ class GraphDirectory:
         https://learn.microsoft.com/graph/paging). Then the last link that was answered at the first try is followed
         once more, and the users that were yielded since are left out.
         """
-        link: str | None = self._graph.url("users", listing_query(self._attribute, user_filter))
+        link: str | None = self._graph.url("users", listing_query(self._select, user_filter))
         sure, since, fell_back, suspect = link, set[str](), False, False
         held: dict[str, int] = {}
         while link is not None:
@@ -253,9 +253,14 @@ class GraphDirectory:
         return link
 
 
-def listing_query(attribute: tuple[str, ...], user_filter: str, top: int = PAGE_SIZE) -> dict[str, str]:
+def selection(attribute: tuple[str, ...], opt_out: str, select: Sequence[str] = SELECTED) -> str:
+    """Return which properties of a user are asked for."""
+    return ",".join(filter(None, (*select, attribute[0], opt_out)))
+
+
+def listing_query(select: str, user_filter: str, top: int = PAGE_SIZE) -> dict[str, str]:
     """Return the query of a listing, as a run and the doctor ask it."""
-    query = {"$select": ",".join((*SELECTED, attribute[0])), "$top": str(top)}
+    query = {"$select": select, "$top": str(top)}
     return {**query, "$filter": user_filter} if user_filter else query
 
 

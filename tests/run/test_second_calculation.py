@@ -6,6 +6,7 @@ hosts are away for days, and the stages change.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from datetime import date, timedelta
@@ -16,7 +17,16 @@ import pytest
 from due_notices.report import Outcome
 from due_notices.run import Wish, send_due_notices
 from due_notices.settings import Settings
-from local.expected import CompletedRun, ExpectedNotice, SentRow, asked_by_its_own_rules, expected, past_of, rules_of
+from local.expected import (
+    CompletedRun,
+    ExpectedNotice,
+    SentRow,
+    asked_by_its_own_rules,
+    expected,
+    past_of,
+    rules_of,
+    user_key,
+)
 from tests import factories
 from tests.faults.figures import figures, figures_expected
 from tests.run.world import TODAY, World
@@ -129,6 +139,7 @@ class Weeks:
         assert (report.late, report.superseded) == (wanted.late, wanted.superseded)
         assert_messages(self.world, wanted.notices, today)
         self._rows += wanted.rows(today)
+        assert_batches(self.world, wanted.notices, self._rows, today)
         self._runs.append(CompletedRun(today, name, asked_from=asked_by_its_own_rules(today, rules, past)))
 
 
@@ -186,4 +197,17 @@ def assert_messages(world: World, notices: Any, today: date) -> None:
             assert data["stage"] == sending.stage
             assert data["stageDate"] == str(sending.stage_date)
             assert data["late"] is sending.late
+            assert data["businessDate"] == str(today)
+            assert data.get("previousStage") == sending.previous_stage
             assert event["expirytime"] == f"{sending.expires}T00:00:00Z"
+
+
+def assert_batches(world: World, notices: Any, rows: list[SentRow], today: date) -> None:
+    """Compare the batch of each message with all that was sent of its user today, as far as that can be asked for."""
+    for event in world.events:
+        if event["id"] in notices:
+            user, batch = event["subject"], event["data"]["batch"]
+            of_today = sum(row.user_key == user_key(user) and row.day == today for row in rows)
+            of_run = sum(notice.user_id == user for notice in notices.values())
+            assert batch["id"] == hashlib.sha256(f"{user}\u001f{today}".encode()).hexdigest()[:32]
+            assert of_run <= batch["size"] <= of_today

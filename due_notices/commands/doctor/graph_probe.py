@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from due_notices.adapters.graph import EVENTUAL, listing_query, value_of, with_hint
+from due_notices.adapters.graph import EVENTUAL, listing_query, selection, value_of, with_hint
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused
 
 _BAD_REQUEST = 400
@@ -28,6 +28,7 @@ class GraphProbe:
         self._attribute = attribute
         self._filter = user_filter
         self._opt_out = opt_out
+        self._select = selection(attribute, opt_out)
 
     def attribute(self) -> bool:
         """Whether the directory knows the attribute, shown by one row that selects and filters it.
@@ -70,7 +71,7 @@ class GraphProbe:
         """
         count = self._count()
         try:
-            self._get(listing_query(self._attribute, self._filter, top=1))
+            self._get(listing_query(self._select, self._filter, top=1))
         except GraphRefused as refused:
             raise with_hint(refused, self._filter) from refused
         return count
@@ -89,7 +90,7 @@ class GraphProbe:
 
     def values(self) -> Sequence[object]:
         """Return what the attribute holds at each of the first users that USER_FILTER lists."""
-        rows = self._get(listing_query(self._attribute, self._filter)).get("value")
+        rows = self._get(listing_query(self._select, self._filter)).get("value")
         return (
             [value_of(row, self._attribute) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         )

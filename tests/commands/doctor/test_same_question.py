@@ -24,8 +24,8 @@ def directories(stack: LocalStack, user_filter: str) -> tuple[GraphDirectory, Gr
     directory = bootstrap.build_services(settings, clock).open_directory()
     assert isinstance(directory, GraphDirectory)
     token = bootstrap.graph_token(settings, clock)
-    attribute = settings.policy.rules.attribute
-    return directory, GraphProbe(GraphHttp(settings.graph_endpoint, token, clock), attribute, settings.user_filter)
+    graph, attribute = GraphHttp(settings.graph_endpoint, token, clock), settings.policy.rules.attribute
+    return directory, GraphProbe(graph, attribute, settings.user_filter, settings.opt_out_attribute)
 
 
 def headers(request: RecordedRequest) -> Mapping[str, str]:
