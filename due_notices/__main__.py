@@ -1,4 +1,4 @@
-"""`python -m due_notices`: the operator's command line."""
+"""`python -m due_notices`, the same as the installed command `due-notices`."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _NAMES: Mapping[CredentialKind, str] = {
     CredentialKind.FEDERATED: "federated credential",
 }
 _REMEDIES: Mapping[CredentialKind, str] = {
-    CredentialKind.SECRET: "make and store a new one with `python -m due_notices rotate-secret`",
+    CredentialKind.SECRET: "make and store a new one with `due-notices rotate-secret`",
     CredentialKind.CERTIFICATE: (
         "make a new version in the vault and add it to the app registration (docs/runbook.md, A new certificate)"
     ),

@@ -32,7 +32,7 @@ class Refusal:
         return " ".join(text.split())
 
 
-_ROTATE = "`python -m due_notices rotate-secret`"
+_ROTATE = "`due-notices rotate-secret`"
 _NEW_CERTIFICATE = (
     "make a new version with `az keyvault certificate create --vault-name <vault> -n <KEY_VAULT_SECRET_NAME> -p "
     '"$(az keyvault certificate get-default-policy)"`, and add it to the app with `az ad app credential reset --id '
@@ -102,7 +102,7 @@ REFUSALS = (
         ENTRA,
         "AADSTS500011",
         "GRAPH_ENDPOINT is not known in this tenant",
-        "set GRAPH_ENDPOINT and AZURE_AUTHORITY_HOST to those of one cloud (README, Settings)",
+        "set GRAPH_ENDPOINT and AZURE_AUTHORITY_HOST to those of one cloud (docs/settings.md)",
     ),
     Refusal(
         ENTRA,
@@ -137,7 +137,7 @@ REFUSALS = (
         ENTRA,
         "AADSTS700024",
         "the assertion is outside its time of validity",
-        "set this machine's clock, whose skew `python -m due_notices doctor` shows",
+        "set this machine's clock, whose skew `due-notices doctor` shows",
         rotated=True,
     ),
     Refusal(
@@ -297,8 +297,7 @@ REFUSALS = (
         GRAPH,
         "401 InvalidAuthenticationToken",
         "the token is not accepted",
-        "check that GRAPH_ENDPOINT and AZURE_AUTHORITY_HOST are of one cloud, and the clock with `python -m "
-        "due_notices doctor`",
+        "check that GRAPH_ENDPOINT and AZURE_AUTHORITY_HOST are of one cloud, and the clock with `due-notices doctor`",
     ),
     Refusal(
         GRAPH,
@@ -323,7 +322,7 @@ REFUSALS = (
         GRAPH,
         "400 CredentialInvalidLifetimeAsPerAppPolicy",
         "a policy of the tenant limits how long a client secret may be good",
-        "ask for less, such as `python -m due_notices rotate-secret --days 30`; "
+        "ask for less, such as `due-notices rotate-secret --days 30`; "
         "`az rest --url <GRAPH_ENDPOINT>/v1.0/policies/defaultAppManagementPolicy` shows the limit",
     ),
     Refusal(

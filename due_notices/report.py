@@ -123,7 +123,7 @@ class RunReport:
         self.outcome = Outcome.LIMIT
         self.error = (
             f"{self.owed:,} notices are owed and NOTICE_LIMIT is {limit:,}: nothing was sent. Look at them with "
-            f"`python -m due_notices preview{option}`; if they are right, raise NOTICE_LIMIT, and {then}"
+            f"`due-notices preview{option}`; if they are right, raise NOTICE_LIMIT, and {then}"
         )
 
     def fall(self, why: str, remedy: str) -> None:

@@ -1,6 +1,6 @@
 """The settings: read once from a mapping, checked as a whole, then frozen.
 
-`SETTINGS` is the one table of names, defaults and meanings; the example file, the README and the infrastructure
+`SETTINGS` is the one table of names, defaults and meanings; the example file, docs/settings.md and the infrastructure
 are compared with it by tests. Every problem is reported at once, before any network call.
 """
 

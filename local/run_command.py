@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _step(screen, f"1. Starting the local stack: Entra, Graph with {len(users):,} customers, Key Vault, Azurite")
     with LocalStack(users, attribute=SAMPLE_ATTRIBUTE) as stack:
         environ = _environment(stack)
-        _step(screen, "2. Running the function once: python -m due_notices run")
+        _step(screen, "2. Running the function once: due-notices run")
         first = _run(environ)
 
         _step(screen, "3. What is on the queue now, read back by a reader of its own")
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         again = len(_read_back(stack))
         screen.print(f"{again:,} messages on the queue, {again - len(events):,} more than before")
 
-        _step(screen, f"5. What an auditor and a manager get: python -m due_notices audit --html {AUDIT_PAGE}")
+        _step(screen, f"5. What an auditor and a manager get: due-notices audit --html {AUDIT_PAGE}")
         pictured = _audit(screen, stack, environ, today)
     _step(screen, "The stack is stopped. Next: `make start` keeps it up; the README tells the rest.")
     return 0 if first == second == pictured == 0 and agree and again == len(events) else 1

@@ -41,9 +41,9 @@ _CHANGED = f"""\
 _WITHOUT_CORE_TOOLS = """\
 Azure Functions Core Tools (`func`) is not installed, so the timer does not tick here. In another terminal:
 
-    .venv/bin/python -m due_notices preview            what a run would send
-    .venv/bin/python -m due_notices run                one run, the same code as the timer
-    .venv/bin/python -m due_notices status --ahead 14  did it run, and what is coming
+    .venv/bin/due-notices preview            what a run would send
+    .venv/bin/due-notices run                one run, the same code as the timer
+    .venv/bin/due-notices status --ahead 14  did it run, and what is coming
 """
 
 

@@ -33,8 +33,7 @@ INPUTS = (
     ROOT / "examples" / "consumer" / "node" / "package-lock.json",
     Path(__file__),
 )
-OPERATOR_INPUTS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt", Path(__file__))
-OPERATOR_PACKAGES = ("click", "rich", "vl-convert-python")  # what the command line needs beside the function's own
+OPERATOR_INPUTS = (ROOT / "pyproject.toml", ROOT / "requirements-dev.txt", Path(__file__))
 OLDEST_PYTHON = (3, 11)
 
 
@@ -102,11 +101,11 @@ def create() -> None:
 
 
 def install_for_an_operator() -> None:
-    """Install what `python -m due_notices` and infra/scripts need, in the pinned versions."""
+    """Install `due-notices` with its pictures, and what infra/scripts need, in the pinned versions."""
     create()
     say("installing the packages of the operator's commands")
     pip = (venv_python(), "-m", "pip", "install", "--quiet", "--no-input")
-    run(*pip, "-r", "requirements.txt", "-c", "requirements-dev.txt", *OPERATOR_PACKAGES)
+    run(*pip, "-c", "requirements-dev.txt", "--editable", ".[pictures]")
 
 
 def install() -> None:

@@ -24,7 +24,7 @@ OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "Use
 def texts() -> Mapping[Path, str]:
     """Return every file that is made, wholly or in part, with the text that it should have."""
     return {
-        ROOT / "README.md": _marked("README.md", "settings", _settings_table()),
+        ROOT / "docs" / "settings.md": _marked("docs/settings.md", "settings", _settings_table()),
         ROOT / "docs" / "runbook.md": _marked("docs/runbook.md", "refusals", _refusals_table()),
         ROOT / "local.settings.json.example": _json({"IsEncrypted": False, "Values": _example()}),
         ROOT / "docs" / "local.settings.schema.json": _json(_schema()),

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class CommandLine:
-    """Calls `python -m due_notices` in a folder, with these settings."""
+    """Calls `due-notices` in a folder, with these settings."""
 
     def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
         self.environ = dict(environ)

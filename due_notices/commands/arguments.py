@@ -70,7 +70,7 @@ def foreseeable(day: date | None, today: date) -> None:
     """Refuse a day before today, and one that is further ahead than anybody can foresee the runs until then."""
     if day is not None and day < today:
         raise click.BadParameter(
-            f"{day} is over: nothing can tell what a run saw then; `python -m due_notices audit` shows what was sent",
+            f"{day} is over: nothing can tell what a run saw then; `due-notices audit` shows what was sent",
             param_hint="--date",
         )
     if day is not None and day > today + _FURTHEST:

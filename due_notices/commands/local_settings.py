@@ -24,6 +24,8 @@ _VALUES, _ENCRYPTED = "Values", "IsEncrypted"
 # Taken from the file in any case: a machine's own certificate bundle knows nothing of the local stack.
 _TRUST = frozenset({"REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"})
 _OURS = frozenset(setting.name for setting in SETTINGS)
+_REQUIRED = frozenset(setting.name for setting in SETTINGS if setting.default is None)
+LOCAL_SETTINGS = Path("local.settings.json")
 # .NET knows an encoding by its mark, and takes a text without one for UTF-8.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -90,6 +92,17 @@ def adopt_local_settings(path: Path, environ: MutableMapping[str, str]) -> tuple
             f"file; to go by the file: `unset {' '.join(differ)}`"
         )
     return tuple(warnings)
+
+
+def what_is_wrong(error: SettingsError, environ: Mapping[str, str]) -> str:
+    """Return what to print for wrong settings: one line where none is there at all, as in a wrong folder."""
+    if LOCAL_SETTINGS.exists() or any(name in environ for name in _REQUIRED):
+        return str(error)
+    return (
+        f"no settings: {Path.cwd()} has no {LOCAL_SETTINGS}, and the environment does not have them. Go to the folder "
+        "that has the file, or name it (--settings FILE); to get one, run `make start` in a clone (the local stack), "
+        f"or copy {LOCAL_SETTINGS}.example and fill it in (your own tenant)"
+    )
 
 
 def read_local_settings(content: bytes) -> LocalSettings:

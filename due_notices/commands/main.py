@@ -15,22 +15,27 @@ from due_notices.commands.audit.command import audit
 from due_notices.commands.doctor.command import doctor
 from due_notices.commands.explain.command import explain
 from due_notices.commands.import_.command import import_
-from due_notices.commands.local_settings import adopt_local_settings
+from due_notices.commands.local_settings import LOCAL_SETTINGS, adopt_local_settings, what_is_wrong
 from due_notices.commands.preview.command import preview
 from due_notices.commands.rotate_secret.command import rotate_secret
 from due_notices.commands.run.command import run
 from due_notices.commands.status.command import status
 from due_notices.errors import DueNoticesError, SettingsError
 
+# Packages that the commands can do without, and how to get them.
+_EXTRAS = {
+    "vl_convert": "the package that draws pictures, vl-convert-python: `pipx inject due-notices vl-convert-python`, or "
+    "install `due-notices[pictures]`; `audit --csv` does without"
+}
 DONE, FAILED, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
 
 _EPILOG = """\b
 Examples:
-  python -m due_notices status                   did it run? must I act?
-  python -m due_notices preview                  what a run would send today
-  python -m due_notices explain ada@example.com  why she is notified or not
-  python -m due_notices audit --csv notices.csv  what was sent when
-  python -m due_notices doctor                   what is wrong with which link
+  due-notices status                   did it run? must I act?
+  due-notices preview                  what a run would send today
+  due-notices explain ada@example.com  why she is notified or not
+  due-notices audit --csv notices.csv  what was sent when
+  due-notices doctor                   what is wrong with which link
 
 \b
 Settings: from the environment, and from local.settings.json in this folder.
@@ -60,11 +65,10 @@ class _InOrder(click.Group):
 @click.pass_context
 def commands(context: click.Context, *, debug: bool, settings: Path | None) -> None:
     """Due Notices: one notice per obligation and stage, never lost, never doubled."""
-    context.obj = {"debug": debug}
     if debug:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     if context.invoked_subcommand is not None:
-        path = settings or Path("local.settings.json")
+        path = settings or LOCAL_SETTINGS
         console.warn(adopt_local_settings(path, bootstrap.environment()))
 
 
@@ -78,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     rest = (["--debug"] if debug else []) + [each for each in given if each != "--debug"]
     try:
-        result = commands.main(rest, prog_name="python -m due_notices", standalone_mode=False)
+        result = commands.main(rest, prog_name="due-notices", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -95,6 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _sentence(error: Exception) -> str:
     """Return what to print for an error: its own sentence, or the type of an unexpected one."""
+    if isinstance(error, SettingsError):
+        return what_is_wrong(error, bootstrap.environment())
     if isinstance(error, DueNoticesError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name in _EXTRAS:
+        return f"this needs {_EXTRAS[error.name]}"
     return f"unexpected error ({type(error).__name__}): call the command again with --debug, and report what it shows"

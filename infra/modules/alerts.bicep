@@ -96,7 +96,7 @@ param budgetStartDate string
 var expires = graphCredential != 'federated'
 var renew = graphCredential == 'certificate'
   ? 'Put a new one into the vault and onto the app registration: docs/runbook.md, A new certificate.'
-  : 'Rotate it: python -m due_notices rotate-secret.'
+  : 'Rotate it: due-notices rotate-secret.'
 var credentialName = graphCredential == 'certificate' ? 'certificate' : 'client secret'
 
 var alarms alarmType[] = [
@@ -139,7 +139,7 @@ var alarms alarmType[] = [
   {
     name: 'fallen'
     title: 'a run read far fewer users or due dates than before'
-    remedy: 'What is owed was sent, but customers may be missing. Look at the directory; if the new number is right: python -m due_notices run --accept.'
+    remedy: 'What is owed was sent, but customers may be missing. Look at the directory; if the new number is right: due-notices run --accept.'
     severity: 1
     query: loadTextContent('../queries/fallen.kql')
     operator: 'GreaterThan'
@@ -187,7 +187,7 @@ var alarms alarmType[] = [
   {
     name: 'notices-missed'
     title: 'customers owe and were never notified'
-    remedy: 'By the rules they will not be. List them with python -m due_notices preview; python -m due_notices run --missed notifies them.'
+    remedy: 'By the rules they will not be. List them with due-notices preview; due-notices run --missed notifies them.'
     severity: 1
     query: loadTextContent('../queries/notices-missed.kql')
     operator: 'GreaterThan'
@@ -199,7 +199,7 @@ var alarms alarmType[] = [
   {
     name: 'notices-expired'
     title: 'customers were notified once, and the rest is too late'
-    remedy: 'An outage, a pause or a setting outlasted the catch-up days. List them with python -m due_notices preview; python -m due_notices run --missed notifies them.'
+    remedy: 'An outage, a pause or a setting outlasted the catch-up days. List them with due-notices preview; due-notices run --missed notifies them.'
     severity: 2
     query: loadTextContent('../queries/notices-expired.kql')
     operator: 'GreaterThan'

@@ -10,7 +10,7 @@ It reads the deployment's outputs from the environment (azd sets them) or from a
    with an empty memory and notify every customer again.
 2. The due-date property: made on the app registration if it is not there.
 3. Consent: looks whether User.Read.All is granted; if not, says who must do what.
-4. The client secret: if the vault has none, or only one that ends soon, `python -m due_notices rotate-secret`
+4. The client secret: if the vault has none, or only one that ends soon, `due-notices rotate-secret`
    stores one. This program never sees a secret, neither its own nor another. A role that has not arrived yet is
    waited for.
 
@@ -237,13 +237,13 @@ def client_secret(deployment: Deployment, vault: Service, rotate: Callable[[Depl
     newest = newest_version(deployment, vault)
     if when == "always" or (when == "if-missing" and not lasts(newest)):
         if code := rotate(deployment):
-            return MISSING, f"python -m due_notices rotate-secret ended with {code}; its reason is above"
+            return MISSING, f"due-notices rotate-secret ended with {code}; its reason is above"
         newest = newest_version(deployment, vault)
         if lasts(newest):
             return DONE, f"a new one is in the vault; {newest}"
         return MISSING, f"rotate-secret ended well, but {newest or 'the vault has none'}"
     if newest is None:
-        return MISSING, "the vault has none; python -m due_notices rotate-secret stores one"
+        return MISSING, "the vault has none; due-notices rotate-secret stores one"
     return (OK if lasts(newest) else MISSING), f"{newest}"
 
 

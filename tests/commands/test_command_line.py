@@ -323,7 +323,7 @@ def test_help_teaches_and_needs_no_settings(tmp_path: Path, command: str) -> Non
     done = bare(command, "--help")
 
     assert done.returncode == 0
-    assert "Usage: python -m due_notices" in done.stdout
+    assert "Usage: due-notices" in done.stdout
 
 
 def break_vault(stack: LocalStack, storage: StorageAccess) -> None:

@@ -189,7 +189,7 @@ def test_a_request_for_information_is_answered_with_the_oldest_row_too(
     program: CommandLine, storage_access: StorageAccess, running_stack: LocalStack
 ) -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
-    words = re.findall(r"`python -m due_notices (audit --user <object id>[^`]*)`", runbook)
+    words = re.findall(r"`due-notices (audit --user <object id>[^`]*)`", runbook)
     options: dict[str, Any] = {"use_env_settings": False}
     with TableClient.from_connection_string(
         running_stack.azurite.connection_string, storage_access.name, **options

@@ -93,7 +93,7 @@ def test_every_sentence_ends_with_the_remedy(days: int) -> None:
     warning = Life(CredentialKind.SECRET, None, NOW + timedelta(days=days)).warning(NOW)
 
     assert warning is not None
-    assert warning.sentence.endswith("`python -m due_notices rotate-secret`")
+    assert warning.sentence.endswith("`due-notices rotate-secret`")
 
 
 def test_the_log_line_is_a_prefix_and_one_json_object() -> None:

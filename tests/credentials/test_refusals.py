@@ -258,7 +258,7 @@ def test_commands_of_the_program_exist() -> None:
     named = {
         command
         for refusal in REFUSALS
-        for command in re.findall(r"python -m due_notices ([a-z-]+)", refusal.cause + refusal.remedy)
+        for command in re.findall(r"due-notices ([a-z-]+)", refusal.cause + refusal.remedy)
     }
 
     assert named

@@ -25,6 +25,9 @@ PAGES = (
     "docs/runbook.md",
     "docs/consume.md",
     "docs/import.md",
+    "docs/own-tenant.md",
+    "docs/settings.md",
+    "docs/rules.md",
     "examples/consumer/README.md",
 )
 USER = "11111111-2222-4333-8444-555555555555"
@@ -37,10 +40,13 @@ PLACES = {
     "examples/lists": str(ROOT / "examples/lists"),
 }
 MARK = re.compile(r"needs? a (?:tenant|subscription)|\(real Azure", re.IGNORECASE)
-PROGRAM = re.compile(r"(?:\.venv/bin/)?python -m due_notices ([^`|#\n]*)")
+PROGRAM = re.compile(
+    # Not the lines of the log, `due-notices run {…}` and `due-notices secret {…}`.
+    rf"(?<![\w/-])(?:\.venv/bin/)?due-notices ((?:{'|'.join(commands.commands)})\b(?! \{{)[^`|#\n]*)"
+)
 # Run by tests of their own: make's targets, the consumers, the copying of the settings (below), the faults.
 ELSEWHERE = re.compile(
-    r"make [a-z]+|cp local\.settings|export (NOTICE_STORAGE|SENDER)=|cd examples/consumer && func start"
+    r"make [a-z]+|pipx install|cp local\.settings|export (NOTICE_STORAGE|SENDER)=|cd examples/consumer && func start"
     r"|\.venv/bin/(python (examples/|-m aiosmtpd)|pre-commit)"
 )
 # Changes secrets or users under a login of one's own, or asks the person at the keyboard; tests of their own run it.
@@ -126,7 +132,7 @@ def test_every_call_of_the_program_works_on_the_local_stack(folder: Path, call: 
 @pytest.mark.parametrize("name", ["", *commands.commands])
 def test_help_fits_a_terminal_teaches_by_examples_and_tells_the_exit_codes(name: str) -> None:
     command = commands.commands[name] if name else commands
-    with click.Context(command, info_name="python -m due_notices", terminal_width=80) as context:
+    with click.Context(command, info_name="due-notices", terminal_width=80) as context:
         text = command.get_help(context)
 
     assert max(map(len, text.splitlines())) <= 80

@@ -59,8 +59,9 @@ def test_the_readmes_message_fulfils_the_schema() -> None:
     jsonschema.validate(json.loads(text), json.loads((ROOT / "due_notices" / "notice.schema.json").read_text("utf-8")))
 
 
-def test_the_readmes_report_has_the_fields_of_a_report() -> None:
-    line = next(line for line in README.splitlines() if line.startswith(LOG_PREFIX))
+def test_the_runbooks_report_has_the_fields_of_a_report() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+    line = next(line for line in runbook.splitlines() if line.startswith(LOG_PREFIX))
     fields = json.loads(line.removeprefix(LOG_PREFIX))
 
     assert list(fields) == list(RunReport("", date(2026, 12, 1)).to_dict())
@@ -90,7 +91,13 @@ def test_the_readme_names_every_command_of_the_command_line() -> None:
 
     assert commands
     for command in commands:
-        assert f"due_notices {command}" in README
+        assert f"due-notices {command}" in README
+
+
+def test_the_readme_is_ten_screens_with_one_picture_and_one_message() -> None:
+    assert len(README) < 14_000
+    assert len(re.findall(r"!\[", README)) == 1
+    assert README.count("```json") == 1
 
 
 def test_every_make_target_that_documents_name_exists() -> None:

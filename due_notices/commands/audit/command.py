@@ -72,10 +72,10 @@ def audit(
 
     \b
     Examples:
-      python -m due_notices audit --user 8a6f3c1e-0000-4000-8000-000000000001
-      python -m due_notices audit --reference INV-1001 --from 2026-01-01
-      python -m due_notices audit --from 2026-10-01 --to 2026-12-31 --csv q4.csv
-      python -m due_notices audit --html notices.html
+      due-notices audit --user 8a6f3c1e-0000-4000-8000-000000000001
+      due-notices audit --reference INV-1001 --from 2026-01-01
+      due-notices audit --from 2026-10-01 --to 2026-12-31 --csv q4.csv
+      due-notices audit --html notices.html
     """
     if csv_file is not None and html_file is not None and _behind_links(csv_file) == _behind_links(html_file):
         raise click.BadParameter("--csv writes to the same place: give each a place of its own", param_hint="--html")

@@ -14,6 +14,7 @@ from due_notices.commands import console
 from due_notices.commands.doctor.build import doctor_links
 from due_notices.commands.doctor.links import Diagnosis, State, examine, exit_code, unforeseen
 from due_notices.commands.doctor.telemetry import telemetry
+from due_notices.commands.local_settings import what_is_wrong
 from due_notices.errors import SettingsError
 from due_notices.in_force import in_force
 from due_notices.settings import Settings
@@ -35,8 +36,8 @@ def doctor(*, as_json: bool) -> int:
 
     \b
     Examples:
-      python -m due_notices doctor
-      python -m due_notices doctor --json | jq .findings
+      due-notices doctor
+      due-notices doctor --json | jq .findings
     """
     findings = []
     for finding in _findings():
@@ -54,7 +55,7 @@ def _findings() -> Iterable[Diagnosis]:
     try:
         settings = bootstrap.load_settings()
     except SettingsError as error:
-        yield Diagnosis("settings", State.FAILED, str(error))
+        yield Diagnosis("settings", State.FAILED, what_is_wrong(error, bootstrap.environment()))
         yield from _rest_not_tried()
         return
     yield from _of_settings(settings)

@@ -32,8 +32,8 @@ def explain(*, user: str, day: date | None, reference: str | None, as_json: bool
 
     \b
     Examples:
-      python -m due_notices explain 8a6f3c1e-0000-4000-8000-000000000001
-      python -m due_notices explain ada@example.com --reference INV-1001
+      due-notices explain 8a6f3c1e-0000-4000-8000-000000000001
+      due-notices explain ada@example.com --reference INV-1001
     """
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)

@@ -57,10 +57,10 @@ def import_(**given: Any) -> int:
 
     \b
     Examples:
-      python -m due_notices import --profiles
-      python -m due_notices import --explain invoices.csv
-      python -m due_notices import invoices.csv --complete
-      python -m due_notices import invoices.csv --complete --apply
+      due-notices import --profiles
+      due-notices import --explain invoices.csv
+      due-notices import invoices.csv --complete
+      due-notices import invoices.csv --complete --apply
     """
     if given["list_profiles"]:
         output.profiles(known_profiles())
@@ -73,7 +73,7 @@ def import_(**given: Any) -> int:
         if given["undo_"] is not None:
             return undo(bootstrap.load_settings(), given["undo_"], given["share"], as_json=given["as_json"])
         if given["file"] is None:
-            raise click.UsageError("name the list: `python -m due_notices import FILE`")
+            raise click.UsageError("name the list: `due-notices import FILE`")
         return _import(given["file"], given)
     except ListRefused as refused:
         output.refusal(refused, as_json=given["as_json"])

@@ -43,9 +43,9 @@ def preview(
 
     \b
     Examples:
-      python -m due_notices preview --date 2026-12-24
-      python -m due_notices preview --skipped --with-contacts
-      python -m due_notices preview --json | jq '.notices | length'
+      due-notices preview --date 2026-12-24
+      due-notices preview --skipped --with-contacts
+      due-notices preview --json | jq '.notices | length'
     """
     settings = bootstrap.load_settings()
     console.warn(settings.warnings)

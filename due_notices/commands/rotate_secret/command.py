@@ -43,8 +43,8 @@ def rotate_secret(*, days: int, remove_old: bool, as_json: bool) -> int:
 
     \b
     Examples:
-      python -m due_notices rotate-secret
-      python -m due_notices rotate-secret --days 90 --remove-old
+      due-notices rotate-secret
+      due-notices rotate-secret --days 90 --remove-old
     """
     settings = bootstrap.load_settings()
     screen = console.err()

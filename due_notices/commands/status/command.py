@@ -65,9 +65,9 @@ def status(*, days: int, ahead: int | None, as_json: bool) -> int:
 
     \b
     Examples:
-      python -m due_notices status
-      python -m due_notices status --ahead 14
-      python -m due_notices status --json | jq -r .verdict
+      due-notices status
+      due-notices status --ahead 14
+      due-notices status --json | jq -r .verdict
 
     \b
     Exit codes: 0 fine, 3 look, 1 act, 2 wrong settings or command line.

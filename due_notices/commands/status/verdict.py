@@ -270,8 +270,8 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
             owed = "1 open obligation was" if count == 1 else f"{count:,} open obligations were"
             yield Finding(
                 name,
-                f"{owed} {what}, and by the rules nothing more comes, as of {day}: `python -m due_notices preview` "
-                "says whose, and what `python -m due_notices run --missed` would send",
+                f"{owed} {what}, and by the rules nothing more comes, as of {day}: `due-notices preview` "
+                "says whose, and what `due-notices run --missed` would send",
             )
     yield from (Finding(name, sentence) for name, sentence in record.signs.items() if name in FINDINGS)
     if record.unusual:

@@ -245,7 +245,7 @@ def test_an_end_that_is_near_passed_or_unknown_is_a_warning(
     findings = examined(healthy, storage_access)
 
     assert findings["vault"].level is State.WARNING
-    assert findings["vault"].text.endswith("`python -m due_notices rotate-secret`")
+    assert findings["vault"].text.endswith("`due-notices rotate-secret`")
     assert findings["graph"].level is State.OK
     assert exit_code(list(findings.values())) == 1
 
