@@ -174,13 +174,15 @@ class Notice:
 class Skipped:
     """An obligation that is deliberately not notified. Holds no personal data besides the user's id.
 
-    `why` says what of a malformed value, or of the contacts of a user who is unreachable, cannot be used.
+    `why` says what of a malformed value, or of the contacts of a user who is unreachable, cannot be used. `due` is None
+    where the value cannot be read.
     """
 
     user_id: str
     reason: Reason
     reference: str = ""
     why: str = ""
+    due: date | None = None
 
 
 def user_key(user_id: str) -> str:

@@ -352,7 +352,8 @@ class Planner:
         self._skipped[reason] += 1
         if self.list_skips is None or self._skipped[reason] <= self.list_skips:
             user = who()
-            self._skips.append(Skipped(user.id if user else NO_ID, reason, owed.reference if owed else "", why))
+            reference, due = (owed.reference, owed.due) if owed else ("", None)
+            self._skips.append(Skipped(user.id if user else NO_ID, reason, reference, why, due))
 
     def asks(self) -> dict[date, frozenset[str]]:
         """Return the due dates of which the ledger must be asked, in order, each with the keys of its users."""

@@ -64,6 +64,13 @@ class Azurite:
         return None if self._process is None else self._process.pid
 
     @property
+    def last_words(self) -> str | None:
+        """Return what Azurite said last if it has ended by itself, None as long as it runs or was stopped."""
+        if self._process is None or self._process.poll() is None:
+            return None
+        return f"exit code {self._process.returncode}; it said: " + ("\n".join(self._output) or "nothing")
+
+    @property
     def connection_string(self) -> str:
         """Return the connection string of the account; its ports are known once Azurite runs."""
         parts = {"DefaultEndpointsProtocol": self._protocol, "AccountName": self.account, "AccountKey": self.key}

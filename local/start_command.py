@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from local.azurite import Azurite
 from local.clock import now
 from local.customers import SAMPLE_ATTRIBUTE, SAMPLE_COUNT, sample_customers
 from local.serve_command import end_on_signals, local_settings
@@ -38,6 +39,7 @@ End the other one, or move the file away, and call `make start` again."""
 _CHANGED = f"""\
 {SETTINGS_FILE} was changed while the stack was up, so it stays. Move it away before the next `make start`."""
 
+_AGAIN = "Queue and ledger went with it: call `make start` again."
 _WITHOUT_CORE_TOOLS = """\
 Azure Functions Core Tools (`func`) is not installed, so the timer does not tick here. In another terminal:
 
@@ -66,18 +68,17 @@ def start() -> int:
             SETTINGS_FILE.write_bytes(text)
             print(f"The local stack is up with {SAMPLE_COUNT:,} customers around {today}; its settings are in")
             print(f"{SETTINGS_FILE}, which ends with it. Ctrl-C stops everything.\n", flush=True)
-            return _serve()
+            return _serve(stack.azurite)
         finally:
             _remove(text)
 
 
-def _serve() -> int:
+def _serve(azurite: Azurite) -> int:
+    """Wait until the host or Azurite ends; a request to end raises SystemExit."""
     host = shutil.which("func")
     if host is None:
         print(_WITHOUT_CORE_TOOLS, flush=True)
-        while True:
-            # With a time limit, since on Windows an endless wait is deaf to Ctrl-C.
-            threading.Event().wait(0.5)
+        return _watch(azurite, None)
     environ = {
         **os.environ,  # noqa: TID251 (hands it to a child)
         "VIRTUAL_ENV": sys.prefix,
@@ -85,11 +86,21 @@ def _serve() -> int:
     }
     child = subprocess.Popen([host, "start"], env=environ)  # noqa: S603 (the user's own Core Tools)
     try:
-        return child.wait()
+        return _watch(azurite, child)
     finally:
         if child.poll() is None:
             child.terminate()
             child.wait()
+
+
+def _watch(azurite: Azurite, host: subprocess.Popen[bytes] | None) -> int:
+    while (words := azurite.last_words) is None:
+        if host is not None and host.poll() is not None:
+            return host.returncode
+        # With a time limit, since on Windows an endless wait is deaf to Ctrl-C.
+        threading.Event().wait(0.5)
+    print(f"Azurite, the Storage emulator, has ended ({words})\n{_AGAIN}", file=sys.stderr, flush=True)
+    return 1
 
 
 def _make_room() -> str | None:

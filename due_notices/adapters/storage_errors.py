@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import aiohttp
 from azure.core.exceptions import (
@@ -106,16 +107,16 @@ def code_of(error: AzureError) -> str:
 def queue_unusable(error: Exception, queue: QueueClient, role: str) -> StorageError:
     """Return the error for a queue that cannot be used, with the remedy; `role` is what the operation needs."""
     missing = "deploy infra/, or create it with `az storage queue create`; check NOTICE_QUEUE"
-    return _unusable(error, f"the queue {queue.queue_name}", missing, role, queue.credential)
+    return _unusable(error, f"the queue {queue.queue_name}", missing, role, queue)
 
 
 def table_unusable(error: Exception, table: TableClient, role: str) -> StorageError:
     """Return the same for the ledger's table."""
     missing = "deploy infra/, or create it with `az storage table create`; check LEDGER_TABLE"
-    return _unusable(error, f"the ledger table {table.table_name}", missing, role, table.credential)
+    return _unusable(error, f"the ledger table {table.table_name}", missing, role, table)
 
 
-def _unusable(error: Exception, what: str, missing: str, role: str, credential: object) -> StorageError:
+def _unusable(error: Exception, what: str, missing: str, role: str, client: QueueClient | TableClient) -> StorageError:
     if not isinstance(error, AzureError):
         return StorageError(f"{what} cannot be used, its answer is not of the service's form: {FOREIGN}")
     if isinstance(error, NoToken):
@@ -132,7 +133,7 @@ def _unusable(error: Exception, what: str, missing: str, role: str, credential: 
         remedy = f"it does not exist: {missing}"
     elif status == 404:  # noqa: PLR2004 (HTTP)
         remedy = FOREIGN
-    elif status in {401, 403} and not hasattr(credential, "get_token"):
+    elif status in {401, 403} and not hasattr(client.credential, "get_token"):
         remedy = (
             "access is refused, and no role helps a connection string: copy the account's own anew into "
             "NOTICE_STORAGE, and check that the account allows keys, and its firewall this network"
@@ -140,7 +141,8 @@ def _unusable(error: Exception, what: str, missing: str, role: str, credential: 
     elif status in {401, 403}:
         remedy = f"access is refused: assign the role {role}; a new role takes some minutes; check the firewall, too"
     elif status is None:
-        remedy = "no answer: check NOTICE_STORAGE, the account's firewall and the network"
+        host = urlsplit(client.url).netloc
+        remedy = f"no answer from {host}: check NOTICE_STORAGE, the account's firewall and the network"
     else:
         remedy = "the service is unwell; the next tick tries again"
     return StorageError(f"{what} cannot be used ({code}): {remedy}")

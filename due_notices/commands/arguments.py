@@ -12,7 +12,7 @@ import click
 _FIRST, _LAST = date(2000, 1, 1), date(2199, 12, 31)
 _FURTHEST = timedelta(days=400)
 _GUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ISO = click.DateTime(["%Y-%m-%d"])
+_WRITTEN = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class _Day(click.ParamType[date]):
@@ -21,7 +21,12 @@ class _Day(click.ParamType[date]):
     name = "day"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        day = _ISO.convert(value, param, ctx).date()
+        try:
+            day = date.fromisoformat(value) if _WRITTEN.fullmatch(value) else None
+        except ValueError:
+            day = None
+        if day is None:
+            self.fail(f"{value!r} is not a day: write it as YYYY-MM-DD, such as 2026-12-24", param, ctx)
         if not _FIRST <= day <= _LAST:
             self.fail(f"{day} is out of reach: give a day from {_FIRST} to {_LAST}", param, ctx)
         return day

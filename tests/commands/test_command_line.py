@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -64,7 +65,7 @@ def test_preview_lists_what_an_independent_calculation_expects_and_writes_nothin
 def test_preview_for_people_shows_stages_and_skips_without_personal_data(
     program: CommandLine, customers: list[dict[str, Any]]
 ) -> None:
-    done = program("preview", "--date", today_of(program).isoformat(), "--skipped", "--all")
+    done = program("preview", "--date", today_of(program).isoformat(), "--all")
 
     assert done.returncode == 0
     assert "by stage" in done.stdout
@@ -73,6 +74,49 @@ def test_preview_for_people_shows_stages_and_skips_without_personal_data(
     for user in customers:
         for name in ("displayName", "mail"):
             assert not user.get(name) or str(user[name]) not in done.stdout
+
+
+def test_preview_of_the_skipped_shows_them_alone_with_due_date_and_why(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    due = owe_today(stack, storage_access, program)
+    values = [due, json.dumps({"due": due, "ref": "00123", "status": "paid"}), f"{due} 00:00"]
+    owe_today(stack, storage_access, program, **{stack.attribute: values})
+
+    done = program("preview", "--skipped", "--csv", "skipped.csv")
+    head, _, columns, *rows = done.stdout.splitlines()
+
+    assert head == f"2 obligations skipped on {due}"
+    assert columns.split() == ["due", "user", "reason", "reference", "why"]
+    assert [row.split()[:2] for row in rows] == [[USER, "malformed"], [due, USER]]
+    assert "00123" in rows[1]
+    assert "it is paid" in rows[1]
+    with (program.folder / "skipped.csv").open(encoding="utf-8", newline="") as lines:
+        written = list(csv.reader(lines))
+    assert written[2] == [USER, due, "'00123", "paid", "it is paid"]
+    assert written[1][:4] == [USER, "", "", "malformed"]
+    assert written[1][4]
+
+
+def test_preview_writes_its_notices_as_csv_and_one_is_one_notice(
+    program: CommandLine, stack: LocalStack, storage_access: StorageAccess
+) -> None:
+    due = owe_today(stack, storage_access, program)
+
+    done = program("preview", "--csv", "notices.csv")
+
+    assert done.stdout.startswith(f"1 notice is owed on {due}, of 1 user with 1 obligation;")
+    with (program.folder / "notices.csv").open(encoding="utf-8", newline="") as lines:
+        names, cells = csv.reader(lines)
+    assert dict(zip(names, cells, strict=True))["due_date"] == due
+    assert USER in cells
+    assert "ada@example.com" not in cells
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "30.11.2026", "2026-1-1", "tomorrow", "20261201"])
+def test_a_day_that_is_none_is_said_with_the_form_to_write(day: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "--date", day]) == 2
+    assert f"{day!r} is not a day: write it as YYYY-MM-DD" in " ".join(capsys.readouterr().err.split())
 
 
 def test_preview_shows_contacts_only_by_wish(
@@ -223,12 +267,12 @@ def test_preview_says_which_value_or_contact_cannot_be_used(
         {"id": "3", "accountEnabled": True, "mail": "a@b.co", "mobilePhone": "call me", stack.attribute: value},
     ]
 
-    shown = " ".join(program("preview", "--skipped").stdout.split())
+    shown = " ".join(program("preview").stdout.split())
     skips = {skip["userId"]: skip["why"] for skip in program.json("preview")["skips"]}
 
     assert "mail: it holds several addresses" in skips["1"]
     assert "the Buddhist era?" in skips["2"]
-    assert "1 of these customers have a contact field that cannot be used" in shown
+    assert "a contact field cannot be used: 1 customer of these" in shown
     assert "ISO 4217 does not have these currencies, or has them no more: BGN" in shown
 
 

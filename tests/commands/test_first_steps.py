@@ -72,3 +72,34 @@ def test_pictures_without_their_package_are_one_sentence(
 
     assert entry.main(["audit"]) == 1
     assert "due-notices[pictures]" in capsys.readouterr().err
+
+
+GUID = "11111111-2222-4333-8444-555555555555"
+SETTINGS = {
+    "GRAPH_TENANT_ID": GUID,
+    "GRAPH_CLIENT_ID": GUID,
+    "KEY_VAULT_URL": "https://vault-of-mine.vault.azure.net",
+    "DUE_DATE_ATTRIBUTE": "extension_5f1b0c52c1d14f6e9a0b7c3d2e8f4a69_dueDate",
+    "NOTICE_SCHEDULE": "0 0 * * * *",
+}
+NOWHERE = "http://127.0.0.1:9/account"
+
+
+def test_storage_that_is_away_is_named_by_its_host(tmp_path: Path) -> None:
+    storage = f"AccountName=account;AccountKey=bWFkZSB1cA==;QueueEndpoint={NOWHERE};TableEndpoint={NOWHERE}"
+
+    done = installed(tmp_path, "status", **SETTINGS, NOTICE_STORAGE=storage)
+
+    assert done.returncode == 1
+    assert "no answer from 127.0.0.1:9" in done.stdout
+
+
+def test_an_operator_who_is_not_logged_in_reads_one_sentence(tmp_path: Path) -> None:
+    endpoints = {f"NOTICE_STORAGE__{kind}ServiceUri": f"https://127.0.0.1:9/{kind}" for kind in ("queue", "table")}
+
+    done = installed(tmp_path, "status", **SETTINGS, **endpoints, AZURE_TOKEN_CREDENTIALS="dev")
+
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 1
+    assert "`az login`" in done.stdout
+    assert done.stderr == ""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from local import start_command as start
+from local.azurite import Azurite
 from local.stack import LocalStack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ def in_process(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> pytest.Mon
     """Let `start` use the tests' stack, leave the signals alone, and end at once."""
     monkeypatch.setattr(start, "LocalStack", lambda *_, **__: contextlib.nullcontext(stack))
     monkeypatch.setattr(start, "end_on_signals", lambda: None)
-    monkeypatch.setattr(start, "_serve", lambda: 0)
+    monkeypatch.setattr(start, "_serve", lambda _: 0)
     return monkeypatch
 
 
@@ -71,6 +72,20 @@ def test_a_second_start_is_refused_and_the_first_keeps_its_settings_to_its_end(
     assert not settings_file.exists()
 
 
+def test_an_azurite_that_ends_ends_the_stack_with_its_last_words(tmp_path: Path) -> None:
+    azurite = Azurite(tmp_path)
+    azurite.start()
+    try:
+        assert azurite.last_words is None
+        assert azurite.process_id is not None
+        os.kill(azurite.process_id, signal.SIGTERM)
+
+        assert start._watch(azurite, None) == 1
+        assert azurite.last_words is not None
+    finally:
+        azurite.stop()
+
+
 @pytest.mark.parametrize("text", [OWN, "no JSON", "[]", '{"Values": {}}', '{"//": "written by `make start`"}', ""])
 def test_the_users_own_settings_are_not_overwritten(
     settings_file: Path, text: str, capsys: pytest.CaptureFixture[str]
@@ -85,7 +100,7 @@ def test_the_users_own_settings_are_not_overwritten(
 def test_what_the_user_put_there_meanwhile_stays(
     in_process: pytest.MonkeyPatch, settings_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    in_process.setattr(start, "_serve", lambda: settings_file.write_text(OWN) and 0)
+    in_process.setattr(start, "_serve", lambda _: settings_file.write_text(OWN) and 0)
 
     start.start()
 
@@ -104,7 +119,7 @@ def test_what_came_while_the_stack_started_stays(
 
 
 def test_settings_that_the_user_removed_are_no_trouble(in_process: pytest.MonkeyPatch, settings_file: Path) -> None:
-    in_process.setattr(start, "_serve", settings_file.unlink)
+    in_process.setattr(start, "_serve", lambda _: settings_file.unlink())
 
     start.start()
 
@@ -120,7 +135,7 @@ def test_what_a_killed_stack_left_is_replaced(
     in_process: pytest.MonkeyPatch, stack: LocalStack, settings_file: Path
 ) -> None:
     left_by_a_killed_stack(stack, settings_file)
-    in_process.setattr(start, "_serve", lambda: settings_file.read_bytes() == start._settings_of(stack))
+    in_process.setattr(start, "_serve", lambda _: settings_file.read_bytes() == start._settings_of(stack))
 
     assert start.start() is True
     assert not settings_file.exists()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -237,7 +237,7 @@ def test_an_obligation_is_skipped_with_a_reason(value: object, overrides: dict[s
 def test_a_skip_names_the_reference_and_nothing_else_of_the_customer() -> None:
     found = plan(graph_user(obligation_json(DUE, ref="INV-1001", status="paid")), today="2026-11-24")
 
-    assert found.skips == (Skipped(ALICE, Reason.PAID, "INV-1001"),)
+    assert found.skips == (Skipped(ALICE, Reason.PAID, "INV-1001", due=date.fromisoformat(DUE)),)
 
 
 @pytest.mark.parametrize(
@@ -425,7 +425,7 @@ def test_a_notice_that_does_not_fit_is_skipped_alone() -> None:
     found = planner.plan(lambda notice: notice.user.id != ALICE)
 
     assert figures(found) == {"owed": 1, "too-large": 1}
-    assert found.skips == (Skipped(ALICE, Reason.TOO_LARGE),)
+    assert found.skips == (Skipped(ALICE, Reason.TOO_LARGE, due=date.fromisoformat(DUE)),)
 
 
 @pytest.mark.parametrize(
@@ -460,7 +460,7 @@ def test_the_allow_list_overlooks_capitals(mail: str, entry: str) -> None:
 def test_the_allow_list_keeps_out_whoever_has_only_a_phone() -> None:
     found = plan(graph_user(DUE, who=BOB), today="2026-11-24", by=rules(allow_list=frozenset({"@example.com"})))
 
-    assert found.skips == (Skipped(BOB, Reason.NOT_ALLOWED),)
+    assert found.skips == (Skipped(BOB, Reason.NOT_ALLOWED, due=date.fromisoformat(DUE)),)
 
 
 @pytest.mark.parametrize("identifier", [None, 7, "", "a b", "x" * 65, "../alice", "a\x1fb"])

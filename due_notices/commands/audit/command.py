@@ -30,12 +30,13 @@ from due_notices.commands.audit.figures import (
 )
 from due_notices.commands.audit.gather import look_back
 from due_notices.commands.audit.page import MOST_LISTED, Origin, page
-from due_notices.commands.csv_lines import csv_line
+from due_notices.commands.csv_lines import csv_line, identifier
 from due_notices.errors import DueNoticesError
 from due_notices.ports import PastNotice
 from due_notices.services import Services
 from due_notices.settings import Settings, StorageAccount
 
+_IDENTIFIERS = frozenset({"notice_id", "user_id", "message_id", "message_sha256", "claim_id", "ledger_row"})
 _SHOWN = 20
 _DAYS = 90
 _MOST_PICTURED_DAYS = 400  # 58 weeks side by side
@@ -178,7 +179,7 @@ class _CsvFile:
 
     def add(self, past: PastNotice) -> None:
         cells = row(past)
-        self._write([cells[name] for name in COLUMNS])
+        self._write([identifier(cells[name]) if name in _IDENTIFIERS else cells[name] for name in COLUMNS])
 
     def _write(self, cells: Sequence[str]) -> None:
         with _told(self._path):
@@ -216,7 +217,7 @@ def _write_page(path: Path, make: Callable[[], str]) -> None:
         text = make()
     except ModuleNotFoundError as error:
         raise click.ClickException(
-            f"--html needs the package {error.name}: call `make setup`, or install requirements-dev.txt"
+            f"--html needs the package {error.name}: `pipx inject due-notices vl-convert-python`, or `make setup`"
         ) from error
     with _told(path):
         path.write_text(text, encoding="utf-8")

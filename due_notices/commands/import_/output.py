@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from due_notices.commands import console
-from due_notices.commands.csv_lines import csv_line
+from due_notices.commands.csv_lines import csv_file, csv_line, identifier
 from due_notices.commands.import_.comparing import Comparison
 from due_notices.commands.import_.entries import Entries
 from due_notices.commands.import_.problems import ListRefused, Problem
@@ -25,6 +24,7 @@ from due_notices.commands.import_.writing import Written
 
 WHATS = ("new", "changed", "unchanged", "cleared", "not found", "refused")
 COLUMNS = ("what", "userId", "lines", "due", "ref", "amount", "currency", "status", "because")
+_IDENTIFIERS = frozenset({"userId", "customer", "ref"})
 _SHOWN = 20
 _EXPLAINED = 5
 
@@ -139,7 +139,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
         stream.write(csv_line(names))
         for row in rows:
             found = row_dict(row)
-            stream.write(csv_line([_cell(found.get(name)) for name in names]))
+            stream.write(csv_line([_cell(name, found.get(name)) for name in names]))
 
 
 def write_diff(path: Path, found: Comparison) -> None:
@@ -148,27 +148,12 @@ def write_diff(path: Path, found: Comparison) -> None:
         stream.write(csv_line(COLUMNS))
         for row in found.rows():
             cells = {**row, "lines": " ".join(map(str, row["lines"]))}
-            stream.write(csv_line([_cell(cells.get(name)) for name in COLUMNS]))
+            stream.write(csv_line([_cell(name, cells.get(name)) for name in COLUMNS]))
 
 
-@contextmanager
-def csv_file(path: Path) -> Iterator[IO[str]]:
-    """Open a file that is in place only when all of it is written; only its owner may read it."""
-    draft = path.with_name(f"{path.name}.part")
-    try:
-        with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
-        ) as stream:
-            yield stream
-        draft.replace(path)
-    except OSError as error:
-        raise click.BadParameter(f"{path} cannot be written ({error.strerror})", param_hint="--csv") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value)
+def _cell(name: str, value: object) -> str:
+    text = "" if value is None else str(value)
+    return identifier(text) if name in _IDENTIFIERS else text
 
 
 def diff(found: Comparison, entries: Entries, notes: Sequence[str], *, as_json: bool, more: Mapping[str, Any]) -> None:
@@ -197,7 +182,7 @@ def diff(found: Comparison, entries: Entries, notes: Sequence[str], *, as_json: 
         )
         for row in rows[:_SHOWN]:
             lines = ", ".join(map(str, row["lines"]))
-            cells = [_cell(row.get(name)) for name in ("due", "ref", "amount", "currency")]
+            cells = ["" if row.get(name) is None else str(row[name]) for name in ("due", "ref", "amount", "currency")]
             shown.add_row(row["what"], row["userId"], lines, *cells)
         screen.print(shown)
     for problem in found.problems[:_SHOWN]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,8 +14,10 @@ from rich.text import Text
 from due_notices import bootstrap
 from due_notices.commands import console
 from due_notices.commands.arguments import DAY, foreseeable
+from due_notices.commands.counted import counted, verb
 from due_notices.commands.preview.ahead import Ahead, look_ahead
 from due_notices.commands.preview.gather import Preview, preview_day
+from due_notices.commands.preview.lists import print_skips, write_notices, write_skips
 from due_notices.commands.reasons import REASONS
 from due_notices.currencies import CODES
 from due_notices.falls import ACCEPT
@@ -29,12 +32,26 @@ _SHOWN = 20
 @click.command(short_help="What a run would send; sends and writes nothing.")
 @click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="A later business date instead of today.")
 @click.option("--missed", is_flag=True, help="What `run --missed` would send.")
-@click.option("--skipped", is_flag=True, help="List every skipped obligation: user id, reference and reason.")
+@click.option("--skipped", is_flag=True, help="Show the skipped obligations alone, and why each is skipped.")
+@click.option(
+    "--csv",
+    "csv_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write all notices as CSV, or with --skipped all skipped obligations.",
+)
 @click.option("--with-contacts", is_flag=True, help="Show names and addresses too (personal data).")
 @click.option("--all", "show_all", is_flag=True, help=f"List every notice, not only the first {_SHOWN}.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for programs.")
 def preview(
-    *, day: date | None, missed: bool, skipped: bool, with_contacts: bool, show_all: bool, as_json: bool
+    *,
+    day: date | None,
+    missed: bool,
+    skipped: bool,
+    csv_path: Path | None,
+    with_contacts: bool,
+    show_all: bool,
+    as_json: bool,
 ) -> int:
     """Read the customers, decide, ask the ledger, and show what a run would send.
 
@@ -44,7 +61,7 @@ def preview(
     \b
     Examples:
       due-notices preview --date 2026-12-24
-      due-notices preview --skipped --with-contacts
+      due-notices preview --skipped --csv skipped.csv
       due-notices preview --json | jq '.notices | length'
     """
     settings = bootstrap.load_settings()
@@ -54,14 +71,20 @@ def preview(
     with console.progress() as progress:
         found = preview_day(settings.policy, services, progress, business_date=day, list_skips=None, send_missed=missed)
     ahead = look_ahead(settings, found.plan.day.business_date)
+    if csv_path is not None and skipped:
+        write_skips(csv_path, found.plan)
+    elif csv_path is not None:
+        write_notices(csv_path, found.plan.notices, with_contacts=with_contacts)
     if as_json:
         console.print_json(_to_dict(found, with_contacts=with_contacts) | ahead.to_dict())
+    elif skipped:
+        print_skips(found.plan)
     else:
         now = services.clock.now()
         closed = settings.policy.why_closed(now)
         if found.plan.day.business_date != settings.policy.business_date(now):
             closed = settings.policy.why_day_closed(found.plan.day.business_date)
-        _print(found, settings.policy, closed, skipped=skipped, with_contacts=with_contacts, show_all=show_all)
+        _print(found, settings.policy, closed, with_contacts=with_contacts, show_all=show_all)
         _print_ahead(ahead)
     return 0
 
@@ -71,7 +94,6 @@ def _print(
     policy: Policy,
     closed: str | None,
     *,
-    skipped: bool,
     with_contacts: bool,
     show_all: bool,
 ) -> None:
@@ -79,10 +101,10 @@ def _print(
     owed = sorted(plan.notices, key=lambda notice: (notice.stage, notice.obligation.due, notice.id))
     screen.print(
         Text.assemble(
-            (f"{len(owed):,} notices", "bold"),
-            f" are owed on {plan.day.business_date}, of {plan.users_read:,} users with {plan.obligations:,} "
-            f"obligations; {plan.already_sent:,} more are sent already, {plan.not_yet:,} are not due yet and "
-            f"{plan.over:,} are over",
+            (counted(len(owed), "notice"), "bold"),
+            f" {verb(len(owed))} owed on {plan.day.business_date}, of {counted(plan.users_read, 'user')} with "
+            f"{counted(plan.obligations, 'obligation')}; {plan.already_sent:,} sent already, {plan.not_yet:,} not due "
+            f"yet, {plan.over:,} over",
         )
     )
     for remark, style in _remarks(found, policy, closed):
@@ -94,14 +116,15 @@ def _print(
         screen.print(_notices(owed if show_all else owed[:_SHOWN], len(owed), with_contacts=with_contacts))
     if plan.superseded:
         screen.print()
-        screen.print(console.plain(f"{plan.superseded:,} earlier stages were never sent; these notices supersede them"))
+        stages = counted(plan.superseded, "earlier stage")
+        screen.print(console.plain(f"never sent, and superseded by these notices: {stages}"))
     if plan.given_up:
         screen.print()
         screen.print(_given_up(plan.given_up if show_all else plan.given_up[:_SHOWN], plan))
     if plan.skipped:
         screen.print()
         screen.print(_reasons(plan))
-        screen.print(_skips(plan) if skipped else console.plain("--skipped lists them", style="dim"))
+        screen.print(console.plain("--skipped lists them", style="dim"))
 
 
 def _remarks(found: Preview, policy: Policy, closed: str | None) -> Iterator[tuple[str, str]]:
@@ -117,7 +140,7 @@ def _remarks(found: Preview, policy: Policy, closed: str | None) -> Iterator[tup
         yield f"a run would send nothing now: {closed}", "yellow"
     if unusable := len({notice.user.id for notice in found.plan.notices if notice.user.unusable_contacts}):
         yield (
-            f"{unusable:,} of these customers have a contact field that cannot be used; `explain USER` names it",
+            f"a contact field cannot be used: {counted(unusable, 'customer')} of these; `explain USER` names it",
             "yellow",
         )
     if unknown := sorted({notice.obligation.currency or "" for notice in found.plan.notices} - CODES - {""}):
@@ -131,13 +154,6 @@ def _reasons(plan: Plan) -> Any:
     for reason, count in plan.skipped.items():
         reasons.add_row(reason, f"{count:,}", REASONS[reason])
     return reasons
-
-
-def _skips(plan: Plan) -> Any:
-    each = console.table("skipped obligations", "user", "reason", "reference, why", whole=frozenset({"user", "reason"}))
-    for skip in sorted(plan.skips, key=lambda skip: (skip.reason, skip.user_id)):
-        each.add_row(skip.user_id, skip.reason, ": ".join(filter(None, (skip.reference, skip.why))))
-    return each
 
 
 def _print_ahead(ahead: Ahead) -> None:
@@ -225,7 +241,13 @@ def _to_dict(found: Preview, *, with_contacts: bool) -> dict[str, Any]:
         "skipped": {str(reason): count for reason, count in plan.skipped.items()},
         "notices": [_notice_dict(notice, with_contacts=with_contacts) for notice in plan.notices],
         "skips": [
-            {"userId": skip.user_id, "reason": str(skip.reason), "reference": skip.reference, "why": skip.why}
+            {
+                "userId": skip.user_id,
+                "dueDate": skip.due.isoformat() if skip.due else None,
+                "reason": str(skip.reason),
+                "reference": skip.reference,
+                "why": skip.why,
+            }
             for skip in plan.skips
         ],
         "givenUp": [

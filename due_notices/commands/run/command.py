@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 
 from due_notices import bootstrap
 from due_notices.commands import console
+from due_notices.commands.counted import counted
 from due_notices.report import Outcome, RunReport
 from due_notices.run import Wish, send_due_notices
 
@@ -86,7 +87,7 @@ def report_view(report: RunReport) -> RenderableType:
     if report.outcome in {Outcome.OUTSIDE_WINDOW, Outcome.ALREADY_COMPLETED}:
         return Group(*parts)
     rows = {
-        "users read": f"{report.users_read:,} with {report.obligations:,} obligations" + _counted(report),
+        "users read": f"{report.users_read:,} with {counted(report.obligations, 'obligation')}" + _counted(report),
         "owed": f"{report.owed:,}",
         "sent": f"{report.sent:,}" + (f", {report.late:,} of them late" if report.late else ""),
         "by stage": ", ".join(f"{count:,} at {console.signed(int(stage))}" for stage, count in report.stages.items()),

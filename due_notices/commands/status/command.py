@@ -12,6 +12,7 @@ from rich.text import Text
 
 from due_notices import bootstrap
 from due_notices.commands import console
+from due_notices.commands.counted import counted
 from due_notices.commands.status.gather import ComingDay, look_ahead, look_around
 from due_notices.commands.status.verdict import (
     Finding,
@@ -193,7 +194,7 @@ def _rest(situation: Situation) -> Table:
     if end is None:
         rest.add_row("credential", "expiry unknown: no run has reported it")
     else:
-        rest.add_row(end.name, f"{end.days_left:,} days left")
+        rest.add_row(end.name, "never expires" if end.days_left is None else f"{counted(end.days_left, 'day')} left")
     rest.add_row("queue", _queue(situation.looks.queue, situation.waiting, situation.now))
     rest.add_row("poison queue", _queue(situation.looks.poison, situation.poison, situation.now))
     return rest

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 from functools import cached_property
 
+from due_notices.commands.counted import counted, verb
 from due_notices.commands.days_without_tick import DaysWithoutTick
 from due_notices.credentials import CredentialEnd
 from due_notices.policy import Policy
@@ -277,10 +278,12 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
     if record.unusual:
         usual = record.usual_owed
         compared = f"usually {usual:,}" if usual is not None else "and no run before it to compare with"
-        yield Finding("unusual-number", f"{record.owed:,} notices were owed on {day}, {compared}")
+        yield Finding("unusual-number", f"{counted(record.owed, 'notice')} owed on {day}, {compared}")
     yield from _malformed(record, situation.records)
     if kept_out := record.skipped.get("not-allowed", 0):
-        yield Finding("not-allowed", f"RECIPIENT_ALLOW_LIST keeps {kept_out:,} obligations from being notified")
+        yield Finding(
+            "not-allowed", f"RECIPIENT_ALLOW_LIST keeps {counted(kept_out, 'obligation')} from being notified"
+        )
     took, longest = record.seconds.get("total"), policy.longest.total_seconds()
     if took is not None and took > SLOW_SHARE * longest:
         yield Finding(
@@ -313,20 +316,21 @@ def _secret(situation: Situation) -> Iterator[Finding]:
     if left < 0:
         yield Finding("secret-expired", f"the {end.name} has expired, and no run can succeed: {end.remedy}")
     elif left <= SECRET_ACT_DAYS:
-        yield Finding("secret-ends-now", f"the {end.name} has {left} days left: {end.remedy}")
+        yield Finding("secret-ends-now", f"the {end.name} has {counted(left, 'day')} left: {end.remedy}")
     else:
-        yield Finding("secret-near-expiry", f"the {end.name} has {left} days left: {end.remedy}")
+        yield Finding("secret-near-expiry", f"the {end.name} has {counted(left, 'day')} left: {end.remedy}")
 
 
 def _queues(situation: Situation) -> Iterator[Finding]:
     if situation.poison:
         yield Finding(
-            "poison", f"{situation.poison:,} notices are in the poison queue: these customers were not notified"
+            "poison",
+            f"{counted(situation.poison, 'notice')} {verb(situation.poison)} in the poison queue: not notified",
         )
     oldest = situation.looks.queue.oldest
     if oldest is not None and situation.now - oldest > BACKLOG_AGE:
-        waiting = "notices" if situation.waiting is None else f"{situation.waiting:,} notices"
-        yield Finding("backlog", f"{waiting} wait on the queue, the oldest for {age(situation.now - oldest)}")
+        waiting = "notices" if situation.waiting is None else counted(situation.waiting, "notice")
+        yield Finding("backlog", f"{waiting} on the queue, the oldest for {age(situation.now - oldest)}")
     for name, look, count in (
         ("queue", situation.looks.queue, situation.waiting),
         ("poison queue", situation.looks.poison, situation.poison),
@@ -352,7 +356,7 @@ def _fine(situation: Situation) -> str:
     if newest is None:  # pragma: no cover (without any run there is a finding)
         return "nothing is wrong"
     sent, late = newest.sent, newest.late
-    told = f"the run of {newest.business_date} completed and sent {sent:,} notices" + (
+    told = f"the run of {newest.business_date} completed and sent {counted(sent, 'notice')}" + (
         f", {late:,} late" if late else ""
     )
     return f"{told}; nothing asks for attention"
