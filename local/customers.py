@@ -19,6 +19,7 @@ from local.names import LOCALES, Locale
 SAMPLE_ATTRIBUTE = "extension_5f1b0c52c1d14f6e9a0b7c3d2e8f4a69_dueDate"
 SAMPLE_OPT_OUT = SAMPLE_ATTRIBUTE.replace("dueDate", "optOut")
 SAMPLE_COUNT = 2_500
+ADA = "8a6f3c1e-0000-4000-8000-000000000001"
 TENANT_DOMAIN = "contoso.onmicrosoft.com"
 MAIL_DOMAINS = ("example.com", "example.org", "example.net")
 ON_PREMISES = "onPremisesExtensionAttributes/"
@@ -50,6 +51,30 @@ def sample_customers(
     """
     generator = _Generator(seed, business_date, attribute)
     return [generator.user(number) for number in range(count)]
+
+
+def shown_customers(
+    business_date: dt.date, count: int = SAMPLE_COUNT, seed: int = 1, attribute: str = SAMPLE_ATTRIBUTE
+) -> list[User]:
+    """Return the sample customers with Ada Example before them, whom the documents ask about: due in three days."""
+    address = "ada@example.com"
+    owed = {"due": str(business_date + dt.timedelta(days=3)), "ref": "INV-1001", "amount": "120.50", "currency": "EUR"}
+    ada: User = {
+        "id": ADA,
+        "displayName": "Ada Example",
+        "givenName": "Ada",
+        "surname": "Example",
+        "mobilePhone": "+12025550100",
+        "otherMails": ["ada@example.org"],
+        "identities": [_identity("userPrincipalName", TENANT_DOMAIN, address)],
+        "preferredLanguage": "en",
+        "accountEnabled": True,
+        "userType": "Member",
+        "userPrincipalName": address,
+        "mail": address,
+        attribute: _compact(owed),
+    }
+    return [ada, *sample_customers(business_date, count - 1, seed, attribute)]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ Written from the rules alone, so that a mistake of the program is not made twice
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -46,6 +47,7 @@ __all__ = [
     "expected",
     "notice_id",
     "obligation_key",
+    "open_obligations",
     "past_of",
     "rules_of",
     "user_key",
@@ -200,10 +202,10 @@ def expected(
     Without more it is the first run, with the program's default settings.
     """
     result = Expected()
+    rows_of = _by_user(rows)
     for user in users:
         user_id, reason = str(user["id"]), reason_to_skip(user, opt_out_attribute, allowed)
-        its_key = user_key(user_id)
-        mine = [row for row in rows if row.user_key == its_key]
+        mine = rows_of.get(user_key(user_id), ())
         values, malformed = [], 0
         for raw in raw_values(user, attribute):
             try:
@@ -235,6 +237,28 @@ def expected(
                     where[notice.id] = notice
     result.skipped = +result.skipped
     return result
+
+
+def _by_user(rows: Iterable[SentRow]) -> Mapping[str, Sequence[SentRow]]:
+    found: dict[str, list[SentRow]] = defaultdict(list)
+    for row in rows:
+        found[row.user_key].append(row)
+    return found
+
+
+def open_obligations(
+    user: Mapping[str, Any], attribute: str, today: dt.date, zone: dt.tzinfo = dt.UTC
+) -> Iterator[tuple[Value, dt.date | None]]:
+    """Yield what a user who can be notified owes and is not paused today, with the day on which a pause ended."""
+    if reason_to_skip(user, "", ()) is not None:
+        return
+    values = []
+    for raw in raw_values(user, attribute):
+        with contextlib.suppress(Malformed):
+            values.append(read_value(raw, today, zone))
+    for value, paused_until in _obligations(values):
+        if value.standing == "open" and (paused_until is None or paused_until < today):
+            yield value, paused_until
 
 
 def _obligations(values: Sequence[Value]) -> Iterator[tuple[Value, dt.date | None]]:

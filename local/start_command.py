@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 
 from local.azurite import Azurite
 from local.clock import now
-from local.customers import SAMPLE_ATTRIBUTE, SAMPLE_COUNT, sample_customers
+from local.customers import SAMPLE_ATTRIBUTE, SAMPLE_COUNT, shown_customers
+from local.past import furnish_past
 from local.serve_command import end_on_signals, local_settings
 from local.stack import LocalStack
 
@@ -57,7 +58,9 @@ def start() -> int:
         return 1
     end_on_signals()
     today = now().date()
-    with LocalStack(sample_customers(today), attribute=SAMPLE_ATTRIBUTE, persistent_storage=True) as stack:
+    users = shown_customers(today)
+    with LocalStack(users, attribute=SAMPLE_ATTRIBUTE, persistent_storage=True) as stack:
+        furnish_past(stack, users, today, stack.environ)
         text = _settings_of(stack)
         try:
             SETTINGS_FILE.touch(mode=0o600, exist_ok=False)

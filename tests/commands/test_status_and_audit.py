@@ -86,7 +86,7 @@ def test_poison_asks_for_action_with_exit_code_1(sent: CommandLine, storage_acce
 
     done = sent("status")
 
-    assert done.stdout.startswith("act: 1 notices are in the poison queue")
+    assert done.stdout.startswith("act: 1 notice is in the poison queue")
     assert done.returncode == 1
 
 
@@ -195,7 +195,7 @@ def test_a_request_for_information_is_answered_with_the_oldest_row_too(
         running_stack.azurite.connection_string, storage_access.name, **options
     ) as table:
         # Sent as long before its due date as a stage can be, and kept as long after it as a row can be.
-        write_past(table, datetime.now(UTC).date() - timedelta(days=365 + 3650 - DAYS), program.environ)
+        write_past(table, (), datetime.now(UTC).date() - timedelta(days=365 + 3650 - DAYS), program.environ)
         held = {row["noticeId"]: row["userId"] for row in table.list_entities() if "userId" in row}
     user = min(held.values())
 
@@ -324,7 +324,7 @@ def test_the_made_up_past_of_the_demonstration_makes_a_page(
     with TableClient.from_connection_string(
         running_stack.azurite.connection_string, storage_access.name, **options
     ) as table:
-        notices = write_past(table, end, program.environ)
+        notices = write_past(table, (), end, program.environ).notices
     words = ("audit", "--from", (end - timedelta(days=DAYS)).isoformat())
 
     done = program(*words, "--html", "page.html")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rich.cells import cell_len
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,3 +31,7 @@ def test_the_readme_shows_what_make_run_prints(tmp_path: Path) -> None:
 
     assert shape((ROOT / "README.md").read_text("utf-8")) == shape(done.stdout)
     assert done.stderr == ""
+    shown = done.stdout.partition("3. What is on the queue now")[2].partition("\nwritten:")[0]
+    assert max(map(cell_len, shown.splitlines())) <= 80
+    sent, late = map(int, re.findall(r"^sent +(\d+), (\d+) of them late", done.stdout, re.MULTILINE)[0])
+    assert 0 < late < sent / 5

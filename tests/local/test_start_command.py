@@ -34,6 +34,7 @@ def in_process(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> pytest.Mon
     monkeypatch.setattr(start, "LocalStack", lambda *_, **__: contextlib.nullcontext(stack))
     monkeypatch.setattr(start, "end_on_signals", lambda: None)
     monkeypatch.setattr(start, "_serve", lambda _: 0)
+    monkeypatch.setattr(start, "furnish_past", lambda *_: None)
     return monkeypatch
 
 
