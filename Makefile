@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup operator run start test cover faults check bench docs format lock clean
+.PHONY: help setup operator run start stack test cover faults check bench docs format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-8s %s\n' "$$n" "$$t"; done
@@ -26,6 +26,9 @@ run: setup ## see it run: local stack, one run on sample customers, the notices 
 
 start: setup ## keep the local stack up, write local.settings.json, and `func start` where Core Tools is there
 	@$(RUN) -m local start
+
+stack: setup ## the same without `func start`, for an editor that starts the host itself
+	@$(RUN) -m local start --no-host
 
 test: setup ## run all tests
 	@$(RUN) -m pytest

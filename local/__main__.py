@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "start":
         from local.start_command import start
 
-        return start()
+        return start(with_host=not options.no_host)
     from local.serve_command import serve
 
     serve(
@@ -40,7 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="run the function once on a stack of its own and show the notices")
-    commands.add_parser("start", help="keep a stack up for `func start` and the command line in this folder")
+    starting = commands.add_parser("start", help="keep a stack up for `func start` and the command line in this folder")
+    starting.add_argument("--no-host", action="store_true", help="do not call `func start`: an editor does")
     serving = commands.add_parser("serve", help="keep a stack up and print its settings")
     serving.add_argument("--users", type=int, default=SAMPLE_COUNT, metavar="N", help="how many sample customers")
     serving.add_argument("--seed", type=int, default=1, help="which sample customers")

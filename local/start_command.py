@@ -42,7 +42,8 @@ _CHANGED = f"""\
 
 _AGAIN = "Queue and ledger went with it: call `make start` again."
 _WITHOUT_CORE_TOOLS = """\
-Azure Functions Core Tools (`func`) is not installed, so the timer does not tick here. In another terminal:
+Azure Functions Core Tools (`func`) is not installed, so the timer does not tick here. """
+_COMMANDS = """In another terminal:
 
     .venv/bin/due-notices preview            what a run would send
     .venv/bin/due-notices run                one run, the same code as the timer
@@ -50,7 +51,7 @@ Azure Functions Core Tools (`func`) is not installed, so the timer does not tick
 """
 
 
-def start() -> int:
+def start(*, with_host: bool = True) -> int:
     """Keep a stack with sample customers up until Ctrl-C or a request to terminate; return the exit code."""
     refusal = _make_room()
     if refusal is not None:
@@ -71,16 +72,16 @@ def start() -> int:
             SETTINGS_FILE.write_bytes(text)
             print(f"The local stack is up with {SAMPLE_COUNT:,} customers around {today}; its settings are in")
             print(f"{SETTINGS_FILE}, which ends with it. Ctrl-C stops everything.\n", flush=True)
-            return _serve(stack.azurite)
+            return _serve(stack.azurite, with_host=with_host)
         finally:
             _remove(text)
 
 
-def _serve(azurite: Azurite) -> int:
+def _serve(azurite: Azurite, *, with_host: bool) -> int:
     """Wait until the host or Azurite ends; a request to end raises SystemExit."""
-    host = shutil.which("func")
+    host = shutil.which("func") if with_host else None
     if host is None:
-        print(_WITHOUT_CORE_TOOLS, flush=True)
+        print((_WITHOUT_CORE_TOOLS if with_host else "The timer does not tick here. ") + _COMMANDS, flush=True)
         return _watch(azurite, None)
     environ = {
         **os.environ,  # noqa: TID251 (hands it to a child)

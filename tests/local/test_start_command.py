@@ -33,7 +33,7 @@ def in_process(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> pytest.Mon
     """Let `start` use the tests' stack, leave the signals alone, and end at once."""
     monkeypatch.setattr(start, "LocalStack", lambda *_, **__: contextlib.nullcontext(stack))
     monkeypatch.setattr(start, "end_on_signals", lambda: None)
-    monkeypatch.setattr(start, "_serve", lambda _: 0)
+    monkeypatch.setattr(start, "_serve", lambda *_, **__: 0)
     monkeypatch.setattr(start, "furnish_past", lambda *_: None)
     return monkeypatch
 
@@ -101,7 +101,7 @@ def test_the_users_own_settings_are_not_overwritten(
 def test_what_the_user_put_there_meanwhile_stays(
     in_process: pytest.MonkeyPatch, settings_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    in_process.setattr(start, "_serve", lambda _: settings_file.write_text(OWN) and 0)
+    in_process.setattr(start, "_serve", lambda *_, **__: settings_file.write_text(OWN) and 0)
 
     start.start()
 
@@ -120,7 +120,7 @@ def test_what_came_while_the_stack_started_stays(
 
 
 def test_settings_that_the_user_removed_are_no_trouble(in_process: pytest.MonkeyPatch, settings_file: Path) -> None:
-    in_process.setattr(start, "_serve", lambda _: settings_file.unlink())
+    in_process.setattr(start, "_serve", lambda *_, **__: settings_file.unlink())
 
     start.start()
 
@@ -136,7 +136,7 @@ def test_what_a_killed_stack_left_is_replaced(
     in_process: pytest.MonkeyPatch, stack: LocalStack, settings_file: Path
 ) -> None:
     left_by_a_killed_stack(stack, settings_file)
-    in_process.setattr(start, "_serve", lambda _: settings_file.read_bytes() == start._settings_of(stack))
+    in_process.setattr(start, "_serve", lambda *_, **__: settings_file.read_bytes() == start._settings_of(stack))
 
     assert start.start() is True
     assert not settings_file.exists()
