@@ -21,7 +21,7 @@ COUNT_LEAST = 20  # users
 QUIET_DAYS = 7  # open days without a payment
 USUAL_DAYS = 30  # days before them, on most of which there were some
 OF_THE_USER = ("disabled", "unreachable", "not-allowed", "opted-out")
-ACCEPT = "if the new number is right, `python -m due_notices run --accept` takes it for normal"
+ACCEPT = "if the new number is right, `due-notices run --accept` takes it for normal"
 SIGNS = ("no-values", "values-fell", "skips-grew", "payments-stand-still", "given-up-grew")
 """Every sign; docs/runbook.md has a line on each."""
 

@@ -189,7 +189,7 @@ def _run_row(
     from due_notices.report import Outcome, RunReport
     from due_notices.settings import Settings
 
-    sent = figures["sent"]
+    sent, rules = figures["sent"], Settings.from_mapping(environ).policy.rules
     report = RunReport(
         run,
         at.date(),
@@ -204,6 +204,7 @@ def _run_row(
         skipped={Reason(name): max(0, round(rng.gauss(usual, 1))) for name, usual in figures["skipped"].items()},
         seconds={"total": 1.2 + sent * 0.03 + rng.random() * 0.8},
         credential=CredentialEnd(CredentialKind.SECRET, 200),
-        rules_digest=Settings.from_mapping(environ).policy.rules.digest,
+        rules_digest=rules.digest,
+        filter_digest=rules.filter_digest,
     )
     return run_entity(report)

@@ -211,7 +211,7 @@ var alarms alarmType[] = [
   {
     name: 'unusual-number'
     title: 'a run found its numbers unusual'
-    remedy: 'The report of the run says which, in signs and unusual: python -m due_notices status. Has the data changed, or the stages, or do payments no longer arrive?'
+    remedy: 'The report of the run says which, in signs and unusual: due-notices status. Has the data changed, or the stages, or do payments no longer arrive?'
     severity: 2
     query: loadTextContent('../queries/unusual-number.kql')
     operator: 'GreaterThan'
