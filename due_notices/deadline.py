@@ -16,15 +16,16 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on the clock's monotonic scale."""
+    """A moment on the clock's monotonic scale. `limit` is how long that is in words, and what then."""
 
     clock: Clock
     at: float
+    limit: str = "a run may take; the next tick tries again"
 
     @classmethod
-    def after(cls, clock: Clock, span: timedelta) -> Deadline:
+    def after(cls, clock: Clock, span: timedelta, **words: str) -> Deadline:
         """Return the deadline so long after now."""
-        return cls(clock, clock.monotonic() + span.total_seconds())
+        return cls(clock, clock.monotonic() + span.total_seconds(), **words)
 
     def left(self) -> float:
         """Return the seconds until it, none once it has passed."""
@@ -37,6 +38,5 @@ class Deadline:
                 return await work
         except TimeoutError as error:
             raise StorageError(
-                f"{what} took longer than a run may take; look whether the storage account is slow or throttled, the "
-                "next tick tries again"
+                f"{what} took longer than {self.limit}; look whether the storage account is slow, throttled or away"
             ) from error

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from due_notices.commands.ahead import ComingRuns
 from due_notices.commands.days_without_tick import days_without_tick
 from due_notices.commands.status.verdict import Situation
+from due_notices.deadline import Deadline
 from due_notices.planning import Planner
 from due_notices.policy import Policy
 from due_notices.ports import Progress
@@ -17,14 +18,17 @@ from due_notices.reading import LOOK_BACK, ask_ledger, days_to, past_runs, read_
 from due_notices.report import Outcome, by_day, of_filter
 from due_notices.services import Services, opened
 
+PATIENCE = timedelta(seconds=15)  # somebody waits in front of the screen
+
 
 def look_around(policy: Policy, services: Services, tick_of: Callable[[date], datetime | None]) -> Situation:
     """Return what ledger and queues say now; `tick_of` tells a day's first tick. Asks neither Graph nor the vault."""
     now = services.clock.now()
     today = policy.business_date(now)
-    with opened(services.open_storage) as (storage, runner):
-        runs = runner.run(storage.ledger.runs(today - LOOK_BACK))
-        looks = runner.run(storage.queue.look())
+    deadline = Deadline.after(services.clock, PATIENCE, limit=f"{PATIENCE.total_seconds():.0f} s")
+    with opened(services.open_storage, deadline=deadline) as (storage, runner):
+        runs = runner.run(deadline.bind(storage.ledger.runs(today - LOOK_BACK), "reading the ledger"))
+        looks = runner.run(deadline.bind(storage.queue.look(), "looking at the queues"))
     past = [run for run in runs if run.business_date <= today]
     own = of_filter(past, policy.rules.filter_digest)
     return Situation(
