@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient
     from azure.storage.queue.aio import QueueClient
 
-ATTEMPTS = 4
-BUSY = frozenset({429, 503})  # the service says that it did not do it
-TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 NO_SUCH_ROW = frozenset({"ResourceNotFound", "EntityNotFound"})
 MISSING = frozenset({"QueueNotFound", "TableNotFound", "ResourceNotFound"})  # a 404 without a code is no service's
 

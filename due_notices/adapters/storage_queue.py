@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import random
 import re
 
 from azure.core.exceptions import AzureError
 from azure.storage.queue.aio import QueueClient
 
 from due_notices.adapters.connections import distrusted
+from due_notices.adapters.retries import BUSY, STORAGE
 from due_notices.adapters.storage_errors import (
-    ATTEMPTS,
-    BUSY,
     FAILURES,
     FOREIGN,
     TO_LOOK,
@@ -53,11 +51,11 @@ class StorageNoticeQueue:
     async def send(self, text: str) -> str:
         """Put one message, for ever, and return its id. Raises SendError or StorageError."""
         # A loop of its own: this is done once for each notice, and tenacity is a good part of what a request costs.
-        for attempt in range(ATTEMPTS - 1):
+        for attempt in range(1, STORAGE.attempts):
             try:
                 return await self._send(text)
             except _Busy:
-                await self._clock.wait(0.5 * 2**attempt * random.uniform(1, 1.5))  # noqa: S311
+                await self._clock.wait(STORAGE.pause(attempt))
         return await self._send(text)
 
     async def _send(self, text: str) -> str:

@@ -31,15 +31,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.data.tables.aio import TableClient
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_exception
 
 from due_notices.adapters import table_query, table_rows
+from due_notices.adapters.retries import STORAGE, TRANSIENT
 from due_notices.adapters.storage_errors import (
-    ATTEMPTS,
     NO_SUCH_ROW,
     TO_READ,
     TO_WRITE,
-    TRANSIENT,
     ForeignAnswer,
     code_of,
     status_of,
@@ -91,7 +90,7 @@ class TableLedger:
     async def take_ownership(self, *, accept: bool = False) -> None:
         """Refuse what is another's, and write the `format` row where it is not there, or says something else."""
         mine = table_rows.owner_entity(Owner(FORMAT, self._owner))
-        for _ in range(ATTEMPTS):
+        for _ in range(STORAGE.attempts):
             found = await self._format(accept=accept)
             if found is not None and not (accept and table_rows.owner_of(found.row) != Owner(FORMAT, self._owner)):
                 return
@@ -138,7 +137,7 @@ class TableLedger:
         wanted = {row.row: row for row in rows}
         lapsed: dict[str, _Found] = {}  # what may be taken over
         in_the_way: dict[str, Entry] = {}
-        for _ in range(ATTEMPTS):
+        for _ in range(STORAGE.attempts):
             if not wanted:
                 break
             operations: list[Operation] = [
@@ -333,10 +332,8 @@ class TableLedger:
         """Do idempotent work, again after what passes by itself. Raises StorageError."""
         retrying = AsyncRetrying(
             retry=retry_if_exception(_passes),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(multiplier=0.5, max=8),
             sleep=self._clock.wait,
-            reraise=True,
+            **STORAGE.keywords(),
         )
         try:
             return await retrying(work)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from due_notices.adapters import storage_errors
+from due_notices.adapters.retries import STORAGE
 from due_notices.errors import SendError, StorageError
 from due_notices.message import MAX_BYTES
 from due_notices.ports import Storage
@@ -155,7 +156,7 @@ async def test_a_queue_that_stays_busy_certainly_took_nothing(
     error = await failure(storage_by_proxy)
 
     assert not error.accepted_perhaps
-    assert queue_proxy.count("POST", "/messages") == storage_errors.ATTEMPTS
+    assert queue_proxy.count("POST", "/messages") == STORAGE.attempts
     assert sum(clock.waits) < 30
     assert storage_access.properties().approximate_message_count == 0
 
@@ -169,7 +170,7 @@ async def test_when_nobody_listens_certainly_nothing_was_taken(
     error = await failure(storage)
 
     assert not error.accepted_perhaps
-    assert len(clock.waits) == storage_errors.ATTEMPTS - 1
+    assert len(clock.waits) == STORAGE.attempts - 1
 
 
 async def test_a_404_from_in_between_is_no_missing_queue(storage_by_proxy: Storage, queue_proxy: FaultyProxy) -> None:

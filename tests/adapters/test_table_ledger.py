@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from azure.data.tables import TableClient
 
-from due_notices.adapters import storage_errors
+from due_notices.adapters.retries import STORAGE
 from due_notices.adapters.table_ledger import TableLedger
 from due_notices.errors import StorageError
 from due_notices.ports import Entry, Storage
@@ -107,10 +107,10 @@ async def test_when_nobody_listens_it_is_said_after_some_patience(
 ) -> None:
     nowhere = stack.azurite.connection_string.replace(f":{stack.azurite.ports['table']}/", ":1/")
 
-    with pytest.raises(StorageError, match="no answer: check NOTICE_STORAGE"):
+    with pytest.raises(StorageError, match=r"no answer from 127\.0\.0\.1:1: check NOTICE_STORAGE"):
         await use(await open_storage({"NOTICE_STORAGE": nowhere}), method)
 
-    assert len(clock.waits) == storage_errors.ATTEMPTS - 1
+    assert len(clock.waits) == STORAGE.attempts - 1
 
 
 @pytest.mark.parametrize("step", HARMLESS)
@@ -274,7 +274,7 @@ async def test_a_table_that_stays_busy_is_given_up_in_good_time(
     with pytest.raises(StorageError, match="the service is unwell"):
         await use(storage_by_proxy, "claim")
 
-    assert len(table_proxy.seen) == storage_errors.ATTEMPTS
+    assert len(table_proxy.seen) == STORAGE.attempts
     assert sum(clock.waits) < 30
 
 
@@ -361,7 +361,7 @@ async def test_a_format_that_this_version_does_not_know_is_refused(
 async def test_a_404_from_in_between_is_no_missing_table(
     storage_by_proxy: Storage, table_proxy: FaultyProxy, method: str
 ) -> None:
-    table_proxy.plan(*[Step.NOT_FOUND] * len(ROWS) * storage_errors.ATTEMPTS)
+    table_proxy.plan(*[Step.NOT_FOUND] * len(ROWS) * STORAGE.attempts)
 
     with pytest.raises(StorageError, match="something between here and the service answered"):
         await use(storage_by_proxy, method)
@@ -372,7 +372,7 @@ async def test_a_404_from_in_between_is_no_missing_table(
 async def test_an_answer_that_is_not_the_services_own_word_is_no_success(
     storage_by_proxy: Storage, storage_access: StorageAccess, table_proxy: FaultyProxy, method: str, step: Step
 ) -> None:
-    table_proxy.plan(*[step] * storage_errors.ATTEMPTS, method="POST")
+    table_proxy.plan(*[step] * STORAGE.attempts, method="POST")
 
     with pytest.raises(StorageError):
         await use(storage_by_proxy, method)

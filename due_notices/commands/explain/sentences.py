@@ -88,7 +88,11 @@ def _given_up(view: ObligationView) -> str:
     if view.verdict == "expired":
         word = f"Expired: {last}" if last else "Expired: nothing was sent of it"
     else:
-        word = f"Missed: nothing was sent under its own key ({last})" if last else "Missed: nothing was sent of it"
+        word = (
+            f"Missed: nothing was sent of it as it is listed now (before it changed, {last})"
+            if last
+            else "Missed: nothing was sent of it"
+        )
     why = (
         "its pause ended so late that the ledger may have forgotten what was sent"
         if decision.ended is None

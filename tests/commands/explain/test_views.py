@@ -116,8 +116,8 @@ def told(seen: Seen) -> list[tuple[str, str]]:
         (
             *(DUE, "2026-12-05", [past(-7, "2026-11-24", Obligation(on(DUE), "INV-1"))], "missed"),
             (
-                "Missed: nothing was sent under its own key (stage -7 went out on 2026-11-24), and its last chance was "
-                "on 2026-12-04; `run --missed` sends stage 0 of 2026-12-01."
+                "Missed: nothing was sent of it as it is listed now (before it changed, stage -7 went out on "
+                "2026-11-24), and its last chance was on 2026-12-04; `run --missed` sends stage 0 of 2026-12-01."
             ),
         ),
         (
