@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta, tzinfo
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from due_notices.ladder import Case, Day, Decision, State, decide, is_asked, rehearse, unasked
 from due_notices.model import (
@@ -96,6 +96,13 @@ class Reader:
             if isinstance(reading.outcome, str) and not isinstance(reading.outcome, Reason):
                 self.quiet[value] = reading.outcome
         return reading
+
+    def quiet_figures(self, values: Sequence[object]) -> Sequence[State | None]:
+        """Return the figure of each value that nobody asks about; None for the others."""
+        try:
+            return list(map(self.quiet.get, values))
+        except TypeError:  # several values of one user are a list
+            return [self.quiet.get(value) if value.__class__ is str else None for value in values]
 
     def outcomes(self, readings: Sequence[Reading]) -> Iterator[Outcome]:
         """Yield what each value of one user comes to, in their order."""
@@ -295,12 +302,14 @@ class Planner:
     def add_page(self, page: UserPage) -> None:
         """Count and gather a page of users."""
         self._users_read += len(page)
-        quiet, figures = self._read.quiet, self._figures
-        for index, value in enumerate(page.values):
-            # Nearly every user has one date that is of no interest today: known by one look-up.
-            if value.__class__ is str and (figure := quiet.get(value)) is not None:
-                self._obligations += 1
-                figures[figure] += 1
+        # Nearly every user has one date that is of no interest today: known by one look-up, and counted all at once.
+        figures = self._read.quiet_figures(page.values)
+        counts = Counter(figures)
+        del counts[None]
+        self._figures.update(cast("Counter[State]", counts))
+        self._obligations += counts.total()
+        for index, (value, figure) in enumerate(zip(page.values, figures, strict=True)):
+            if figure is not None or value is None:
                 continue
             values = values_of(value)
             if not values:

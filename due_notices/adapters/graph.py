@@ -186,8 +186,9 @@ class GraphDirectory:
         once more, and the users that were yielded since are left out.
         """
         link: str | None = self._graph.url("users", listing_query(self._select, user_filter))
-        sure, since, fell_back, suspect = link, set[str](), False, False
-        held: dict[str, int] = {}
+        sure, since, fell_back, suspect = link, list[Sequence[_Row]](), False, False
+        held: dict[str, tuple[int, object, object]] = {}
+        seen = set[object]()
         while link is not None:
             retries: list[str] = []
             try:
@@ -196,20 +197,20 @@ class GraphDirectory:
                 if fell_back or not suspect:
                     raise
                 link, fell_back = sure, True
+                seen = {row.get("id") for page in since for row in page}
                 held.clear()
                 continue
-            ids = [key for row in rows if isinstance(key := row.get("id"), str)]
-            if held.get(link) == (seal := hash(tuple(ids))):
+            if held.get(link) == (seal := _seal(rows)):
                 raise DirectoryError(
                     "Graph's listing of users points back to a page that was read already, so its end cannot be "
                     "reached; nothing was sent, the next tick reads again"
                 )
             held[link] = seal
             if fell_back:
-                rows = [row for row in rows if row.get("id") not in since]
+                rows = [row for row in rows if row.get("id") not in seen]
             if not retries and link != sure:
-                sure, since, fell_back = link, set(), False
-            since.update(ids)
+                sure, since, fell_back = link, [], False
+            since.append(rows)
             suspect = bool(retries)
             yield GraphPage(rows, self._values(rows), self._opt_out)
             link = following
@@ -300,6 +301,11 @@ def is_set(row: Mapping[str, object], name: str) -> bool:
     """Whether a boolean property of a user is true; `name` may be empty."""
     value = _member(row, name) if name else None
     return any(each is True for each in (value if isinstance(value, list) else [value]))
+
+
+def _seal(rows: Sequence[_Row]) -> tuple[int, object, object]:
+    """Return what tells one page from another: how many users there are, and who is the first and the last."""
+    return (len(rows), rows[0].get("id"), rows[-1].get("id")) if rows else (0, None, None)
 
 
 def _is_listing(answer: Mapping[str, Any]) -> bool:
