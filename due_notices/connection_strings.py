@@ -52,6 +52,15 @@ def plain_connection_string(text: str) -> str:
     return f"{endpoints}{proof}"
 
 
+def account_of(text: str) -> str:
+    """Return the storage account that a connection string, or a table's endpoint, names; never a part of a key."""
+    if "UseDevelopmentStorage" in text or f"AccountName={_EMULATOR_ACCOUNT}" in text:
+        return "storage emulator"
+    named = re.search("(?:^|;) *AccountName=([^;]+)", text, re.IGNORECASE)
+    host = re.search("(?:^|TableEndpoint=)https?://([^/:;]+)", text, re.IGNORECASE)
+    return f"storage account {named[1] if named else host[1].partition('.')[0] if host else 'unknown'}"
+
+
 def _unquoted(text: str) -> str:
     text = text.strip().strip("\ufeff\u200b\u00a0")
     if len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:

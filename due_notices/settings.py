@@ -22,7 +22,7 @@ from due_notices.calendars import (
     parse_weekend,
 )
 from due_notices.clouds import cloud_of_authority, cloud_of_graph, cloud_of_vault, name_of_vault
-from due_notices.connection_strings import plain_connection_string
+from due_notices.connection_strings import account_of, plain_connection_string
 from due_notices.credentials import CredentialKind
 from due_notices.errors import SettingsError
 from due_notices.ladder import longest_look_back
@@ -222,6 +222,7 @@ class StorageAccount:
     queue_url: str
     table_url: str
     identity_client_id: str | None
+    account: str  # what people call it
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,6 +449,7 @@ def _storage(read: _Reader) -> StorageAccount:
         queue_url=read.parse(endpoints[0], optional_https),
         table_url=read.parse(endpoints[1], optional_https),
         identity_client_id=identity or read.text("AZURE_CLIENT_ID") or None,
+        account=account_of(connection_string or read.text(endpoints[1])),
     )
 
 

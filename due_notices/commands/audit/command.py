@@ -34,7 +34,7 @@ from due_notices.commands.csv_lines import csv_line, identifier
 from due_notices.errors import DueNoticesError
 from due_notices.ports import PastNotice
 from due_notices.services import Services
-from due_notices.settings import Settings, StorageAccount
+from due_notices.settings import Settings
 
 _IDENTIFIERS = frozenset({"notice_id", "user_id", "message_id", "message_sha256", "claim_id", "ledger_row"})
 _SHOWN = 20
@@ -198,18 +198,7 @@ class _CsvFile:
 
 def _origin(settings: Settings) -> Origin:
     attribute = "/".join(settings.policy.rules.attribute)
-    return Origin(settings.tenant_id, account_of(settings.storage), settings.table, attribute)
-
-
-def account_of(storage: StorageAccount) -> str:
-    """Return the storage account's name; the emulator's, or the endpoint's host, where there is no account."""
-    text = storage.table_url if storage.connection_string is None else storage.connection_string.reveal()
-    if "UseDevelopmentStorage" in text:
-        return "storage emulator"
-    named = re.search("(?:^|;) *AccountName=([^;]+)", text, re.IGNORECASE)
-    host = re.search("(?:^|TableEndpoint=)https?://([^/:;]+)", text, re.IGNORECASE)
-    name = named[1] if named else host[1].partition(".")[0] if host else "unknown"
-    return f"storage account {name}"
+    return Origin(settings.tenant_id, settings.storage.account, settings.table, attribute)
 
 
 def _write_page(path: Path, make: Callable[[], str]) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from due_notices.commands.audit.command import account_of
-from due_notices.secret import Secret
-from due_notices.settings import StorageAccount
+from due_notices.connection_strings import account_of
 
 
 @pytest.mark.parametrize(
@@ -19,13 +17,8 @@ from due_notices.settings import StorageAccount
             "TableEndpoint=https://sttwo.table.core.windows.net/;SharedAccessSignature=sv=1&sig=bWFkZSB1cA==",
             "storage account sttwo",
         ),
+        ("https://stone.table.core.windows.net", "storage account stone"),
     ],
 )
-def test_the_account_is_the_one_of_the_connection_string_and_no_key_is_shown(text: str, name: str) -> None:
-    assert account_of(StorageAccount(Secret(text), "", "", None)) == name
-
-
-def test_the_account_is_the_one_of_the_tables_endpoint() -> None:
-    storage = StorageAccount(None, "https://stone.queue.core.windows.net", "https://stone.table.core.windows.net", None)
-
-    assert account_of(storage) == "storage account stone"
+def test_the_account_is_the_one_of_string_or_endpoint_and_no_key_is_shown(text: str, name: str) -> None:
+    assert account_of(text) == name
