@@ -15,7 +15,6 @@ Read it in this order; `make check` holds that imports run down only:
     model         obligations, notices, skips: frozen values
     in_force      pure: what the settings mean, in one sentence
     deadline      one deadline binds all that a run does
-    clock_skew    pure: whether this machine's clock can be trusted
     policy        pure: the rules, the send window and the brakes
     function_timeout  pure: how long a run may take, by what the host gives it
     report        what a run reports

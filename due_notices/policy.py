@@ -14,6 +14,8 @@ from due_notices.schedules import HOURLY, Schedule
 from due_notices.stages import SendWindow
 
 MOST_CATCH_UP_DAYS = 30  # to which CATCH_UP_DAYS may be raised any day
+SKEW_NOTICED = timedelta(seconds=60)
+SKEW_REFUSED = timedelta(minutes=5)  # what Entra and most verifiers of tokens bear
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +85,15 @@ class Policy:
         if not self.window.contains(local.time()):
             return f"{local:%H:%M} is outside the send window {self.window} ({self.rules.time_zone})"
         return None
+
+
+def is_refused(ahead: timedelta) -> bool:
+    """Whether a clock is so far ahead (negative: behind) that nothing may be sent by it."""
+    return abs(ahead) >= SKEW_REFUSED
+
+
+def skew_sentence(ahead: timedelta, whose: str) -> str:
+    """Return how wrong this machine's clock is against somebody's, with the remedy."""
+    seconds = round(ahead.total_seconds())
+    where = "ahead of" if seconds > 0 else "behind"
+    return f"this machine's clock is {abs(seconds):,} s {where} {whose}: set it, or turn on its time service"

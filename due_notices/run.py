@@ -25,7 +25,6 @@ from enum import Flag, auto
 from typing import Any, NamedTuple, TypeVar
 
 from due_notices import VERSION
-from due_notices.clock_skew import is_refused, skew_sentence
 from due_notices.deadline import Deadline
 from due_notices.delivery import Delivery
 from due_notices.errors import ClockError, StorageError, sentence_of
@@ -34,7 +33,7 @@ from due_notices.in_force import in_force
 from due_notices.ladder import Day
 from due_notices.model import Notice
 from due_notices.planning import Planner
-from due_notices.policy import Policy
+from due_notices.policy import Policy, is_refused, skew_sentence
 from due_notices.ports import Progress, Storage, UserDirectory
 from due_notices.reading import (
     SKIPS_NAMED,

@@ -13,13 +13,12 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from due_notices import time_zones
-from due_notices.clock_skew import SKEW_NOTICED, is_refused, skew_sentence
 from due_notices.commands.calendar_notes import calendar_notes
 from due_notices.commands.days_without_tick import DAYS_LOOKED_AT, days_without_tick
 from due_notices.commands.doctor.values import judge_values
 from due_notices.credentials import AppCredential, CredentialKind, claims_of
 from due_notices.errors import DueNoticesError
-from due_notices.policy import Policy
+from due_notices.policy import SKEW_NOTICED, Policy, is_refused, skew_sentence
 from due_notices.refusals import GRAPH, refusal_of
 from due_notices.schedules import EXAMPLE, Schedule
 from due_notices.secret import Secret
