@@ -193,7 +193,7 @@ def _may_be_forgotten(stages: Stages, case: Case) -> bool:
     if case.paused_until is None:
         return False
     last_asked = stages.open_days.after(_resumes(stages, case.paused_until), reach_days(stages, looks=2))
-    return case.due < last_asked - timedelta(days=stages.retention_days)
+    return last_asked - case.due > timedelta(days=stages.retention_days)
 
 
 def _given_up(stages: Stages, day: Day, case: Case, state: State) -> Decision:

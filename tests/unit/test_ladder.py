@@ -464,3 +464,11 @@ def test_an_old_obligation_is_asked_for_where_its_pause_ended_in_that_time() -> 
     assert not is_asked(by, day, old, day.reach - 2 * ONE_DAY)
     assert not is_asked(by, day, old, on("2026-12-01"))  # it still holds
     assert not is_asked(by, day, old, date(9999, 12, 31))
+
+
+@pytest.mark.parametrize("calendar", [EveryDay(), DE, US])
+@pytest.mark.parametrize("paused", ["0001-01-01", "0001-01-02", "1582-10-15", "1969-12-31"])
+def test_a_pause_of_long_ago_holds_nothing_up(paused: str, calendar: BusinessCalendar) -> None:
+    by = make_stages(-7, 0, calendar=calendar)
+
+    assert decided(by, "2026-12-01", "2026-12-01", paused=paused) == decided(by, "2026-12-01", "2026-12-01")
