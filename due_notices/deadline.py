@@ -1,12 +1,12 @@
-"""One deadline binds all that a run does: no phase goes on beyond it, whatever a service does."""
+"""How what services do is awaited: one deadline binds all of a run, and pieces of work are awaited together."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from due_notices.errors import StorageError
 from due_notices.ports import Clock
@@ -40,3 +40,12 @@ class Deadline:
             raise StorageError(
                 f"{what} took longer than {self.limit}; look whether the storage account is slow, throttled or away"
             ) from error
+
+
+async def together(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Await all of `work` at once; when the first error is raised, all of it has ended."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
+from due_notices.deadline import together
 from due_notices.errors import SendError, StorageError
 from due_notices.message import Message, to_message
 from due_notices.model import Notice
@@ -113,7 +114,7 @@ class Delivery:
                     self._problem(str(error))
                     return
 
-        await _together(work() for _ in range(CHUNKS_AT_A_TIME))
+        await together(work() for _ in range(CHUNKS_AT_A_TIME))
         return held
 
     async def _to_its_end(self, chunk: Coroutine[Any, Any, _T]) -> _T:
@@ -149,7 +150,7 @@ class Delivery:
         accepted: dict[str, str] = {}
         unsure: set[str] = set()
         try:
-            await _together(
+            await together(
                 self._send(row, notice, messages[row], claim, accepted, unsure)
                 for row, notice in rows.items()
                 if row in won
@@ -221,12 +222,3 @@ def _chunks(notices: Iterable[Notice]) -> Iterator[tuple[str, Sequence[Notice]]]
 
 def _batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-async def _together(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """Await all of `work` at once; when the first error is raised, all of it has ended."""
-    results = await asyncio.gather(*work, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if not isinstance(result, BaseException)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 
+from due_notices.deadline import together
 from due_notices.errors import DirectoryError, ListingExpired
 from due_notices.falls import count_differs
 from due_notices.ladder import CompletedRun, Day, days_of
@@ -55,10 +55,7 @@ async def ask_ledger(planner: Planner, ledger: Ledger) -> Plan:
         for due, users in asks:
             planner.decide(due, await ledger.sent(due, users, planner.day.business_date))
 
-    ended = await asyncio.gather(*(work() for _ in range(DUE_DATES_AT_A_TIME)), return_exceptions=True)
-    for problem in ended:
-        if problem is not None:
-            raise problem
+    await together(work() for _ in range(DUE_DATES_AT_A_TIME))
     return planner.plan(fits)
 
 

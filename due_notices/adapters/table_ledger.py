@@ -19,7 +19,6 @@ from collections.abc import (
     Callable,
     Collection,
     Container,
-    Coroutine,
     Iterable,
     Iterator,
     Mapping,
@@ -48,6 +47,7 @@ from due_notices.adapters.storage_pipeline import StoragePipeline
 from due_notices.adapters.table_query import PAGE, Query, between, literal, of_partition, spans
 from due_notices.adapters.table_rows import RUNS, UNREADABLE, Row
 from due_notices.adapters.table_transaction import Operation, refused, transaction
+from due_notices.deadline import together
 from due_notices.errors import StorageError
 from due_notices.ownership import FORMAT, Deployment, Owner, why_refused
 from due_notices.ports import Claim, ClaimRow, Clock, Entry, PastNotice, SentByUser
@@ -127,7 +127,7 @@ class TableLedger:
             query = Query(f"{between(first.isoformat(), last.isoformat())} and {rows}", table_rows.NOTICE_COLUMNS)
             return [past async for page in self._pages(query) for past in self._read(page, table_rows.past_notice)]
 
-        found = await _together(within(first, last) for first, last in spans(due_dates, RANGES_AT_A_TIME))
+        found = await together(within(first, last) for first, last in spans(due_dates, RANGES_AT_A_TIME))
         return [past for some in found for past in some if past.due in due_dates]
 
     async def claim(
@@ -242,7 +242,7 @@ class TableLedger:
                 deleted += len(chunk)
             return deleted
 
-        return sum(await _together(work() for _ in range(TRANSACTIONS_AT_A_TIME)))
+        return sum(await together(work() for _ in range(TRANSACTIONS_AT_A_TIME)))
 
     async def _first(self, query: Query, most: int) -> list[Row]:
         """Return the keys of the first rows of a query."""
@@ -276,7 +276,7 @@ class TableLedger:
             async with permits:
                 return key, await self._row(partition, key, table_rows.ENTRY_COLUMNS)
 
-        return {key: found for key, found in await _together(one(key) for key in keys) if found is not None}
+        return {key: found for key, found in await together(one(key) for key in keys) if found is not None}
 
     async def _row(self, partition: str, key: str, columns: Sequence[str] = ()) -> _Found | None:
         url = table_query.row_url(self._url, partition, key, columns)
@@ -366,12 +366,3 @@ def _chunks(rows: Iterable[Row]) -> Iterator[Sequence[Row]]:
     for _, members in itertools.groupby(rows, key=operator.itemgetter("PartitionKey")):
         while chunk := list(itertools.islice(members, MOST_OPERATIONS)):
             yield chunk
-
-
-async def _together(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """Await all of `work` at once; when the first error is raised, all of it has ended."""
-    results = await asyncio.gather(*work, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if not isinstance(result, BaseException)]
