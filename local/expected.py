@@ -141,6 +141,11 @@ def notice_id(user_id: str, due: dt.date, reference: str, amount: str, currency:
     return _digest(user_id, due, reference, amount, currency, stage)[:32]
 
 
+def batch_id(user_id: str, business_date: object) -> str:
+    """Return what the notices of one user on one business date have in common."""
+    return _digest(user_id, business_date)[:32]
+
+
 def _digest(*facts: object) -> str:
     return hashlib.sha256("\u001f".join(map(str, facts)).encode()).hexdigest()
 

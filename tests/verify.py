@@ -21,7 +21,7 @@ from typing import Any
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient, QueueMessage
 
-from local.expected import expected, notice_id, obligation_key, rules_of, user_key
+from local.expected import batch_id, expected, notice_id, obligation_key, rules_of, user_key
 from local.expected_values import plain_number
 
 HOLD_SECONDS = 120  # for which the messages are hidden from consumers, should the verifier die half-way
@@ -56,6 +56,24 @@ class Message:
         return notice_id(self._user, *self._obligation, self._data.get("stage", 0))
 
     @property
+    def business_date(self) -> str:
+        """The day of the run that sent it."""
+        return str(self._data.get("businessDate"))
+
+    @property
+    def batch_is_its_own(self) -> bool:
+        """Whether its batch has the id that user and day ask for, and counts at least this notice."""
+        batch = self._data.get("batch", {})
+        size = batch.get("size")
+        return batch.get("id") == batch_id(self._user, self.business_date) and isinstance(size, int) and size > 0
+
+    @property
+    def says_what_came_before(self) -> bool:
+        """Whether the stage before it is an earlier one, where it names one."""
+        previous = self._data.get("previousStage")
+        return previous is None or previous < self._data.get("stage", previous)
+
+    @property
     def _user(self) -> str:
         return str(self.event.get("subject"))
 
@@ -84,6 +102,7 @@ class Row:
     id: str
     state: str
     message_id: str | None
+    business_date: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +163,21 @@ class Verdict:
             row.id for row in self.rows if row.state == "sent" and (row.id, row.message_id or "") not in there
         )
 
+    @property
+    def misleading(self) -> frozenset[str]:
+        """What would mislead a consumer: another business date than the ledger's, a wrong batch, or a later "before".
+
+        Of a notice that is there more than once the ledger knows the message that it was marked with.
+        """
+        marked = {(row.id, row.message_id): row.business_date for row in self.rows if row.state == "sent"}
+        return frozenset(
+            message.id
+            for message in self.messages
+            if message.business_date != marked.get((message.id, message.message_id), message.business_date)
+            or not message.batch_is_its_own
+            or not message.says_what_came_before
+        )
+
     def faults(
         self, may_repeat: Collection[str] = (), *, may_stay_claimed: Collection[str] = (), finished: bool = True
     ) -> list[str]:
@@ -156,6 +190,7 @@ class Verdict:
             "on the queue and should not be": self.foreign,
             "repeated without having been claimed and unfinished": self.repeated - frozenset(may_repeat),
             "sent by the ledger's word, and not on the queue by that message": self.unproven,
+            "with another business date, batch or stage before than is right": self.misleading,
         }
         if finished:
             found["missing on the queue"] = self.missing
@@ -219,7 +254,8 @@ def _rows(table: TableClient) -> Iterator[Row]:
     # Partitions of notices are due dates; those with letters hold runs and the ledger's format.
     for entity in table.query_entities("PartitionKey lt 'A'"):
         identifier = entity.get("noticeId", "")
-        yield Row(entity["PartitionKey"], entity["RowKey"], identifier, entity["state"], entity.get("messageId"))
+        key = entity["PartitionKey"], entity["RowKey"]
+        yield Row(*key, identifier, entity["state"], entity.get("messageId"), entity.get("businessDate", ""))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,12 +13,14 @@ import pytest
 from azure.data.tables import TableClient
 
 from due_notices.message import to_message
+from due_notices.model import Batch, batch_id
 from local.stack import LocalStack
 from tests import factories
 from tests.adapters.storage_access import StorageAccess
 from tests.verify import OPTIONS, Message, Row, Verdict, main, verify
 
-NOTICES = [factories.notice(reference=f"INV-{number}") for number in range(4)]
+BATCH = Batch(batch_id(factories.user().id, factories.on("2026-11-24")), size=4)
+NOTICES = [factories.notice(reference=f"INV-{number}", batch=BATCH) for number in range(4)]
 OWED = frozenset(notice.id for notice in NOTICES)
 
 
@@ -31,7 +33,12 @@ def message(number: int, message_id: str | None = None, **changes: Any) -> Messa
 def row(number: int, state: str = "sent", **changes: Any) -> Row:
     notice = NOTICES[number]
     fields = {"partition": notice.partition, "row": notice.row, "id": notice.id, "message_id": f"message-{number}"}
+    fields["business_date"] = notice.business_date.isoformat()
     return Row(**fields | {"state": state} | changes)
+
+
+def saying(number: int, **changes: Any) -> Message:
+    return message(number, data=message(number).event["data"] | changes)
 
 
 MESSAGES = [message(number) for number in range(4)]
@@ -58,6 +65,9 @@ def test_nothing_is_wrong_with_what_is_right() -> None:
         ([message(0, "another"), *MESSAGES[1:]], ROWS, "1 sent by the ledger's word"),
         (MESSAGES, [row(0, partition="2026-12-02"), *ROWS[1:]], "1 on the queue and should not be"),
         (MESSAGES, [row(0, row=NOTICES[1].row), *ROWS[1:]], "1 on the queue and should not be"),
+        (MESSAGES, [row(0, business_date="2026-01-01"), *ROWS[1:]], "1 with another business date"),
+        ([saying(0, batch={"id": "0" * 32, "size": 1}), *MESSAGES[1:]], ROWS, "1 with another business date, batch"),
+        ([saying(0, previousStage=NOTICES[0].stage), *MESSAGES[1:]], ROWS, "1 with another business date, batch"),
     ],
 )
 def test_what_is_wrong_is_found(messages: list[Message], rows: list[Row], says: str) -> None:
