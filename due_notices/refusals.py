@@ -266,7 +266,7 @@ REFUSALS = (
     Refusal(
         IDENTITY,
         "429 or 5xx",
-        "the platform is unwell for a moment, and nothing is to be assigned",
+        "the endpoint is overloaded or failing for the moment; the assigned identity is not the cause",
         "the next tick tries again; if it lasts, ask https://azure.status.microsoft",
     ),
     Refusal(

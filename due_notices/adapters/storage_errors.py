@@ -141,5 +141,5 @@ def _unusable(error: Exception, what: str, missing: str, role: str, client: Queu
         host = urlsplit(client.url).netloc
         remedy = f"no answer from {host}: check NOTICE_STORAGE, the account's firewall and the network"
     else:
-        remedy = "the service is unwell; the next tick tries again"
+        remedy = "the service failed or is overloaded; the next tick tries again"
     return StorageError(f"{what} cannot be used ({code}): {remedy}")

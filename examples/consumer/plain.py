@@ -36,7 +36,7 @@ from store_sqlite import SqliteStore
 HIDDEN = timedelta(minutes=2)  # longer than keeping one page of messages takes
 MOST_TRIES = 5
 PAGE = 32
-PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds between looks into an empty or unwell queue
+PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds between looks into an empty or failing queue
 _logger = logging.getLogger("consumer")
 
 

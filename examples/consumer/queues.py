@@ -64,5 +64,5 @@ def remedy(error: AzureError, name: str) -> str:
     elif status < 500:  # noqa: PLR2004 (HTTP)
         found = "the request is refused: check NOTICE_QUEUE and NOTICE_STORAGE"
     else:
-        found = "the service is unwell: try again later"
+        found = "the service failed or is overloaded: try again later"
     return f"the queue {name} cannot be used ({status or type(error).__name__}): {found}"

@@ -193,13 +193,13 @@ def test_an_unknown_tenant(stack: LocalStack, make_token: MakeToken) -> None:
     ids=lambda fault: f"{fault.status} {fault.body!r}",
 )
 @pytest.mark.parametrize("path", ["/token", "/.well-known/"])
-def test_an_entra_that_is_unwell(stack: LocalStack, make_token: MakeToken, fault: Fault, path: str) -> None:
+def test_an_entra_that_fails(stack: LocalStack, make_token: MakeToken, fault: Fault, path: str) -> None:
     stack.entra.faults.add(replace(fault, path=path))
 
     failure(stack, make_token(), stack.entra.base_url)
 
 
-def test_an_entra_that_is_unwell_heals(stack: LocalStack, make_token: MakeToken) -> None:
+def test_an_entra_that_fails_at_first(stack: LocalStack, make_token: MakeToken) -> None:
     stack.entra.faults.add(Fault(status=503, path="/.well-known/", times=1))
     token = make_token()
     failure(stack, token)
@@ -241,7 +241,7 @@ def test_a_disabled_secret(stack: LocalStack, make_token: MakeToken) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "2"}, {"Retry-After": "3600"}])
-def test_a_vault_that_is_unwell(
+def test_a_vault_that_fails(
     stack: LocalStack, make_token: MakeToken, sdk_waits: list[float], status: int, headers: dict[str, str]
 ) -> None:
     stack.vault.faults.add(Fault(status=status, headers=headers))
@@ -252,7 +252,7 @@ def test_a_vault_that_is_unwell(
     assert len(stack.vault.requests) <= 3
 
 
-def test_a_vault_that_is_unwell_once_is_asked_again(stack: LocalStack, make_token: MakeToken) -> None:
+def test_a_vault_that_fails_once_is_asked_again(stack: LocalStack, make_token: MakeToken) -> None:
     stack.vault.faults.add(Fault(status=503, headers={"Retry-After": "0"}, on_request=2))
 
     assert make_token()()

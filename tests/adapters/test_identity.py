@@ -72,7 +72,7 @@ def test_what_fails_for_longer_needs_no_identity_to_be_assigned(
         ask(login, runner)
 
     assert f"HTTP {status}" in refused.value.sentence
-    assert "nothing is to be assigned" in refused.value.sentence
+    assert "the assigned identity is not the cause" in refused.value.sentence
     assert "az functionapp identity assign" not in refused.value.sentence
 
 

@@ -271,7 +271,7 @@ async def test_a_table_that_stays_busy_is_given_up_in_good_time(
 ) -> None:
     table_proxy.plan(*[Step.REFUSED_503] * 20)
 
-    with pytest.raises(StorageError, match="the service is unwell"):
+    with pytest.raises(StorageError, match="the service failed or is overloaded"):
         await use(storage_by_proxy, "claim")
 
     assert len(table_proxy.seen) == STORAGE.attempts

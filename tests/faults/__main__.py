@@ -92,7 +92,7 @@ def kill(arena: Arena, kills: int, rng: random.Random, tallies: dict[str, Tally]
 
 
 def disturb(arena: Arena, rounds: int, rng: random.Random, tallies: dict[str, Tally]) -> None:
-    """Go through weeks with outages, let ticks overlap, and let the storage restart and be unwell."""
+    """Go through weeks with outages, let ticks overlap, and let the storage restart and fail."""
     ladders = tallies[LADDERS] = Tally()
     for _ in range((rounds + 1) // 2):  # one takes as long as all the others of a round
         ladder(arena, rng, ladders, DAYS_OF_A_LADDER)

@@ -1,4 +1,4 @@
-"""Storage that goes away, comes back, or is unwell, during whole runs.
+"""Storage that goes away, comes back, or fails, during whole runs.
 
 What a single lost answer does to the adapters is in `tests/adapters`, and what failing ports do to a run in
 `tests/run`; here it is the real Azurite that stops, and the network before it that misbehaves.
@@ -82,7 +82,7 @@ def test_notices_that_cannot_be_marked_are_sent_again_with_the_same_id_and_marke
     second = run_here(case, NINE + timedelta(minutes=11))
 
     assert first.outcome is Outcome.FAILED
-    assert "the service is unwell; the next tick tries again" in (first.error or "")
+    assert "the service failed or is overloaded; the next tick tries again" in (first.error or "")
     assert second.outcome is Outcome.COMPLETED
     verdict = case.look()
     assert verdict.faults(case.unfinished) == []

@@ -418,7 +418,7 @@ class WaitingClock(MovableClock):
             ("ObjectIsDeletedButRecoverable", f"az keyvault secret recover --vault-name 127.0.0.1 -n {SECRET_NAME}"),
         ),
     ],
-    ids=["no officer", "no owner", "the vault stores nothing", "Graph is unwell", "a policy", "soft-deleted"],
+    ids=["no officer", "no owner", "the vault stores nothing", "Graph fails", "a policy", "soft-deleted"],
 )
 def test_what_is_refused_is_said_and_undone(
     stack: LocalStack,
