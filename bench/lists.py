@@ -107,9 +107,8 @@ def ours(folder: Path) -> dict[str, float]:
     """Read the list, read the directory and find out who is meant; then work out what would change."""
     from due_notices.commands.import_.changes import Rules
     from due_notices.commands.import_.comparing import compared
-    from due_notices.commands.import_.entries import gathered
     from due_notices.commands.import_.matching import Owners
-    from due_notices.commands.import_.reading import opened, readable, recognise
+    from due_notices.commands.import_.reading import opened, read_whole, recognise
     from due_notices.commands.import_.recognition import Asked
     from due_notices.model import Obligation
 
@@ -117,7 +116,7 @@ def ours(folder: Path) -> dict[str, float]:
     began, matched = time.process_time(), 0.0
     asked = Asked()
     source = opened(folder / "list.csv", "", asked)
-    entries = gathered(readable(source, recognise(source, asked), asked, dt.UTC, TODAY).pieces())
+    _, entries = read_whole(source, recognise(source, asked), asked, dt.UTC, TODAY)
     read = time.process_time()
 
     def rules(several: bool | None) -> Rules:  # noqa: FBT001 (as the reading has found it)

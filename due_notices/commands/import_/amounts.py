@@ -18,6 +18,8 @@ USUAL_DECIMALS = 2  # of an unknown or absent currency
 _GROUP = 3
 _MOST_DIGITS = 15
 _MOST_DECIMALS = 4
+SHAPE = str.maketrans("123456789", "999999999")
+"""What makes an amount its shape: which digits there are decides nothing about its form, but for zeros."""
 _OTHER: Mapping[Sign, Sign] = {".": ",", ",": "."}
 
 _SYMBOLS: Mapping[str, str] = MappingProxyType(

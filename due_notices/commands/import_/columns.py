@@ -6,11 +6,11 @@ What this reads is what `rows` reads; whatever is not plain is left to it. Each 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from due_notices.commands.import_.amounts import SIGNS, USUAL_DECIMALS, Sign
+from due_notices.commands.import_.amounts import SHAPE, USUAL_DECIMALS, Sign
 from due_notices.commands.import_.problems import RowRefused
 from due_notices.commands.import_.profiles import STATES, State
 from due_notices.commands.import_.proof import Forms
@@ -19,7 +19,7 @@ from due_notices.commands.import_.rows import LONGEST_CUSTOMER, USUAL_REFERENCE,
 from due_notices.currencies import decimals_of
 
 _MARK = "\x1f"
-_ZERO = re.compile(rf"(?:^|{_MARK})0(?:[.,]0+)?(?:{_MARK}|$)")
+_ZERO = re.compile(r"0(?:[.,]0+)?")
 
 
 class Columns(NamedTuple):
@@ -54,7 +54,8 @@ class ColumnReader:
         self._states: dict[str, State] = {}
         self._currencies: dict[str, str | None] = {}
         self._refs = _all_of(USUAL_REFERENCE.pattern)
-        self._amounts: Mapping[Sign, re.Pattern[str]] = {sign: _all_of(_usual_amount(sign)) for sign in SIGNS}
+        self._usual = re.compile(_usual_amount(forms.sign))
+        self._plain: set[str] = set()
 
     def read(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> Columns | None:
         """Return the columns of a block, or None where a row of it must be looked at by itself."""
@@ -125,8 +126,12 @@ class ColumnReader:
             raise _NotPlain
         sign = self._forms.sign
         joined = _joined(texts)
-        if not self._amounts[sign].fullmatch(joined) or _ZERO.search(joined):
-            raise _NotPlain
+        # Whether an amount is plain depends on where it has digits and zeros; a list has some hundred such shapes.
+        for shape in set(joined.translate(SHAPE).split(_MARK)).difference(self._plain):
+            if not self._usual.fullmatch(shape) or _ZERO.fullmatch(shape):
+                raise _NotPlain
+            if len(self._plain) < _MOST_KNOWN:
+                self._plain.add(shape)
         other = "," if sign == "." else "."
         return list(joined.replace(other, "").replace(sign, ".").split(_MARK))
 

@@ -6,7 +6,6 @@ address belongs to one account alone; then each user's change is worked out. So 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import orjson
 
 from due_notices.commands.import_.changes import Rules, Step, UserChange, Value, changed
 from due_notices.commands.import_.entries import Entries, Owed
-from due_notices.commands.import_.matching import Owners, value_at
+from due_notices.commands.import_.matching import Owners, values_at
 from due_notices.commands.import_.problems import MOST_KEPT, Problem
 from due_notices.model import Obligation
 from due_notices.obligations import values_of
@@ -28,7 +27,8 @@ Mode = Literal["complete", "partial", ""]
 CLEAR_LIMIT = 20
 """Percent of the open values that a complete list may clear without --accept."""
 _AT_A_TIME = 500
-_GUIDS = re.compile(r"(?:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12} )*")
+_GUID = "00000000-0000-0000-0000-000000000000"
+_DIGITS = str.maketrans(dict.fromkeys("123456789abcdefABCDEF", "0"))
 
 Page = Sequence[Mapping[str, object]]
 
@@ -163,21 +163,25 @@ def compared(
 def _wait(waiting: IO[bytes], owners: Owners, page: Page, attribute: tuple[str, ...]) -> bool | None:
     """Keep what is needed of a page; return whether the attribute holds several values, None where it holds none."""
     users = page
-    if not _GUIDS.fullmatch("".join([f"{user.get('id')} " for user in page])):
-        users = [user for user in page if _GUIDS.fullmatch(f"{user.get('id')} ")]
+    ids = [str(user.get("id")) for user in page]
+    if "".join(ids).translate(_DIGITS) != _GUID * len(page) or set(map(len, ids)) - {len(_GUID)}:
+        users = [user for user, each in zip(page, ids, strict=True) if each.translate(_DIGITS) == _GUID]
     meant = owners.meant(users)
-    several: bool | None = None
-    kept = []
-    for place, user in enumerate(users):
-        value = user.get(attribute[0]) if len(attribute) == 1 else value_at(user, attribute)
-        if not value and place not in meant:
-            continue
-        if value:
-            several = several or isinstance(value, list)
-        held = bool(value and owners.entries.held) and owners.is_held(user)
-        kept.append((user["id"], value, meant.get(place, ()), held))
+    values = values_at(users, attribute)
+    with_value = [value for value in values if value]
+    places = meant.keys() | {place for place, value in enumerate(values) if value} if with_value else meant
+    names_held = bool(with_value and owners.entries.held)
+    kept = [
+        (
+            users[place]["id"],
+            values[place],
+            meant.get(place, ()),
+            names_held and bool(values[place]) and owners.is_held(users[place]),
+        )
+        for place in sorted(places)
+    ]
     waiting.write(orjson.dumps(kept) + b"\n")
-    return several
+    return any(isinstance(value, list) for value in with_value) if with_value else None
 
 
 def _accounts(owners: Owners, waiting: IO[bytes]) -> tuple[Mapping[int, Sequence[str]], frozenset[str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import accumulate, count, islice
+from typing import Self
 
 from due_notices.commands.import_.columns import Columns, column_of
 from due_notices.commands.import_.problems import MOST_KEPT, ListRefused, Problem
@@ -61,6 +62,24 @@ class Entries:
         self._ends = array("Q")
         self._texts = bytearray()
 
+    def take(self, piece: Columns | Row) -> None:
+        """Take in obligations, a row that is none, or one that is refused."""
+        if isinstance(piece, Columns):
+            self.add(piece)
+        elif isinstance(piece, Entry):
+            self.add(column_of(piece))
+        elif isinstance(piece, Kind):
+            self.kinds[piece.kind] += 1
+        else:
+            self.refuse(piece)
+
+    def whole(self) -> Self:
+        """Return this when the last row is in it. Raises ListRefused where two rows contradict each other."""
+        self.held_refs.discard("")
+        if conflicts := self.conflicts():
+            raise ListRefused(conflicts)
+        return self
+
     def add(self, found: Columns) -> None:
         """Take obligations in, whole columns at a time."""
         first, rows = len(self._lines), len(found.lines)
@@ -68,13 +87,16 @@ class Entries:
         self._days.extend(map(date.toordinal, found.dues))
         numbers = list(map(self._customers.__getitem__, map(str.casefold, found.customers)))
         self._chain(first, numbers)
-        amounts, currencies = ([each or "" for each in column] for column in (found.amounts, found.currencies))
-        texts = list(map(_MARK.join, zip(found.refs, amounts, currencies, found.states, strict=True)))
+        columns = [
+            [each or "" for each in column] if None in column else column
+            for column in (found.refs, found.amounts, found.currencies, found.states)
+        ]
+        texts = list(map(_MARK.join, zip(*columns, strict=True)))
         written = "".join(texts).encode()
         lengths = map(len, texts) if written.isascii() else (len(each.encode()) for each in texts)
         self._ends.extend(islice(accumulate(lengths, initial=len(self._texts)), 1, rows + 1))
         self._texts += written
-        self.currencies.update(currencies)
+        self.currencies.update(filter(None, set(found.currencies)))
 
     def refuse(self, problem: Problem) -> None:
         """Take in a row that says nothing certain."""
@@ -176,19 +198,8 @@ def gathered(pieces: Iterable[Columns | Row]) -> Entries:
     """Return all that a list says. Raises ListRefused where two rows contradict each other."""
     entries = Entries()
     for piece in pieces:
-        if isinstance(piece, Columns):
-            entries.add(piece)
-        elif isinstance(piece, Entry):
-            entries.add(column_of(piece))
-        elif isinstance(piece, Kind):
-            entries.kinds[piece.kind] += 1
-        else:
-            entries.refuse(piece)
-    entries.currencies.discard("")
-    entries.held_refs.discard("")
-    if conflicts := entries.conflicts():
-        raise ListRefused(conflicts)
-    return entries
+        entries.take(piece)
+    return entries.whole()
 
 
 def _facts(owed: Owed) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused
 from due_notices.commands.import_.changes import Value
+from due_notices.commands.import_.matching import value_at
 from due_notices.commands.import_.writing import GONE, Answer
 from due_notices.errors import DirectoryError
 
@@ -69,9 +70,7 @@ class GraphUserValues:
         return written
 
     def _found(self, body: object) -> Answer:
-        value = body
-        for name in self._attribute:
-            value = value.get(name) if isinstance(value, Mapping) else None
+        value = value_at(body, self._attribute) if isinstance(body, Mapping) else None
         return Answer("ok", value if isinstance(value, list) else None if value is None else str(value))
 
     def _batch(self, asked: Sequence[Mapping[str, object]], good: Callable[[object], Answer]) -> list[Answer]:

@@ -6,7 +6,7 @@ import gc
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, date, tzinfo
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from due_notices.commands.import_ import output
 from due_notices.commands.import_.build import Operator
 from due_notices.commands.import_.changes import Rules
 from due_notices.commands.import_.comparing import CLEAR_LIMIT, Comparison, Mode, compared
-from due_notices.commands.import_.entries import Entries, gathered
+from due_notices.commands.import_.entries import Entries
 from due_notices.commands.import_.journal import Journal, JournalError
 from due_notices.commands.import_.matching import Owners
-from due_notices.commands.import_.reading import ReadableList, opened, readable, recognise
-from due_notices.commands.import_.recognition import Asked
+from due_notices.commands.import_.reading import opened, read_whole, readable, recognise
+from due_notices.commands.import_.recognition import Asked, Layout
+from due_notices.commands.import_.source import Source
 from due_notices.commands.import_.writing import Pace, Writer, Written, seconds_for
 from due_notices.currencies import CODES
 from due_notices.errors import DueNoticesError, SettingsError
@@ -54,7 +55,7 @@ class Import:
             zone, today = policy.rules.time_zone, policy.business_date(self._clock.now())
         except SettingsError:
             zone, today = UTC, self._clock.now().date()
-        found = self._readable(zone, today)
+        found = readable(*self._recognised(), self._asked, zone, today)
         output.explained(found, as_json=as_json)
         if csv_path is not None:
             output.write_rows(csv_path, found.rows())
@@ -75,10 +76,9 @@ class Import:
         policy = settings.policy
         today = policy.business_date(self._clock.now())
         operator = Operator(settings, self._clock)
-        found = self._readable(policy.rules.time_zone, today)
-        self._columns = found.layout.columns
         with _without_collector():
-            entries = gathered(found.pieces())
+            found, entries = read_whole(*self._recognised(), self._asked, policy.rules.time_zone, today)
+        self._columns = found.layout.columns
         with self._compared(settings, operator, entries, today) as comparison:
             if csv_path is not None:
                 output.write_diff(csv_path, comparison)
@@ -127,9 +127,9 @@ class Import:
         done = _carried_out(found, Operator(settings, self._clock), self._clock, share, several=several)
         return _ended(found, done, as_json=as_json)
 
-    def _readable(self, zone: tzinfo, today: date) -> ReadableList:
+    def _recognised(self) -> tuple[Source, Layout]:
         source = opened(self._file, self._encoding, self._asked)
-        return readable(source, recognise(source, self._asked), self._asked, zone, today)
+        return source, recognise(source, self._asked)
 
     @contextmanager
     def _compared(self, settings: Settings, operator: Operator, entries: Entries, today: date) -> Iterator[Comparison]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from due_notices.commands.import_.entries import Entries
 from due_notices.obligations import values_of
 
 SELECTED = ("id", "userPrincipalName", "mail", "otherMails", "identities", "proxyAddresses")
 """What Graph is asked for; the due-date attribute and what --match names join them."""
-_UNCLAIMED = -1
+_MOST_DOMAINS = 8
 _NO_NAME = "\x00"  # which no customer of a list is called: files with it are refused
 
 
 @dataclass
 class Owners:
-    """Which account is which customer of the list. Accounts are numbered as the directory is read."""
+    """Which accounts are which customers of the list."""
 
     entries: Entries
     match: tuple[tuple[str, ...], ...] = ()
@@ -28,10 +28,10 @@ class Owners:
     """Accounts that have a value in an attribute that --match names."""
 
     def __post_init__(self) -> None:
-        self._accounts = array("i", [_UNCLAIMED]) * self.entries.customers
-        self._read = 0
+        self._claimed = bytearray(self.entries.customers)  # 1: an account is this customer
         # No object id has an @, and most lists have nothing but addresses.
         ids = ("id",) if any("@" not in name for name in self.entries.numbers) else ()
+        self._domains: dict[str, bool] = {}  # whether the list has such names
         self._keys = (*ids, "userPrincipalName", "mail")
 
     def meant(self, users: Sequence[Mapping[str, object]]) -> Mapping[int, list[int]]:
@@ -39,23 +39,41 @@ class Owners:
         find = self.entries.numbers.get
         found: dict[int, list[int]] = {}
         for key in self._keys:
-            names = [name.casefold() if type(name := user.get(key)) is str else _NO_NAME for user in users]
+            names = _folded([user.get(key) for user in users])
+            if self._all_elsewhere(names):
+                continue
+            if not found:
+                found = {place: [each] for place, each in enumerate(map(find, names)) if each is not None}
+                continue
             for place, customer in enumerate(map(find, names)):
-                if customer is not None:
-                    _note(found, place, customer)
-        for place, name in self._other_names(users):
+                if customer is not None and customer not in found.setdefault(place, []):
+                    found[place].append(customer)
+        for place, name in self._other_names(users) if self.match or not _are_plain(users) else ():
             customer = find(name.casefold())
-            if customer is not None:
-                _note(found, place, customer)
-        accounts, read = self._accounts, self._read
-        for place, customers in found.items():
-            for customer in customers:
-                if accounts[customer] == _UNCLAIMED:
-                    accounts[customer] = read + place
-                else:
-                    self.several.add(customer)
-        self._read += len(users)
+            if customer is not None and customer not in found.setdefault(place, []):
+                found[place].append(customer)
+        self._claim(found.values())
         return found
+
+    def _claim(self, meant: Iterable[Sequence[int]]) -> None:
+        claimed = self._claimed
+        for customers in meant:
+            for customer in customers:
+                if claimed[customer]:
+                    self.several.add(customer)
+                else:
+                    claimed[customer] = 1
+
+    def _all_elsewhere(self, names: Sequence[str]) -> bool:
+        """Whether all names of a page are of one domain that the list does not have, as `…@contoso.onmicrosoft.com`."""
+        first = names[0] if names else ""
+        domain = first[first.rfind("@") :] + _NO_NAME
+        joined = _NO_NAME.join(names) + _NO_NAME
+        if not joined.count(domain) == joined.count(_NO_NAME) == len(names) or "@" not in domain:
+            return False
+        if domain not in self._domains and len(self._domains) < _MOST_DOMAINS:
+            self._domains[domain] = any(name.endswith(domain[:-1]) for name in self.entries.numbers)
+        return not self._domains.get(domain, True)
 
     def is_held(self, user: Mapping[str, object]) -> bool:
         """Whether a row about this user was refused."""
@@ -65,7 +83,7 @@ class Owners:
 
     def unmatched(self) -> Iterator[int]:
         """Yield the customers whom no account is."""
-        return (customer for customer, account in enumerate(self._accounts) if account == _UNCLAIMED)
+        return (customer for customer, claimed in enumerate(self._claimed) if not claimed)
 
     def _other_names(self, users: Sequence[Mapping[str, object]]) -> Iterator[tuple[int, str]]:
         """Yield the names by which a list may mean users besides id, principal name and mail, each with its place."""
@@ -81,9 +99,8 @@ class Owners:
             for each in _items(user.get("proxyAddresses")):
                 if type(each) is str and each[5:] != mail and each[:5].casefold() == "smtp:":
                     yield place, each[5:]
-        if self.match:
-            for place, user in enumerate(users):
-                yield from ((place, name) for name in self._matched(user))
+            for name in self._matched(user) if self.match else ():
+                yield place, name
 
     def _matched(self, user: Mapping[str, object]) -> list[str]:
         """Return what the attributes that --match names hold."""
@@ -93,11 +110,12 @@ class Owners:
         return found
 
 
-def _note(found: dict[int, list[int]], place: int, customer: int) -> None:
-    if place not in found:
-        found[place] = [customer]
-    elif customer not in found[place]:
-        found[place].append(customer)
+def _folded(names: Sequence[object]) -> list[str]:
+    """Return names without case, and what is none as a name that nobody has."""
+    try:
+        return list(map(str.casefold, names))  # type: ignore[arg-type]  # (what is no text raises TypeError)
+    except TypeError:
+        return [name.casefold() if isinstance(name, str) else _NO_NAME for name in names]
 
 
 def _assigned(identity: object) -> str | None:
@@ -109,12 +127,40 @@ def _assigned(identity: object) -> str | None:
 
 
 def value_at(user: Mapping[str, object], path: Sequence[str]) -> object:
-    """Return what an attribute of a user holds; `path` is its own."""
+    """Return what an attribute of a user holds; `path` is its own. A name has no case: Graph spells it its own way."""
     value: object = user
     for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(_spelled(name, value))
     return value
+
+
+def values_at(users: Sequence[Mapping[str, object]], path: Sequence[str]) -> list[object]:
+    """Return what an attribute of each user of a page holds, as `value_at` does."""
+    if len(path) > 1 or not users:
+        return [value_at(user, path) for user in users]
+    name = path[0]
+    if name not in users[0]:  # or nobody of the page has it, or Graph spells it otherwise
+        name = _spelled(name, set[str]().union(*users))
+    return [user.get(name) for user in users]
+
+
+def _spelled(name: str, names: Iterable[str]) -> str:
+    return name if name in names else next((each for each in names if each.casefold() == name.casefold()), name)
 
 
 def _items(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else ()
+
+
+def _are_plain(users: Sequence[Any]) -> bool:
+    """Whether no user of a page has a name besides id, principal name and mail: a quick look at most pages."""
+    try:
+        others = [each for user in users for each in user["otherMails"]]
+        others += [each for user in users for each in user["proxyAddresses"] if each[5:] != user["mail"]]
+        signs_in = "issuerAssignedId"
+        others += [each for user in users for each in user["identities"] if each[signs_in] != user["userPrincipalName"]]
+    except (KeyError, TypeError):
+        return False
+    return not others

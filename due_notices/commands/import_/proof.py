@@ -11,18 +11,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import combinations
 
-from due_notices.commands.import_.amounts import SIGNS, Sign, taken_apart, with_sign
+from due_notices.commands.import_.amounts import SHAPE, SIGNS, Sign, taken_apart, with_sign
 from due_notices.commands.import_.dates import ORDERS, YEARS_AHEAD, DateForm, Order, Readings, readings, zone_of_head
 from due_notices.commands.import_.problems import ListRefused, Problem, RowRefused
 from due_notices.commands.import_.profiles import Vocabulary, folded
 from due_notices.commands.import_.recognition import Asked, Layout
-from due_notices.commands.import_.source import BLOCK, Reader, blocks
 
 _FOLDED_AT = 20_000
 """Distinct cells that are kept before they are looked at: a column of a million different ones stays small."""
 _MOST_WORDS = 12
 _MARK = "\x1f"
-_SHAPE = str.maketrans("123456789", "999999999")
 # What a state or a kind becomes: a state of ours, or the kind of a row that is no obligation.
 Meaning = str
 
@@ -35,10 +33,10 @@ class Forms:
     sign: Sign
     currency: str | None
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
-    """Folded word of the status column → state."""
+    """Folded word of the status column, as far as it is known → state."""
     types: Mapping[str, Meaning] | None = None
     """Folded word of the document type → kind, empty for an invoice; None where no column says it."""
-    reasons: Sequence[str] = ()
+    reasons: Sequence[str] = field(default=(), compare=False)
 
 
 class DateProof:
@@ -216,48 +214,65 @@ class AmountProof:
         return left[0], why
 
 
-def proven(reader: Reader, layout: Layout, asked: Asked, words: Vocabulary, today: date) -> Forms:
-    """Return the forms of all columns. Raises ListRefused with everything that must be asked.
+class Proof:
+    """What the rows of a list have proven so far."""
 
-    `reader` is that of the csv module, below the head.
-    """
-    found = _Seen(layout)
-    latest = today.year + YEARS_AHEAD
-    profile = layout.profile
-    due, amount = layout.columns["due"], layout.columns.get("amount")
-    dates = DateProof(layout.name(due), asked, profile.dates if profile else "", latest)
-    amounts = AmountProof("" if amount is None else layout.name(amount), asked, profile.decimal if profile else "")
-    fixed = asked.currency or (layout.head_currency if "currency" not in layout.columns else None)
-
-    def fold() -> None:
-        for text, line in found.dates.items():
-            dates.see(text, line)
-        for (_, currency), (text, line) in found.amounts.items():
-            amounts.see(text.strip(), line, currency.strip().upper()[:3] or fixed)
-        found.dates.clear()
-        found.amounts.clear()
-
-    for lines, block in blocks(reader, BLOCK):
-        found.add(lines, block)
-        if len(found.dates) > _FOLDED_AT or len(found.amounts) > _FOLDED_AT:
-            fold()
-    fold()
-    problems = list(layout.problems)
-    if not found.rows:
-        problems.append(Problem("file", "there is no row below the head", "export the list again"))
-    form, why_dates = dates.form(layout.name(due), problems)
-    if found.rows and not dates.seen:
-        problems.append(
-            Problem("columns", "no cell of this column is a date", "add --columns due=NAME", column=layout.name(due))
+    def __init__(self, layout: Layout, asked: Asked, words: Vocabulary, today: date) -> None:
+        """Take what the columns mean, and what was asked for."""
+        self._layout = layout
+        self._asked = asked
+        self._words = words
+        self._seen = _Seen(layout)
+        profile, amount = layout.profile, layout.columns.get("amount")
+        self._dates = DateProof(
+            layout.name(layout.columns["due"]), asked, profile.dates if profile else "", today.year + YEARS_AHEAD
         )
-    sign, why_sign = amounts.sign(problems)
-    meanings = _meanings(found, layout, asked, words, problems)
-    types = _types(found, asked, words, problems)
-    if problems:
-        raise ListRefused(problems)
-    reasons = [f"dates are {form.order}: {why_dates}"]
-    reasons += [f"the decimal sign is {sign}: {why_sign}"] if amount is not None else []
-    return Forms(form, sign, fixed, meanings, types, reasons)
+        self._amounts = AmountProof(
+            "" if amount is None else layout.name(amount), asked, profile.decimal if profile else ""
+        )
+        self._currency = asked.currency or (layout.head_currency if "currency" not in layout.columns else None)
+
+    def add(self, lines: Sequence[int], rows: Sequence[list[str]]) -> None:
+        """Take a block of rows into account."""
+        self._seen.add(lines, rows)
+        if len(self._seen.dates) > _FOLDED_AT or len(self._seen.amounts) > _FOLDED_AT:
+            self._fold()
+
+    def _fold(self) -> None:
+        seen = self._seen
+        for text, line in seen.dates.items():
+            self._dates.see(text, line)
+        for (_, currency), (text, line) in seen.amounts.items():
+            self._amounts.see(text.strip(), line, currency.strip().upper()[:3] or self._currency)
+        seen.dates.clear()
+        seen.amounts.clear()
+
+    def forms(self) -> tuple[Forms, list[Problem]]:
+        """Return the forms of all columns, and everything that must be asked before they may be used."""
+        self._fold()
+        layout, seen = self._layout, self._seen
+        problems = list(layout.problems)
+        due = layout.name(layout.columns["due"])
+        if not seen.rows:
+            problems.append(Problem("file", "there is no row below the head", "export the list again"))
+        form, why_dates = self._dates.form(due, problems)
+        if seen.rows and not self._dates.seen:
+            problems.append(
+                Problem("columns", "no cell of this column is a date", "add --columns due=NAME", column=due)
+            )
+        sign, why_sign = self._amounts.sign(problems)
+        meanings = _meanings(seen, layout, self._asked, self._words, problems)
+        types = _types(seen, self._asked, self._words, problems)
+        reasons = [f"dates are {form.order}: {why_dates}"]
+        reasons += [f"the decimal sign is {sign}: {why_sign}"] if "amount" in layout.columns else []
+        return Forms(form, sign, self._currency, meanings, types, reasons), problems
+
+    def proven(self) -> Forms:
+        """Return the forms of all columns. Raises ListRefused with everything that must be asked."""
+        forms, problems = self.forms()
+        if problems:
+            raise ListRefused(problems)
+        return forms
 
 
 class _Seen:
@@ -306,12 +321,18 @@ class _Seen:
         """Keep an amount of each shape: which digits there are proves nothing, but for zeros."""
         amounts = [row[self._amount] for row in rows]
         currencies = [row[self._currency] for row in rows] if self._currency >= 0 else [""] * len(rows)
-        shapes = list(zip(_MARK.join(amounts).translate(_SHAPE).split(_MARK), currencies, strict=False))
+        shapes = _MARK.join(amounts).translate(SHAPE).split(_MARK)
         if len(shapes) != len(rows):  # a cell holds the mark
-            shapes = [(amount.translate(_SHAPE), code) for amount, code in zip(amounts, currencies, strict=True)]
-        if not self.amounts.keys() >= set(shapes):
-            for shape, amount, line in zip(shapes, amounts, lines, strict=True):
-                self.amounts.setdefault(shape, (amount, line))
+            shapes = [amount.translate(SHAPE) for amount in amounts]
+        codes = set(currencies)
+        seen = (
+            {(shape, currencies[0]) for shape in set(shapes)}
+            if len(codes) == 1
+            else set(zip(shapes, currencies, strict=True))
+        )
+        if not self.amounts.keys() >= seen:
+            for shape, code, amount, line in zip(shapes, currencies, amounts, lines, strict=True):
+                self.amounts.setdefault((shape, code), (amount, line))
 
     def _filled(self, row: list[str]) -> list[str]:
         return row + [""] * (self._needed + 1 - len(row))
@@ -334,22 +355,18 @@ def _meanings(
     else:
         kinds, known = [], {**words.kinds, **words.status}
     carried = layout.columns.get("status") in layout.carry
-    meanings: dict[str, Meaning] = {}
+    meanings: dict[str, Meaning] = {**known, **asked.status}
     unknown: dict[str, int] = {}
     for word, line in found.words.items():
         each = folded(word)
-        if each in asked.status or each in known:
-            meanings[each] = asked.status.get(each) or known[each]
-        elif not any(matches(each, wanted) for _, wanted in kinds) and (each or not carried):
+        if each not in meanings and not any(matches(each, wanted) for _, wanted in kinds) and (each or not carried):
             unknown.setdefault(each, line)
     if unknown:
         problems.append(_unknown_words(unknown, found.words, "status", layout.name(layout.columns["status"])))
     flags: dict[str, int] = {}
     for word, line in found.flags.items():
         each = folded(word)
-        if each in asked.status:
-            meanings[each] = asked.status[each]
-        elif each not in words.true and each not in words.false:
+        if each not in asked.status and each not in words.true and each not in words.false:
             flags.setdefault(each, line)
     if flags and layout.paid_flag is not None:
         problems.append(_unknown_words(flags, found.flags, "whether it is paid", layout.name(layout.paid_flag)))
@@ -382,7 +399,8 @@ def _types(found: _Seen, asked: Asked, words: Vocabulary, problems: list[Problem
     }
     if unknown:
         problems.append(_unknown_words(unknown, found.types, "the kind of document", ""))
-    return {word: words.kinds.get(word, "") for word in known}
+    given = {word: "" if state == "open" else state for word, state in asked.status.items()}
+    return {**dict.fromkeys(words.invoices, ""), **words.kinds, **given}
 
 
 def _unknown_words(unknown: Mapping[str, int], written: Mapping[str, int], what: str, column: str) -> Problem:

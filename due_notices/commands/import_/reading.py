@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
+from itertools import islice
 from pathlib import Path
 
 from due_notices.commands.import_.columns import ColumnReader, Columns
+from due_notices.commands.import_.entries import Entries, gathered
 from due_notices.commands.import_.problems import ListRefused
 from due_notices.commands.import_.profiles import known_profiles, vocabulary
-from due_notices.commands.import_.proof import Forms, proven
+from due_notices.commands.import_.proof import Forms, Proof
 from due_notices.commands.import_.recognition import HEAD_WITHIN, Asked, Layout, recognised
 from due_notices.commands.import_.rows import Entry, Row, RowReader
 from due_notices.commands.import_.source import Source, below_head, blocks, examined
@@ -36,17 +38,49 @@ class ReadableList:
 
     def pieces(self) -> Iterator[Columns | Row]:
         """Yield the same, with obligations that stand together as columns: a long list is mostly such."""
-        rows = RowReader(self.layout, self.forms, self.zone, self.today)
-        columns = ColumnReader(self.layout, self.forms, rows)
+        read = _BlockReader(self.layout, self.forms, self.zone, self.today)
         with below_head(self.source, self.layout) as reader:
             for numbers, cells in blocks(reader):
-                found = columns.read(numbers, cells)
-                if found is not None:
-                    yield found
-                    continue
-                for number, row in zip(numbers, cells, strict=True):
-                    if (each := rows.read(number, row)) is not None:
-                        yield each
+                yield from read(numbers, cells)
+
+
+class _BlockReader:
+    """Reads blocks of rows, column by column where it can, else row by row."""
+
+    def __init__(self, layout: Layout, forms: Forms, zone: tzinfo, today: date) -> None:
+        self.forms = forms
+        self._rows = RowReader(layout, forms, zone, today)
+        self._columns = ColumnReader(layout, forms, self._rows)
+
+    def __call__(self, numbers: Sequence[int], cells: Sequence[list[str]]) -> Iterator[Columns | Row]:
+        found = self._columns.read(numbers, cells)
+        if found is not None:
+            yield found
+            return
+        for number, row in zip(numbers, cells, strict=True):
+            if (each := self._rows.read(number, row)) is not None:
+                yield each
+
+
+class _Ahead:
+    """Reads a list in the forms that its beginning has proven, while the rest of it is still to prove them."""
+
+    def __init__(self, read: _BlockReader) -> None:
+        self._read = read
+        self._entries: Entries | None = Entries()
+
+    def take(self, numbers: Sequence[int], cells: Sequence[list[str]]) -> None:
+        """Take a block in; a word that is not known ends it: the list is about to be refused for it."""
+        if self._entries is not None:
+            try:
+                for piece in self._read(numbers, cells):
+                    self._entries.take(piece)
+            except KeyError:
+                self._entries = None
+
+    def entries(self, forms: Forms) -> Entries | None:
+        """Return all that was read, if these are the forms that it was read in."""
+        return self._entries if forms == self._read.forms else None
 
 
 def recognise(source: Source, asked: Asked) -> Layout:
@@ -60,9 +94,41 @@ def readable(source: Source, layout: Layout, asked: Asked, zone: tzinfo, today: 
 
     `zone` is the one in which dates are meant, `today` the business date.
     """
+    proof = Proof(layout, asked, vocabulary(), today)
     with below_head(source, layout) as reader:
-        forms = proven(reader, layout, asked, vocabulary(), today)
-    return ReadableList(source, layout, forms, zone, today)
+        for numbers, cells in blocks(reader):
+            proof.add(numbers, cells)
+    return ReadableList(source, layout, proof.proven(), zone, today)
+
+
+def read_whole(source: Source, layout: Layout, asked: Asked, zone: tzinfo, today: date) -> tuple[ReadableList, Entries]:
+    """Return a list that can be read in one way only, and all that it says. Raises ListRefused.
+
+    One pass, but for a list whose beginning proves less than the whole: that is read again.
+    """
+    proof = Proof(layout, asked, vocabulary(), today)
+    with below_head(source, layout) as reader:
+        rest = blocks(reader)
+        first = list(islice(rest, _BEGINNING))
+        for numbers, cells in first:
+            proof.add(numbers, cells)
+        ahead = _Ahead(_BlockReader(layout, proof.forms()[0], zone, today))
+        for numbers, cells in first:
+            ahead.take(numbers, cells)
+        first.clear()
+        for numbers, cells in rest:
+            proof.add(numbers, cells)
+            ahead.take(numbers, cells)
+    found = ReadableList(source, layout, proof.proven(), zone, today)
+    entries = ahead.entries(found.forms)
+    if entries is None:
+        del ahead
+        return found, gathered(found.pieces())
+    return found, entries.whole()
+
+
+_BEGINNING = 20
+"""Blocks that are read before the forms are taken to be those of the whole."""
 
 
 def opened(path: Path, encoding: str, asked: Asked) -> Source:

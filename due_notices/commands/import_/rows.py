@@ -166,8 +166,9 @@ class RowReader:
         layout = self._layout
         if layout.paid_flag is not None:
             word = folded(row[layout.paid_flag])
-            if self._forms.meanings.get(word, "paid" if word in self._words.true else "open") == "paid":
-                return "paid"
+            said = self._forms.meanings.get(word, "paid" if word in self._words.true else "open")
+            if said != "open":
+                return said
         return "open" if self._status is None else self.state_of(row[self._status])
 
     def state_of(self, text: str) -> str:

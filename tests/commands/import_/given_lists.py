@@ -9,9 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from due_notices.commands.import_.asking import asked_for
-from due_notices.commands.import_.entries import Entries, gathered
+from due_notices.commands.import_.entries import Entries
 from due_notices.commands.import_.problems import ListRefused
-from due_notices.commands.import_.reading import ReadableList, opened, readable, recognise
+from due_notices.commands.import_.reading import ReadableList, opened, read_whole, readable, recognise
 from due_notices.commands.import_.rows import Entry, Row
 
 LISTS = Path(__file__).parent / "lists"
@@ -41,7 +41,10 @@ def rows(path: Path, **asked: Any) -> list[Row]:
 
 
 def entries_of(path: Path, **asked: Any) -> Entries:
-    return gathered(read(path, **asked).pieces())
+    """Return all that a list says, in the one pass in which the command takes it."""
+    known = asked_for(**{**NOTHING_ASKED, **asked})
+    source = opened(path, "", known)
+    return read_whole(source, recognise(source, known), known, BERLIN, TODAY)[1]
 
 
 def codes(refused: ListRefused) -> set[str]:

@@ -217,3 +217,26 @@ def test_an_attribute_of_the_on_premises_ones_is_read_by_its_path(compare: Compa
     found = compare(listed(tmp_path, row("alice@example.com")), user, attribute=attribute)
 
     assert [before for _, before, _ in found.writes()] == ["2026-12-15"]
+
+
+def test_graphs_own_spelling_of_the_attribute_is_found(compare: Compare, tmp_path: Path) -> None:
+    entries = listed(tmp_path, "ada@example.com,2026-12-15,R9,1.00,EUR,open")
+    user = graph_user(mail="ada@example.com") | {ATTRIBUTE: [OPEN]}
+
+    found = compare(entries, user, attribute=ATTRIBUTE.upper())
+
+    assert (found.counts["unchanged"], found.several) == (1, True)
+
+
+def test_users_of_one_domain_are_found_by_a_list_that_has_it_and_by_no_other(compare: Compare, tmp_path: Path) -> None:
+    users = [
+        graph_user(who=each, mail=None, userPrincipalName=f"{name}@contoso.onmicrosoft.com")
+        for each, name in ((ALICE, "Ada"), (BOB, "Ben"), (CARLA, "Cy"))
+    ]
+    row = "{},2026-12-15,R9,1.00,EUR,open"
+
+    here = compare(listed(tmp_path, row.format("ben@CONTOSO.onmicrosoft.com")), *users)
+    elsewhere = compare(listed(tmp_path, row.format("ben@example.com")), *users)
+
+    assert list(written_users(here)) == [BOB]
+    assert (elsewhere.counts["not found"], elsewhere.counts["new"]) == (1, 0)

@@ -152,3 +152,11 @@ class TestGraph:
 
         with pytest.raises(DirectoryError):
             real(stack).write({ALICE: "2026-12-15"})
+
+
+def test_an_attribute_is_found_whatever_its_case(stack: LocalStack) -> None:
+    stack.graph.users = people(**{stack.attribute: "2026-12-15"})
+
+    found = real(stack, attribute=stack.attribute.upper()).current([ALICE])
+
+    assert found[ALICE].value == "2026-12-15"
