@@ -105,6 +105,7 @@ class Import:
             "import": self._digest(settings),
             "began": self._clock.now().isoformat(),
         }
+        Journal.refuse_if_held(self._journal_path(settings, journal, fresh=False))
         return Journal.made(self._journal_path(settings, journal, fresh=True), head, found.writes())
 
     def go_on(self, settings: Settings, journal: Path | None, share: int, *, as_json: bool) -> int | None:
@@ -245,6 +246,7 @@ def _carried_out(
 ) -> Written:
     writer = Writer(journal, operator.values(several=several), Pace(clock, share), clock, undo=undo_)
     left = journal.users if undo_ else journal.users - len(journal.done)
+    journal.begin(clock.now().isoformat(timespec="seconds"))
     try:
         with output.watched("writing users", left) as bar:
             return writer.run(lambda users: bar.advance(bar.tasks[0].id, users))

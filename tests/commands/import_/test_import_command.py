@@ -392,3 +392,28 @@ def test_each_import_has_a_journal_of_its_own(stack: LocalStack, operator: Comma
     assert (first["journal"], second["journal"]) == ("mine.journal", "mine-2.journal")
     assert (first["written"], second["written"]) == (1, 1)
     assert {each.name for each in tmp_path.glob("*.journal")} == {"mine.journal", "mine-2.journal"}
+
+
+def test_a_second_import_is_refused_while_the_first_one_writes(
+    stack: LocalStack, operator: CommandLine, tmp_path: Path
+) -> None:
+    path = big_list(tmp_path, date(2026, 11, 29), 400)
+    stack.graph.users = people(400)
+    stack.graph.faults.add(Fault(path="$batch", delay=0.2))
+    command = ("import", str(path), "--partial", "--apply")
+    first = subprocess.Popen(operator.command(*command), cwd=tmp_path, env=operator.environ, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not writes(stack) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    second = operator(*command)
+    undo = operator("import", "--undo", str(next(tmp_path.glob("*.journal"))))
+    first.kill()
+    first.wait()
+    stack.graph.faults.clear()
+
+    for refused in (second, undo):
+        assert refused.returncode == 1
+        assert f"in the hands of another import (process {first.pid} on " in refused.stderr
+    assert operator(*command).returncode == 0
+    assert writes(stack) == Counter(user_id(number) for number in range(400))

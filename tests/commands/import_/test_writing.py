@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -255,3 +258,47 @@ class TestJournal:
         journal, _ = fresh(tmp_path, 4)
 
         assert [each.id for each in Journal.read(journal.path).writes()] == ids(4)
+
+    def test_a_journal_has_one_writer_who_is_named_to_the_next(self, tmp_path: Path) -> None:
+        journal, _ = fresh(tmp_path, 2)
+        journal.begin("2026-11-30T08:00:00+00:00")
+        second = Journal.read(journal.path)
+
+        with pytest.raises(JournalError, match=rf"process {os.getpid()} on .*, since 2026-11-30T08:00:00"):
+            second.begin()
+        with pytest.raises(JournalError, match="under way"):
+            Journal.refuse_if_held(journal.path)
+
+        journal.mark(ids(1), {})
+        journal.close()
+        second.begin()
+        second.close()
+        Journal.refuse_if_held(journal.path)
+        assert Journal.read(journal.path).is_done(ids(1)[0])
+
+    def test_the_lock_of_a_process_that_was_killed_is_gone(self, tmp_path: Path) -> None:
+        journal, _ = fresh(tmp_path, 2)
+        holds = (
+            "import sys, pathlib; from due_notices.commands.import_.journal import Journal;"
+            "journal = Journal.read(pathlib.Path(sys.argv[1])); journal.begin(); print('held', flush=True); input()"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", holds, str(journal.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"held\n"
+            with pytest.raises(JournalError, match=f"process {other.pid} on"):
+                journal.begin()
+            other.kill()
+
+        journal.begin()
+        journal.close()
+
+    def test_a_journal_is_never_written_over_another(self, tmp_path: Path) -> None:
+        first, _ = fresh(tmp_path, 3)
+
+        with pytest.raises(JournalError, match="just begun"):
+            fresh(tmp_path, 1)
+
+        assert Journal.read(first.path).users == 3
+        assert [each.name for each in tmp_path.iterdir()] == ["import.journal"]
