@@ -172,7 +172,13 @@ def _send(run: _Run, report: RunReport) -> None:
         return
     _deliver(run, report, plan.notices)
     if fallen is not None and not report.accepted:
-        report.fall(fallen, f"find out where the rest went, each tick looks again; {ACCEPT}")
+        report.fall(fallen, f"find out where the rest went; {_next_look(policy, report, runs)}; {ACCEPT}")
+
+
+def _next_look(policy: Policy, report: RunReport, runs: Sequence[RunReport]) -> str:
+    if is_completed(policy, report.business_date, runs) and policy.look_again is None:
+        return "the day was completed before and stays so, `due-notices run --again` looks once more"
+    return "each tick looks again"
 
 
 def _read(run: _Run, report: RunReport, days: Sequence[Day]) -> Planner:
@@ -217,13 +223,22 @@ def _deliver(run: _Run, report: RunReport, notices: Sequence[Notice]) -> None:
         report.time("send", clock.monotonic() - began)
 
 
+def is_completed(policy: Policy, today: date, runs: Sequence[RunReport]) -> bool:
+    """Whether a run with the same filter has completed the day."""
+    return any(run.completed for run in _of_day(policy, today, runs))
+
+
 def is_done(policy: Policy, today: date, runs: Sequence[RunReport], now: datetime) -> bool:
     """Whether a run with the same filter has completed the day, none after it broke off, and it is not time for one."""
-    own = [run for run in runs if run.business_date == today and run.filter_digest == policy.rules.filter_digest]
+    own = _of_day(policy, today, runs)
     completed = [run for run in own if run.completed]
     if not completed or own[-1].outcome in {Outcome.BEGAN, Outcome.FAILED, Outcome.LIMIT}:
         return False
     return not policy.looks_again(now, completed[-1].at)
+
+
+def _of_day(policy: Policy, today: date, runs: Sequence[RunReport]) -> list[RunReport]:
+    return [run for run in runs if run.business_date == today and run.filter_digest == policy.rules.filter_digest]
 
 
 def _take_directory(report: RunReport, directory: UserDirectory, progress: Progress) -> None:

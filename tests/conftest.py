@@ -24,7 +24,11 @@ from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 from tests.command_line import ROOT, CommandLine
 from tests.fakes import MovableClock
-from tests.hygiene import pytest_runtest_makereport  # noqa: F401 (a hook: no secret in any log or output)
+from tests.hygiene import (  # no secret and no body in any log or output
+    _watch_processes,  # noqa: F401 (a fixture)
+    pytest_runtest_makereport,  # noqa: F401 (a hook)
+    remember,
+)
 
 settings.register_profile(
     "default",
@@ -169,6 +173,7 @@ def clock() -> MovableClock:
 def running_stack() -> Iterator[LocalStack]:
     """One local stack for the whole session."""
     with LocalStack() as stack:
+        remember((stack.azurite.key, stack.identity.header))
         yield stack
 
 

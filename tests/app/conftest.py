@@ -16,6 +16,7 @@ import pytest
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 from tests.conftest import is_foreign
+from tests.hygiene import look_at
 
 ROOT = Path(__file__).parents[2]
 HOST = Path(__file__).with_name("worker_host.py")
@@ -54,6 +55,7 @@ class WorkerProcess:
         if self._process.poll() is None or not self.output:
             rest, errors = self._process.communicate(timeout=30)
             self.output += rest + errors
+            look_at(self.everything)
 
     def ask(self, command: str) -> Answer:
         """Give a command and return the answer."""

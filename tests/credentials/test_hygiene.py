@@ -22,7 +22,7 @@ from local.registrations import new_secret_text
 from local.stack import LocalStack
 from tests.credentials.conftest import ROOT, MakeToken
 from tests.fakes import MovableClock
-from tests.hygiene import SHAPES, secrets_in
+from tests.hygiene import BODIES, SHAPES, secrets_in
 
 PACKAGE = ROOT / "due_notices"
 
@@ -57,20 +57,39 @@ def test_a_whole_run_with_everything_logged_names_no_secret(
     assert [secret for secret in known_secrets(stack) if secret in logged] == []
 
 
-@pytest.mark.parametrize("kind", list(SHAPES))
-def test_the_suites_watch_finds_each_kind(kind: str, pytester_like: Path) -> None:
-    samples = {
-        "a client secret": new_secret_text(),
-        "a signed token": ".".join(["eyJ" + "a" * 20, "eyJ" + "b" * 20, "c" * 20]),
-        "a storage account key": "AccountKey=" + "A" * 64,
-        "a private key": "-----BEGIN " + "PRIVATE KEY-----",
-        "a shared access signature": "?sig=" + "a" * 30,
-    }
-    test = pytester_like / "test_leak.py"
-    test.write_text(f"import logging\ndef test_it():\n    logging.getLogger('x').warning({samples[kind]!r})\n", "utf-8")
+LEAKS = {
+    "a client secret": new_secret_text(),
+    "a signed token": ".".join(["eyJ" + "a" * 20, "eyJ" + "b" * 20, "c" * 20]),
+    "a storage account key": "AccountKey=" + "A" * 64,
+    "a private key": "-----BEGIN " + "PRIVATE KEY-----",
+    "a shared access signature": "?sig=" + "a" * 30,
+    "a bearer token": "Bearer " + "a" * 30,
+    "the body of a request for a token": "grant_type=x&client_assertion=" + "a" * 30,
+    "the body of an answer with a token": '{"access_token": "x"}',
+    "the body of an answer of Graph": '{"@odata.context": "x"}',
+    "the body of a notice": '{"specversion": "1.0"}',
+    "the body of a queue's answer": "<QueueMessage><MessageText>x",
+    "a secret of the local stack": "remembered-by-the-test",
+}
+WAYS = {
+    "logs": "logging.getLogger('x').warning(leak)",
+    "prints": "print(leak)",
+    "has a process": "subprocess.run([sys.executable, '-c', f'print({leak!r})'], capture_output=True, check=True)",
+}
+
+
+def test_the_suites_watch_finds_each_kind_in_log_output_and_processes(pytester_like: Path) -> None:
+    assert LEAKS.keys() == SHAPES.keys() | BODIES.keys() | {"a secret of the local stack"}
+    cases = [(kind, leak, way) for kind, leak in LEAKS.items() for way in WAYS]
+    tests = [
+        f"def test_{number}():\n    leak = {leak!r}\n    {WAYS[way]}\n" for number, (_, leak, way) in enumerate(cases)
+    ]
+    head = "import logging, subprocess, sys\nfrom tests.hygiene import remember\nremember(['remembered-by-the-test'])\n"
+    suite = pytester_like / "test_leak.py"
+    suite.write_text(head + "\n".join(tests) + "\ndef test_innocent():\n    print('12 notices')\n", "utf-8")
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "tests.hygiene", "-c", "/dev/null", str(test)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "tests.hygiene", "-c", "/dev/null", "--show-capture=no", str(suite)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -78,7 +97,9 @@ def test_the_suites_watch_finds_each_kind(kind: str, pytester_like: Path) -> Non
     )
 
     assert done.returncode == 1
-    assert f"holds {kind}" in done.stdout
+    assert [f"test_{number} holds {kind}" for number, (kind, _, _) in enumerate(cases)] == re.findall(
+        r"(test_\d+ holds .*)", done.stdout
+    )
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import operator
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -222,3 +224,11 @@ def test_the_reason_for_a_closed_day_is_the_one_that_the_alarm_knows() -> None:
     answered = kql_service.ask(jobs, query_cases.NOW)
 
     assert [answer.rows for answer in answered] == [({"Value": 1},), ({"Value": 0},)]
+
+
+def test_an_unfinished_run_is_one_that_has_outlived_the_hosts_time_limit() -> None:
+    limit = json.loads((INFRA.parent / "host.json").read_text("utf-8"))["functionTimeout"]
+    hours, minutes, _ = map(int, limit.split(":"))
+    waited = int(re.findall(r"ago\((\d+)m\)", query("queries/run-unfinished"))[0])
+
+    assert 60 * hours + minutes < waited <= 60 * hours + minutes + 5

@@ -81,11 +81,30 @@ def test_a_fall_on_a_day_that_was_completed_leaves_it_completed() -> None:
     assert later.run().outcome is Outcome.COMPLETED
 
     later.directory.users = customers(10)
-    assert later.run(Wish.AGAIN).outcome is Outcome.FALLEN
+    report = later.run(Wish.AGAIN)
+    assert report.outcome is Outcome.FALLEN
+    assert "the day was completed before and stays so, `due-notices run --again` looks once more" in str(report.error)
+    assert "each tick" not in str(report.error)
     assert later.record is not None
     assert later.record.completed
     later.next_tick()
     assert later.run().outcome is Outcome.ALREADY_COMPLETED
+
+
+def test_a_fall_promises_another_look_where_there_is_one() -> None:
+    """On a day not yet completed, and where the timer looks at completed ones again by itself."""
+    first = world(customers(10))
+    assert "each tick looks again" in str(first.run().error)
+
+    second = world(customers(100))
+    second.policy = replace(POLICY, look_again=timedelta(hours=1))
+    assert second.run().outcome is Outcome.COMPLETED
+    second.directory.users = customers(10)
+    for _ in range(2):
+        second.next_tick()
+        report = second.run()
+        assert report.outcome is Outcome.FALLEN
+        assert "each tick looks again" in str(report.error)
 
 
 def test_a_run_with_a_mistyped_filter_falls_too() -> None:
