@@ -2,7 +2,8 @@
 
 Sources: https://learn.microsoft.com/graph/deployments, the vaults' DNS suffixes under
 https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates, and the audiences of federated
-credentials in the sources of Microsoft's identity libraries. A test compares the hosts with MSAL's own.
+credentials in the sources of Microsoft's identity libraries. A test compares the hosts with MSAL's own. Of Singapore's
+vaults no source was found: their domain is by analogy with France's and Germany's, as its storage's and Kusto's are.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’"}
 _STRANGERS = {
     "accountendpoint": "Cosmos DB's",
     "instrumentationkey": "Application Insights'",
-    "sharedaccesskeyname": "that of Service Bus or Event Hubs",
+    "sharedaccesskeyname": "Service Bus' or Event Hubs'",
     "endpoint": "another service's",
     "server": "a database's",
     "data source": "a database's",
@@ -136,6 +136,11 @@ def _endpoint(service: str, parts: Mapping[str, str]) -> str:
     """Return the address of a service."""
     known = {name: parts[f"{name}endpoint"] for name in _ALL_SERVICES if f"{name}endpoint" in parts}
     remedy = _URI.format(service=service.title(), name=service)
+    name = parts.get("accountname", "")
+    if service not in known and name == _EMULATOR_ACCOUNT:
+        raise ValueError(f"is the emulator's account; write {_EMULATOR}")
+    if service not in known and name and not re.fullmatch("[a-z0-9]{3,24}", name):
+        raise ValueError("its AccountName is no storage account's: 3 to 24 lower-case letters and digits, nothing else")
     if service in known:
         address = known[service].rstrip("/")
     elif "accountname" not in parts:
@@ -169,5 +174,7 @@ def is_address(text: str) -> bool:
         _ = parts.port  # refuses what is no number
     except ValueError:
         return False
-    wrong = parts.query or parts.fragment or "@" in parts.netloc or " " in parts.netloc
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not wrong
+    host = parts.hostname or ""
+    plain = re.fullmatch(r"(?a)[\w-]+(\.[\w-]+)*", host) or ":" in host  # a name, or an IPv6 address
+    wrong = parts.query or parts.fragment or "@" in parts.netloc or parts.netloc.endswith(":")
+    return parts.scheme in {"http", "https"} and bool(plain) and not wrong

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from due_notices.clouds import CLOUDS
 from due_notices.connection_strings import is_address
 from due_notices.credentials import CredentialKind
 from due_notices.time_zones import known_names, zone_named
@@ -40,14 +42,25 @@ def optional_guid(text: str) -> str | None:
 
 
 def _is_https(text: str) -> bool:
-    return text.startswith("https:") and is_address(text)
+    return text.lower().startswith("https:") and is_address(text)
 
 
 def https(text: str) -> str:
-    """Return an address of a host alone, without a slash at its end."""
+    """Return an address of a host alone, in lower case and without a slash at its end."""
     if not _is_https(text) or urlsplit(text).path.strip("/"):
-        raise ValueError("is no address of the form https://host")
-    return text.rstrip("/")
+        meant = re.match(r"(?i)(?:https?:/*)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?=[/?#]|$)", text)
+        raise ValueError(
+            f"is no address of the form https://host{f': write https://{meant[1].lower()}' if meant else ''}"
+        )
+    return f"https://{urlsplit(text).netloc.lower()}"
+
+
+def vault(text: str) -> str:
+    """Return the address of a vault."""
+    found = https(text)
+    if urlsplit(found).hostname in {cloud.vault_domain for cloud in CLOUDS}:
+        raise ValueError("names no vault: its name stands before that, as in https://my-vault.vault.azure.net")
+    return found
 
 
 def optional_https(text: str) -> str:
@@ -74,6 +87,8 @@ def token_credentials(text: str) -> str:
 
 def authority(text: str) -> str:
     """Return the address of a login, which may be written as a host."""
+    if "." not in text and "://" not in text:
+        raise ValueError("is no host: write https://login.microsoftonline.com, or that of your cloud")
     return https(text if "://" in text else f"https://{text}")
 
 
@@ -107,21 +122,41 @@ def time_zone_of(text: str) -> ZoneInfo:
         raise ValueError(f"no such IANA time zone{proposal(text, known_names()) or '; one is Europe/Berlin'}") from None
 
 
+# Before the @ none of what stands around an address, and no star, which would match nobody.
+_ADDRESS = r"(?:[^@\"'“”‘’<>()\[\]{}*:][^@\"“”<>()\[\]{}*:]*)?@[\w-]+(?:\.[\w-]+)+"
+
+
 def allow_list_of(text: str) -> frozenset[str]:
     """Return addresses and @domains in lower case."""
     entries = [entry.casefold() for entry in re.split(r"[,;\s]+", text) if entry]
     if text and not entries:
         raise ValueError("is set and names nobody: leave it out to notify everybody, or write addresses and @domains")
     for number, entry in enumerate(entries, 1):
-        if not re.fullmatch(r"[^@]*@[^@]+\.[^@.]+", entry):
+        if not re.fullmatch(_ADDRESS, entry) or not entry.isprintable():
             raise ValueError(f"entry {number} is neither an address nor an @domain; separate them by commas")
     return frozenset(entries)
 
 
-def printable(text: str) -> str:
-    """Return a text of one line."""
+def odata_filter(text: str) -> str:
+    """Return a filter that may stand in brackets; the rest of OData's grammar is asked of Graph, by the doctor."""
     if not text.isprintable() or len(text) > 1000:  # noqa: PLR2004 (far below a URL's limit)
         raise ValueError("is no OData filter on one line, such as accountEnabled eq true")
+    outside, quotes = re.subn(r"'[^']*'", "", text)
+    if "'" in outside:
+        raise ValueError("a text in it has no end: ' stands before and after a text, and twice for one within")
+    if wrong := re.search(r"[\"“”‘’`]", outside):
+        raise ValueError(f"holds {wrong[0]}, and OData puts texts between two of ': surname eq 'A'")
+    if text.lstrip("?&").startswith("$filter"):
+        raise ValueError("leave out $filter=, and write what follows it")
+    if quotes and not outside.strip():
+        raise ValueError("is a text and no filter: leave out the quotes around it")
+    depth = 0
+    for character in outside:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth < 0:
+            break
+    if depth:
+        raise ValueError("its brackets do not match")
     return text
 
 
@@ -161,6 +196,17 @@ def matching(pattern: str, example: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def odd_character(text: str) -> str:
+    """Return a sentence on the first character that looks like another one or like nothing; empty where none does."""
+    for character in text:
+        kind, name = unicodedata.category(character), unicodedata.name(character, "")
+        odd = kind in {"Cf", "Pi", "Pf"} or (kind in {"Zs", "Pd"} and character not in " -")
+        if odd or name.startswith("FULLWIDTH"):
+            called = f"U+{ord(character):04X}{f' ({name.lower()})' if name else ''}"
+            return f"holds {called}, which looks like another character or like none: type it anew"
+    return ""
 
 
 def near_misses(names: Iterable[str], known: Collection[str]) -> Iterator[tuple[str, str]]:

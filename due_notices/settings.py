@@ -41,14 +41,16 @@ from due_notices.setting_values import (
     https,
     matching,
     near_misses,
+    odata_filter,
+    odd_character,
     one_of,
     optional_extension,
     optional_guid,
     optional_hours,
     optional_https,
-    printable,
     time_zone_of,
     token_credentials,
+    vault,
     whole_number,
 )
 from due_notices.stages import SendWindow, Stages, parse_days
@@ -293,7 +295,7 @@ class Settings:
         retention_days = read.parse("LEDGER_RETENTION_DAYS", whole_number(90, 3650))
         credential = read.parse("GRAPH_CREDENTIAL", credential_kind)
         federated = credential is CredentialKind.FEDERATED
-        vault_url = "" if federated else read.parse("KEY_VAULT_URL", https)
+        vault_url = "" if federated else read.parse("KEY_VAULT_URL", vault)
         graph_endpoint = read.parse("GRAPH_ENDPOINT", https)
         authority_host = read.parse("AZURE_AUTHORITY_HOST", authority)
         _of_one_cloud(read, authority_host or "", graph_endpoint or "", vault_url or "")
@@ -311,7 +313,7 @@ class Settings:
             queue=read.parse("NOTICE_QUEUE", matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*", "due-notices")),
             table=read.parse("LEDGER_TABLE", matching(r"[A-Za-z][A-Za-z0-9]{2,62}", "duenotices")),
             opt_out_attribute=_opt_out(read, attribute),
-            user_filter=read.parse("USER_FILTER", printable),
+            user_filter=read.parse("USER_FILTER", odata_filter),
             graph_endpoint=graph_endpoint,
             authority_host=authority_host,
             instance_discovery=read.parse("INSTANCE_DISCOVERY", one_of("true", "false")) == "true",
@@ -384,9 +386,13 @@ class _Reader:
             try:
                 return parse(text)
             except ValueError as error:
-                why = _IN_QUOTES if _QUOTED.fullmatch(text) else str(error)
+                why = _IN_QUOTES if _is_quoted(name, text) else odd_character(text) or str(error)
                 self.problem(name, why if name in _NEVER_SHOWN else f"{_shown(text)}: {why}")
         return cast("_T", None)
+
+
+def _is_quoted(name: str, text: str) -> bool:
+    return _QUOTED.fullmatch(text) is not None and not (name == "USER_FILTER" and "'" in text[1:-1])
 
 
 def _opt_out(read: _Reader, attribute: tuple[str, ...] | None) -> str:

@@ -35,8 +35,13 @@ def _windows_name(text: str) -> str | None:
     """Return the Windows name that `text` is, in any case, with or without "Daylight" or "Summer" in it."""
     from tzlocal.windows_tz import win_tz
 
-    wanted = re.sub(r"\b(daylight|summer)\b", "standard", " ".join(text.split()).casefold())
-    return next((name for name in win_tz if name.casefold() == wanted), None)
+    wanted = re.sub(r"daylight|summer", "standard", _bare(text))
+    return next((name for name in win_tz if _bare(name) == wanted), None)
+
+
+def _bare(name: str) -> str:
+    """Return a name without what people leave out or put in its place, such as the blank after "W."."""
+    return re.sub(r"[\s._]", "", name.casefold())
 
 
 def _of_windows(name: str, known: Collection[str]) -> str:

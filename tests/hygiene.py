@@ -43,7 +43,11 @@ def secrets_in(text: str) -> list[str]:
 def leaks_in(text: str) -> list[str]:
     """Return the kinds of secrets and bodies that the text of a log or an output holds."""
     bodies = [kind for kind, shape in BODIES.items() if shape.search(text)]
-    return [*secrets_in(text), *bodies, *(["a secret of the local stack"] if any(map(text.__contains__, _known)) else [])]
+    return [
+        *secrets_in(text),
+        *bodies,
+        *(["a secret of the local stack"] if any(map(text.__contains__, _known)) else []),
+    ]
 
 
 def remember(secrets: Iterable[str]) -> None:

@@ -89,7 +89,18 @@ def test_the_suites_watch_finds_each_kind_in_log_output_and_processes(pytester_l
     suite.write_text(head + "\n".join(tests) + "\ndef test_innocent():\n    print('12 notices')\n", "utf-8")
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "tests.hygiene", "-c", "/dev/null", "--show-capture=no", str(suite)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "tests.hygiene",
+            "-c",
+            "/dev/null",
+            "--show-capture=no",
+            str(suite),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -74,6 +74,6 @@ def test_the_readmes_figures_are_those_of_the_sample_customers() -> None:
         *(f"{name:13} {wanted.figures[name]}" for name in ("already sent", "not yet", "over")),
         f"agrees one by one with an independent calculation ({owed} notices)",
         f"{owed} messages on the queue, 0 more than before",
-        f"{owed + past.notices:,} notices from 2026-10-05 to 2026-11-30 (UTC); "
+        f"{owed + past.notices:,} notices from 2026-10-05 to 2026-11-30 (UTC); ",
     ):
         assert f"\n{line}" in readme, line

@@ -314,12 +314,34 @@ WRONG: list[tuple[str, str, str]] = [
     ("RECIPIENT_ALLOW_LIST", "alice@example.com, example.com", "entry 2 is neither an address nor an @domain; sep"),
     ("RECIPIENT_ALLOW_LIST", "alice", "entry 1 is neither an address nor an @domain"),
     ("RECIPIENT_ALLOW_LIST", "@", "entry 1 is neither an address nor an @domain"),
-    ("RECIPIENT_ALLOW_LIST", "*@example.com,@example", "entry 2 is neither an address nor an @domain"),
+    ("RECIPIENT_ALLOW_LIST", "alice@example.com,@example", "entry 2 is neither an address nor an @domain"),
+    ("RECIPIENT_ALLOW_LIST", "*@example.com", "entry 1 is neither an address nor an @domain"),
+    ("RECIPIENT_ALLOW_LIST", "mailto:alice@example.com", "entry 1 is neither an address nor an @domain"),
+    ("RECIPIENT_ALLOW_LIST", '["alice@example.com"]', "entry 1 is neither an address nor an @domain"),
+    ("RECIPIENT_ALLOW_LIST", "@example.com\u200b", "holds U+200B (zero width space)"),
     ("USER_FILTER", "accountEnabled eq true\nor true", "is no OData filter on one line, such as accountEnabled eq"),
     ("USER_FILTER", "x" * 1001, "is no OData filter on one line"),
+    ("USER_FILTER", "country eq 'DE", "a text in it has no end"),
+    ("USER_FILTER", "surname eq 'O'Neill'", "twice for one within"),
+    ("USER_FILTER", 'country eq "DE"', "OData puts texts between two of '"),
+    ("USER_FILTER", "country eq ‘DE’", "holds U+2018 (left single quotation mark)"),
+    ("USER_FILTER", "$filter=accountEnabled eq true", "leave out $filter="),
+    ("USER_FILTER", "'accountEnabled eq true'", "stands in quotes"),
+    ("USER_FILTER", "(accountEnabled eq true", "its brackets do not match"),
+    ("USER_FILTER", "accountEnabled eq true) or (userType eq 'Guest'", "its brackets do not match"),
     ("DIRECTORY_QUERY", "due-dates", "this setting is gone, remove it"),
     ("GRAPH_ENDPOINT", "https://graph.microsoft.com/v1.0", "form https://host"),
-    ("GRAPH_ENDPOINT", "graph.microsoft.com", "form https://host"),
+    ("GRAPH_ENDPOINT", "graph.microsoft.com", "form https://host: write https://graph.microsoft.com"),
+    ("KEY_VAULT_URL", "https://notices.vault.azure.net/secrets/x", "host: write https://notices.vault.azure.net"),
+    ("KEY_VAULT_URL", "http://Notices.vault.azure.net", "host: write https://notices.vault.azure.net"),
+    ("KEY_VAULT_URL", "https://vault.azure.net", "names no vault"),
+    ("KEY_VAULT_URL", "https://notices.vault.azure.net\u200b", "holds U+200B (zero width space)"),
+    ("KEY_VAULT_URL", "https：//notices.vault.azure.net", "holds U+FF1A (fullwidth colon)"),
+    ("AZURE_AUTHORITY_HOST", "AzurePublicCloud", "is no host: write https://login.microsoftonline.com"),
+    ("GRAPH_TENANT_ID", f"\ufeff{TENANT}", "holds U+FEFF (zero width no-break space)"),
+    ("GRAPH_CLIENT_ID", TENANT.replace("-", "\u2011"), "holds U+2011 (non-breaking hyphen)"),
+    ("SEND_WINDOW", "08:00–18:00", "holds U+2013 (en dash)"),
+    ("DAYS_BEFORE_DUE", "７,３", "holds U+FF17 (fullwidth digit seven)"),
     ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/common", "form https://host"),
     ("AZURE_AUTHORITY_HOST", "http://login.microsoftonline.com", "form https://host"),
     ("AZURE_TOKEN_CREDENTIALS", "true", "write dev or leave it out; azure-identity takes dev, prod, "),
@@ -491,3 +513,18 @@ def test_the_names_of_logins_are_those_that_azure_identity_takes(monkeypatch: py
 @pytest.mark.parametrize("name", ["dev", "Prod", "AzureCliCredential", "managedidentitycredential"])
 def test_a_login_may_be_named_in_any_case(name: str) -> None:
     assert read(AZURE_TOKEN_CREDENTIALS=name).developer_login
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("USER_FILTER", "surname eq 'O''Neill (x) \"y\"' or startswith(surname,'A')"),
+        ("USER_FILTER", "'A' eq surname and country eq 'DE'"),
+        ("RECIPIENT_ALLOW_LIST", "o'neill+x@example.com,@münchen.example"),
+        ("KEY_VAULT_URL", "HTTPS://Notices.Vault.Azure.net:443/"),
+        ("INSTANCE_DISCOVERY", " True\n"),
+        ("AZURE_TOKEN_CREDENTIALS", "azureCLIcredential"),
+    ],
+)
+def test_what_only_looks_odd_is_taken(name: str, text: str) -> None:
+    assert Settings.from_mapping(environ(**{name: text}))

@@ -14,6 +14,8 @@ KNOWN = available_timezones()
     ("text", "zones"),
     [
         ("W. Europe Standard Time", ["Europe/Berlin", "Europe/Amsterdam"]),
+        ("W.Europe Standard Time", ["Europe/Berlin", "Europe/Amsterdam"]),
+        ("W_Europe_Standard_Time", ["Europe/Berlin", "Europe/Amsterdam"]),
         ("w. europe  standard time", ["Europe/Berlin"]),
         ("Manitoba Standard Time", ["America/Winnipeg"]),  # Windows has these three names since 2026
         ("Alberta Standard Time", ["America/Edmonton"]),
