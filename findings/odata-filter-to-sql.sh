@@ -14,8 +14,8 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+"${PYTHON:-python3}" -m venv "$folder/venv"
 cd "$folder"
-"${PYTHON:-python3}" -m venv venv
 venv/bin/pip install --quiet --no-compile --disable-pip-version-check odata-query==0.10.0 sqlalchemy==2.1.9
 
 cat >expected <<'END'

@@ -14,8 +14,8 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+"${PYTHON:-python3}" -m venv "$folder/venv"
 cd "$folder"
-"${PYTHON:-python3}" -m venv venv
 venv/bin/pip install --quiet --no-compile --disable-pip-version-check \
     requests==2.34.2 urllib3==2.8.0 aiohttp==3.14.5 aiohttp-retry==2.9.1 tenacity==9.2.1 httpx==0.28.1
 

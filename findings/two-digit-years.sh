@@ -10,8 +10,8 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+"${PYTHON:-python3}" -m venv "$folder/venv"
 cd "$folder"
-"${PYTHON:-python3}" -m venv venv
 venv/bin/pip install --quiet --no-compile --disable-pip-version-check polars==2.1.0 duckdb==2.0.1 pandas==3.1.1
 
 cat >expected <<'END'
