@@ -5,6 +5,7 @@
     ├── CredentialError      a login was refused; the run fails before anything is sent
     ├── DirectoryError       the directory was not read to its end; the run fails, nothing is sent
     │   ├── ListingExpired   the listing must be read again from its first page
+    │   └── PartRefused      the users cannot be asked for in parts; read one page after another
     ├── ClockError           this machine's clock is wrong; the run fails, nothing is sent
     ├── StorageError         queue or ledger cannot be used; sending stops at once
     ├── SendError            one notice was not sent; the others go on
@@ -67,6 +68,10 @@ class DirectoryError(DueNoticesError):
 
 class ListingExpired(DirectoryError):
     """Graph forgot where the listing stood: what was read is void, begin again."""
+
+
+class PartRefused(DirectoryError):
+    """Graph does not list the users by the beginning of their names, perhaps for what USER_FILTER asks besides."""
 
 
 class ClockError(DueNoticesError):

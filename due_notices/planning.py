@@ -434,9 +434,14 @@ class Planner:
             ),
             given_up=tuple(sorted(self._given_up, key=lambda one: (one.state, one.obligation.due, one.user_id))),
             skipped=dict(sorted(self._skipped.items())),
-            skips=tuple(self._skips),
+            skips=tuple(sorted(self._skips, key=_in_order)),
             open_by_due_date=dict(sorted(self._open_by_due_date.items())),
         )
+
+
+def _in_order(skip: Skipped) -> tuple[str, Reason, date, str, str]:
+    """Return what skips are listed by: the pages of a directory read in parts come in no order."""
+    return skip.user_id, skip.reason, skip.due or date.min, skip.reference, skip.why
 
 
 def to_notice(owed: Owed, rules: Rules, day: Day) -> Notice:

@@ -23,7 +23,8 @@ class Policy:
     """What the settings ask of a run.
 
     `longest` is how long it may take (the host ends it soon after). With `look_again` a day that is completed is looked
-    at once more after so long. The users may fall by `fall_limit` percent.
+    at once more after so long. `read_parts` is by how many chains the directory is read in parts: 0 for none, None for
+    as many as its size wants. The users may fall by `fall_limit` percent.
     """
 
     rules: Rules
@@ -34,6 +35,7 @@ class Policy:
     longest: timedelta = LONGEST_RUN
     fall_limit: int = 20
     look_again: timedelta | None = None
+    read_parts: int | None = None
     schedule: Schedule = HOURLY
 
     def business_date(self, now: datetime) -> date:

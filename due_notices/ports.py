@@ -42,16 +42,18 @@ class Clock(Protocol):
 class UserListing(Protocol):
     """A list of the customers."""
 
-    def pages(self, *, deadline: float | None = None) -> Iterator[UserPage]:
-        """Yield all users, page by page.
+    def pages(self, *, prefix: str = "", deadline: float | None = None) -> Iterator[UserPage]:
+        """Yield the users whose principal name begins with `prefix`, letters in either case, page by page.
 
+        Several listings may be read at the same time, each in a thread of its own.
         `deadline` is on the clock's monotonic scale: no pause that ends beyond it is begun.
-        Either reaches the end or raises: DirectoryError, ListingExpired (start over), CredentialError.
+        Either reaches the end or raises: DirectoryError, ListingExpired (start over), CredentialError; with a prefix
+        also PartRefused (the directory cannot be asked so).
         """
         ...
 
     def count(self, *, deadline: float | None = None) -> int | None:
-        """Return how many users `pages` would yield, as the tenant counts them; None where it does not tell.
+        """Return how many users `pages` would yield in all, as the tenant counts them; None where it does not tell.
 
         The number may be some minutes old.
         """
@@ -273,7 +275,11 @@ class Ledger(Protocol):
         ...
 
     async def record_run(self, report: RunReport) -> None:
-        """Store the report of a run, in place of what the same run recorded before."""
+        """Store the report of a run, with its name counts, in place of what the same run recorded before."""
+        ...
+
+    async def name_counts(self, report: RunReport) -> Mapping[str, int]:
+        """Return the name counts of a run that `runs` returned, whose reports come without; empty where it has none."""
         ...
 
     async def forget(

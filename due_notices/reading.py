@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import contextvars
+import queue
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from due_notices.deadline import together
-from due_notices.errors import DirectoryError, ListingExpired
+from due_notices.errors import DirectoryError, ListingExpired, PartRefused
 from due_notices.falls import count_differs
 from due_notices.ladder import CompletedRun, Day, days_of
 from due_notices.message import fits
 from due_notices.model import UserPage
+from due_notices.parts import Parts, chains_wanted, last_in_parts, last_proved
 from due_notices.planning import Plan, Planner, Rules
+from due_notices.policy import Policy
 from due_notices.ports import Clock, Ledger, Progress, UserListing
 from due_notices.report import RunReport
 
@@ -20,6 +28,23 @@ IDS_A_LINE = 300  # of missed and expired ones; a line holds 32,768 characters
 LISTINGS = 3  # how often an expired listing is begun again
 LOOK_BACK = timedelta(days=400)  # for the last completed run, however long ago
 DUE_DATES_AT_A_TIME = 8  # of which the ledger is asked
+CHAIN = "chain of parts"  # the name of a thread
+PAGES_HELD = 4  # that were read in parts and wait for the planner; each has about one MiB
+LOOK_UP = 0.5  # seconds that a thread waits before it looks whether it should stop
+TO_STOP = 2.0  # seconds that chains get to end; one that waits for an answer longer ends with it
+
+
+class Read(NamedTuple):
+    """What reading the directory came to.
+
+    `counted` is how many users the tenant counts, None where it does not. `in_parts` are the users by prefix, empty
+    where they were read one page after another; `note` says why, where they should have been read in parts.
+    """
+
+    planner: Planner
+    counted: int | None
+    in_parts: Mapping[str, int]
+    note: str | None = None
 
 
 def read_users(
@@ -27,16 +52,65 @@ def read_users(
     clock: Clock,
     progress: Progress,
     begin: Callable[[], Planner],
+    parts: Parts | None = None,
     *,
     deadline: float | None = None,
-) -> Planner:
-    """Read the directory to its end into a planner; begin anew with another one where Graph lost its place."""
+) -> Read:
+    """Read the directory to its end into a planner: in `parts`, where they prove themselves, else page after page."""
+    note = None
+    if parts is not None:
+        found = _in_parts(directory, clock, progress, begin, parts, deadline)
+        if isinstance(found, Read):
+            return found
+        note = f"{found}: all users were read one page after another"
+        progress.say(note)
+    planner, _ = _to_the_end(lambda: _one_chain(directory, deadline), clock, progress, begin, deadline)
+    return Read(planner, count_users(directory, planner.users_read, deadline), {}, note)
+
+
+def _in_parts(
+    directory: UserListing,
+    clock: Clock,
+    progress: Progress,
+    begin: Callable[[], Planner],
+    parts: Parts,
+    deadline: float | None,
+) -> Read | str:
+    """Read in parts; return why all users must be read one page after another where nothing proves the parts."""
+    counted = directory.count(deadline=deadline)
+    if (why := parts.why_serial(counted)) is not None:
+        return why
+    prefixes = parts.prefixes
+    try:
+        planner, found = _to_the_end(
+            lambda: pages_in_parts(directory, prefixes, parts.chains, deadline), clock, progress, begin, deadline
+        )
+        found = {prefix: found[prefix] for prefix in prefixes}
+    except PartRefused as refused:
+        return str(refused)
+    why = parts.why_unproved(planner.users_read, counted)
+    if why is not None and counted is not None:  # the number may be some minutes old
+        counted = directory.count(deadline=deadline)
+        why = parts.why_unproved(planner.users_read, counted)
+    return Read(planner, counted, found) if why is None else why
+
+
+def _to_the_end(
+    listing: Callable[[], Generator[tuple[str, UserPage]]],
+    clock: Clock,
+    progress: Progress,
+    begin: Callable[[], Planner],
+    deadline: float | None,
+) -> tuple[Planner, Mapping[str, int]]:
+    """Read a listing to its end, and count by prefix; begin all of it anew where Graph lost its place."""
     expirations = 0
     while True:
-        planner = begin()
+        planner, found = begin(), Counter[str]()
         try:
-            for page in _watched(directory.pages(deadline=deadline), clock, progress, deadline):
-                planner.add_page(page)
+            with closing(listing()) as pages:
+                for prefix, page in _watched(pages, clock, progress, deadline):
+                    planner.add_page(page)
+                    found[prefix] += len(page)
         except ListingExpired as error:
             expirations += 1
             if expirations >= LISTINGS:
@@ -44,7 +118,97 @@ def read_users(
                 raise DirectoryError(message) from error
             progress.say("Graph lost its place in the listing; reading again from the first page")
         else:
-            return planner
+            return planner, found
+
+
+def _one_chain(directory: UserListing, deadline: float | None) -> Generator[tuple[str, UserPage]]:
+    for page in directory.pages(deadline=deadline):
+        yield "", page
+
+
+def pages_in_parts(
+    directory: UserListing, prefixes: Sequence[str], chains: int, deadline: float | None = None
+) -> Generator[tuple[str, UserPage]]:
+    """Yield the pages of all parts in the caller's thread, each with its prefix, as they come.
+
+    `chains` parts are read at a time, each in a thread, and what one of them raises is raised here. Closing the
+    generator stops the chains after the request that they are at; a few pages at most wait to be taken.
+    """
+    reading = _Chains(lambda prefix: directory.pages(prefix=prefix, deadline=deadline), prefixes)
+    # A copied context has the log lines of a thread stay with the function's invocation.
+    threads = [
+        threading.Thread(target=contextvars.copy_context().run, args=(reading.read,), name=CHAIN, daemon=True)
+        for _ in range(min(chains, len(prefixes)))
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        yield from reading.taken(len(threads))
+    finally:
+        reading.stopped.set()
+        for thread in threads:
+            if thread.is_alive():
+                thread.join(TO_STOP / len(threads))
+
+
+class _Chains:
+    """Parts that threads `read`, and whose pages one thread takes; all stop soon once `stopped` is set."""
+
+    def __init__(self, part: Callable[[str], Iterator[UserPage]], prefixes: Sequence[str]) -> None:
+        self._part = part
+        self._left = deque(prefixes)
+        self._found: queue.Queue[tuple[str, UserPage] | BaseException | None] = queue.Queue(PAGES_HELD)
+        self.stopped = threading.Event()
+
+    def read(self) -> None:
+        """Read one part after another until none is left."""
+        end: BaseException | None = None
+        try:
+            while (prefix := self._next()) is not None:
+                for page in self._part(prefix):
+                    self._hand_over((prefix, page))
+                    if self.stopped.is_set():
+                        break
+        except BaseException as error:  # noqa: BLE001 (it is raised in the thread that takes the pages)
+            end = error
+        self._hand_over(end)
+
+    def _next(self) -> str | None:
+        try:
+            return None if self.stopped.is_set() else self._left.popleft()
+        except IndexError:
+            return None
+
+    def _hand_over(self, item: tuple[str, UserPage] | BaseException | None) -> None:
+        while not self.stopped.is_set():
+            with suppress(queue.Full):
+                self._found.put(item, timeout=LOOK_UP)
+                break
+
+    def taken(self, reading: int) -> Iterator[tuple[str, UserPage]]:
+        """Yield the pages that so many threads read, until all have come to the end or one has failed."""
+        while reading:
+            try:
+                item = self._found.get(timeout=LOOK_UP)  # an interruption is noticed in between, on every system
+            except queue.Empty:
+                continue
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                reading -= 1
+            else:
+                yield item
+
+
+async def parts_of(policy: Policy, runs: Sequence[RunReport], today: date, ledger: Ledger) -> Parts | None:
+    """Return how to read in parts on a day, given the recorded runs; None for one page after another."""
+    chains = chains_wanted(policy.read_parts, runs)
+    if not chains:
+        return None
+    last = last_in_parts(runs)
+    counts = await ledger.name_counts(last) if last is not None else {}
+    own = [run for run in runs if run.filter_digest == policy.rules.filter_digest]
+    return Parts(chains, today, policy.fall_limit, last_proved(own), counts)
 
 
 async def ask_ledger(planner: Planner, ledger: Ledger) -> Plan:
@@ -59,15 +223,17 @@ async def ask_ledger(planner: Planner, ledger: Ledger) -> Plan:
     return planner.plan(fits)
 
 
-def _watched(pages: Iterator[UserPage], clock: Clock, progress: Progress, deadline: float | None) -> Iterator[UserPage]:
-    for page in pages:
+def _watched(
+    pages: Iterator[tuple[str, UserPage]], clock: Clock, progress: Progress, deadline: float | None
+) -> Iterator[tuple[str, UserPage]]:
+    for prefix, page in pages:
         if deadline is not None and clock.monotonic() > deadline:
             raise DirectoryError(
                 "reading the users took longer than a run may take, and nothing was sent; give the function a "
                 "longer functionTimeout, or narrow USER_FILTER"
             )
         progress.read(len(page))
-        yield page
+        yield prefix, page
 
 
 async def past_runs(ledger: Ledger, today: date) -> list[RunReport]:

@@ -50,6 +50,8 @@ class RunReport:
     where another run was quicker it counts as `already_sent`. `superseded` are stages. `rules_digest` stands for the
     settings that decide, `reach` is the first due date that the run asked for by them; `filter_digest` stands for
     USER_FILTER and the allow list. `users_counted` is how many users the tenant counts, None where it does not.
+    `parts` is in how many parts the users were read; 0: one page after another. `name_counts` are the users by the
+    beginnings of their names, as these parts found them: the ledger's row alone keeps them.
     `open_by_due_date` has the open obligations of each of the last 30 due dates. `signs` are worth a look: a sentence
     by name. `accepted` is whether an operator took the numbers for normal. `seconds` are wall-clock seconds. `unusual`
     compares `owed` with `usual_owed`, the median of the last completed days. `at` is when the run ended or, while it
@@ -63,6 +65,7 @@ class RunReport:
     at: datetime | None = None
     users_read: int = 0
     users_counted: int | None = None
+    parts: int = 0
     obligations: int = 0
     not_yet: int = 0
     over: int = 0
@@ -91,6 +94,7 @@ class RunReport:
     accepted: bool = False
     note: str | None = None
     error: str | None = None
+    name_counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -154,7 +158,8 @@ class RunReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values, with the names that alerts and programs read."""
-        return {_json_name(each.name): _to_json(getattr(self, each.name)) for each in dataclasses.fields(self)}
+        names = (each.name for each in dataclasses.fields(self) if each.name != "name_counts")
+        return {_json_name(name): _to_json(getattr(self, name)) for name in names}
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> RunReport:

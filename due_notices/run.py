@@ -32,15 +32,16 @@ from due_notices.falls import ACCEPT, base_of, signs_of, why_fallen
 from due_notices.in_force import in_force
 from due_notices.ladder import Day
 from due_notices.model import Notice
+from due_notices.parts import Parts, rolled_up
 from due_notices.planning import Planner
 from due_notices.policy import Policy, is_refused, skew_sentence
 from due_notices.ports import Progress, Storage, UserDirectory
 from due_notices.reading import (
     SKIPS_NAMED,
     ask_ledger,
-    count_users,
     days_to,
     given_up_sentences,
+    parts_of,
     past_runs,
     read_users,
     skipped_sentences,
@@ -159,7 +160,8 @@ def _send(run: _Run, report: RunReport) -> None:
     began = ledger.record_run(dataclasses.replace(report, outcome=Outcome.BEGAN))
     run.within(began, "recording that the run began")
 
-    planner = _read(run, report, days)
+    parts = run.within(parts_of(policy, runs, today, ledger), "asking how the users were read before")
+    planner = _read(run, report, days, parts)
     plan = run.within(ask_ledger(planner, ledger), "asking what was sent before")
     report.take_plan(plan)
     for sentence in (*skipped_sentences(plan), *given_up_sentences(plan)):
@@ -181,25 +183,27 @@ def _next_look(policy: Policy, report: RunReport, runs: Sequence[RunReport]) -> 
     return "each tick looks again"
 
 
-def _read(run: _Run, report: RunReport, days: Sequence[Day]) -> Planner:
+def _read(run: _Run, report: RunReport, days: Sequence[Day], parts: Parts | None) -> Planner:
     """Read the directory, and have the tenant count it."""
     policy, clock = run.policy, run.services.clock
     directory = run.services.open_directory()
     try:
-        planner = read_users(
+        read = read_users(
             directory,
             clock,
             run.progress,
             lambda: Planner(policy.rules, days, SKIPS_NAMED, send_missed=Wish.MISSED in run.wish),
+            parts,
             deadline=run.deadline.at,
         )
-        report.users_counted = count_users(directory, planner.users_read, run.deadline.at)
+        report.users_counted, report.note = read.counted, read.note
+        report.parts, report.name_counts = len(read.in_parts), rolled_up(read.in_parts)
     finally:
         _take_directory(report, directory, run.progress)
     if (ahead := directory.clock_ahead) is not None and is_refused(ahead):
         raise ClockError(f"{skew_sentence(ahead, 'the clock of Graph or Entra')}. Nothing was sent")
     report.time("read", clock.monotonic() - run.started)
-    return planner
+    return read.planner
 
 
 def _deliver(run: _Run, report: RunReport, notices: Sequence[Notice]) -> None:

@@ -18,6 +18,7 @@ from due_notices.time_zones import known_names, zone_named
 from due_notices.windows_zones import proposal
 
 # All that azure-identity takes, by its lower case; a test compares.
+MOST_CHAINS = 32  # that read the directory at a time
 NEAR = 0.88  # how alike names are that differ by a letter, an S or an underscore
 TOKEN_CREDENTIALS = {
     name.lower(): name
@@ -169,6 +170,16 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def chains_setting(text: str) -> int | None:
+    """Return by how many chains to read in parts, 0 for none; None for `auto`."""
+    if text in {"auto", "off"}:
+        return None if text == "auto" else 0
+    try:
+        return whole_number(1, MOST_CHAINS)(text)
+    except ValueError:
+        raise ValueError(f"is neither auto nor off nor a number of chains from 1 to {MOST_CHAINS}") from None
 
 
 def optional_hours(text: str) -> timedelta | None:

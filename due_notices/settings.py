@@ -35,6 +35,7 @@ from due_notices.setting_values import (
     allow_list_of,
     attribute_path,
     authority,
+    chains_setting,
     credential_kind,
     filter_digest_of,
     guid,
@@ -120,6 +121,12 @@ SETTINGS = (
         "",
         "look again at the day, for what is owed by then, that many hours after its last completed run (1 to 23); "
         "empty: once a day",
+    ),
+    Setting(
+        "READ_PARTS",
+        "auto",
+        "how the directory is read: `auto` (in parts, 16 at a time, from 50,000 users on), `off` (one page after "
+        "another), or in parts, so many at a time (1 to 32)",
     ),
     Setting(
         "FALL_LIMIT",
@@ -333,6 +340,7 @@ class Settings:
                 lapse=timedelta(minutes=lapse or 0),
                 source=source_of(tenant_id),
                 look_again=read.parse("LOOK_AGAIN_HOURS", optional_hours),
+                read_parts=read.parse("READ_PARTS", chains_setting),
                 fall_limit=read.parse("FALL_LIMIT", whole_number(1, 99)),
                 schedule=cast("Schedule", schedule),
             ),

@@ -104,6 +104,9 @@ param lookBackDays string = ''
 @description('Optional. Look again at the day, for what is owed by then, that many hours after its last completed run; empty: once a day.')
 param lookAgainHours string = ''
 
+@description('Optional. How the directory is read: auto (in parts, 16 at a time, from 50,000 users on), off (one page after another), or in parts, so many at a time (1 to 32).')
+param readParts string = 'auto'
+
 @description('Optional. By how many percent the users may fall from one completed run to the next (1 to 99); more, and the day is not completed.')
 @minValue(1)
 @maxValue(99)
@@ -427,6 +430,7 @@ module functionApp 'modules/function-app.bicep' = {
       NOTICE_STORAGE__tableServiceUri: tableServiceUrl
       OPEN_DAYS: openDays
       OPT_OUT_ATTRIBUTE: optOutAttribute
+      READ_PARTS: readParts
       RECIPIENT_ALLOW_LIST: recipientAllowList
       SEND_WINDOW: sendWindow
       USER_FILTER: userFilter

@@ -42,7 +42,7 @@ SELECTABLE = frozenset(
         "userType",
     }
 )
-KEPT_LISTINGS = 16
+KEPT_LISTINGS = 64  # a reader in parts has up to 32 under way
 
 User = Mapping[str, Any]
 

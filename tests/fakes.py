@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -48,6 +49,7 @@ class MovableClock:
         self._start = start
         self._elapsed = timedelta()
         self.waits: list[float] = []
+        self._moving = threading.Lock()
         self.after_wait: Callable[[], None] = lambda: None
 
     def now(self) -> datetime:
@@ -60,8 +62,9 @@ class MovableClock:
 
     def sleep(self, seconds: float) -> None:
         """Move on."""
-        self.waits.append(seconds)
-        self._elapsed += timedelta(seconds=seconds)
+        with self._moving:
+            self.waits.append(seconds)
+            self._elapsed += timedelta(seconds=seconds)
         self.after_wait()
 
     async def wait(self, seconds: float) -> None:
@@ -145,6 +148,7 @@ class FakeLedger:
         self.taken_over: dict[tuple[str, str], PastNotice | None] = {}
         self.rows: dict[str, dict[str, PastNotice]] = table.rows if table else defaultdict(dict)
         self.records: dict[tuple[date, str], RunReport] = table.records if table else {}
+        self.counts: dict[tuple[date, str], Mapping[str, int]] = table.counts if table else {}
         self.formats: list[Owner] = table.formats if table else []
         self.owner = owner
         self.failures: dict[str, Failures] = defaultdict(Failures)
@@ -303,7 +307,15 @@ class FakeLedger:
         """Keep a record."""
         await self._begin("record_run")
         self.records[report.business_date, report.run_id] = RunReport.from_dict(report.to_dict())
+        self.counts[report.business_date, report.run_id] = dict(report.name_counts)
         await self._end("record_run")
+
+    async def name_counts(self, report: RunReport) -> Mapping[str, int]:
+        """Return what was kept with a record."""
+        await self._begin("name_counts")
+        found = self.counts.get((report.business_date, report.run_id), {})
+        await self._end("name_counts")
+        return found
 
     async def forget(
         self, due_before: date, sent_before: date, most: int = sys.maxsize, *, until: float = math.inf
@@ -364,7 +376,10 @@ def _check_rows(identifiers: Iterable[str]) -> None:
 
 
 class FakeDirectory:
-    """Users in memory, in pages. `faults` are raised by page: the n-th page asked for, counted from 1."""
+    """Users in memory, in pages. `faults` are raised by page: the n-th page asked for, counted from 1.
+
+    `faults_of` are those of a part, by its prefix; users in `left_out` are in no part.
+    """
 
     def __init__(self, users: Sequence[GraphUser] = (), *, attribute: str = "due", page_size: int = 999) -> None:
         """Take the users as Graph has them, and the name of the attribute that holds their due dates."""
@@ -372,6 +387,10 @@ class FakeDirectory:
         self.attribute = attribute
         self.page_size = page_size
         self.faults = Failures()
+        self.faults_of: dict[str, Failures] = defaultdict(Failures)
+        self.left_out: Callable[[GraphUser], bool] = lambda _: False
+        self.prefixes: list[str] = []
+        self._counting = threading.Lock()
         self.before_page: Callable[[], None] = lambda: None
         self.listings = 0
         self.requests = 0
@@ -387,17 +406,25 @@ class FakeDirectory:
         self.requests += 1
         return self.counts()
 
-    def pages(self, *, deadline: float | None = None) -> Iterator[UserPage]:
+    def pages(self, *, prefix: str = "", deadline: float | None = None) -> Iterator[UserPage]:
         """Yield the pages; at least one, as a listing has. Nothing is ever waited for."""
         del deadline
-        self.listings += 1
-        for start in range(0, max(len(self.users), 1), self.page_size):
-            self.requests += 1
-            self.before_page()
-            error = self.faults.count()
+        with self._counting:
+            self.listings += 1
+            self.prefixes.append(prefix)
+        users = self.users if not prefix else [user for user in self.users if self._is_in(user, prefix)]
+        for start in range(0, max(len(users), 1), self.page_size):
+            with self._counting:
+                self.requests += 1
+                self.before_page()
+                error = self.faults.count() or (self.faults_of[prefix].count() if prefix else None)
             if error is not None:
                 raise error
-            yield page_of(self.users[start : start + self.page_size], (self.attribute,))
+            yield page_of(users[start : start + self.page_size], (self.attribute,))
+
+    def _is_in(self, user: GraphUser, prefix: str) -> bool:
+        name = str(user.get("userPrincipalName", ""))
+        return name.casefold().startswith(prefix.casefold()) and not self.left_out(user)
 
     def user(self, identifier: str) -> FoundUser | None:
         """Find a user."""

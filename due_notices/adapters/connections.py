@@ -1,4 +1,4 @@
-"""What every client's connections share: proxies, trust, and who answered.
+"""What every client's connections share: proxies, trust, who answered, and the bounds of an answer.
 
 The environment is looked at once for each service, and a netrc file never. Left to itself, requests looks for proxies
 and certificates at each request, which is a twentieth of what a page of users costs, and lets a netrc file's entry for
@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.utils import select_proxy
+from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError, SSLError
 
 
 class Service(Enum):
@@ -39,6 +40,7 @@ _HEADERS: Mapping[Service, tuple[str, ...]] = {
 }
 
 
+_PIECE = 1 << 16  # bytes read at once; in requests' own pieces of 10 KiB a page of users takes a tenth longer
 _NO_BUNDLE = "Could not find a suitable TLS CA certificate bundle"  # requests' words, in an OSError of no kind
 
 
@@ -130,3 +132,35 @@ def hush() -> None:
     """
     for name in ("msal", "azure.identity"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+class AnswerTooSlow(requests.Timeout):
+    """An answer began and did not come to its end in time."""
+
+
+class AnswerTooLarge(requests.RequestException):
+    """An answer is larger, decompressed, than it may be."""
+
+
+def read_body(response: requests.Response, *, most: int, in_time: Callable[[], bool]) -> bytes:
+    """Return the body, decompressed, of a response that was asked for as a stream.
+
+    `most` is how many bytes it may have; `in_time` is asked after each piece, which is whatever has arrived. Raises
+    what requests raises, AnswerTooSlow and AnswerTooLarge: requests bounds neither. Its time-out is for each piece, so
+    that an answer of a byte a minute never ends, and a kilobyte may unpack to a megabyte.
+    """
+    body = bytearray()
+    try:
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            body += piece
+            if len(body) > most:
+                raise AnswerTooLarge
+            if not in_time():
+                raise AnswerTooSlow
+    except DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from error
+    except (ProtocolError, SSLError) as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    return bytes(body)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused, Token
 from due_notices.credentials import CredentialEnd, ExpiryWarning
-from due_notices.errors import DirectoryError, ListingExpired
+from due_notices.errors import DirectoryError, ListingExpired, PartRefused
 from due_notices.model import FoundUser, User
 from due_notices.ports import Clock
 from due_notices.users import SELECTED, to_user, user_id
@@ -112,9 +112,24 @@ class GraphDirectory:
         """What to warn of about the credential; None before it was read or where all is well."""
         return self._token.credential_warning
 
-    def pages(self, *, deadline: float | None = None) -> Iterator[GraphPage]:
-        """Yield all users, page by page. Graph is not asked again after a pause that ends behind the `deadline`."""
-        return self._listing(self._filter, deadline)
+    def pages(self, *, prefix: str = "", deadline: float | None = None) -> Iterator[GraphPage]:
+        """Yield the users whose principal name begins with `prefix`, page by page.
+
+        Graph is not asked again after a pause that ends behind the `deadline`.
+        """
+        if not prefix:
+            yield from self._listing(self._filter, deadline)
+            return
+        try:
+            yield from self._listing(self._and(f"startsWith(userPrincipalName,'{_in_quotes(prefix)}')"), deadline)
+        except GraphRefused as refused:
+            if refused.status != _BAD_REQUEST:
+                raise
+            # Another filter may be fine by itself, and too much for Graph together with this one.
+            raise PartRefused(
+                f"{refused.said} when asked for a part of the users; give USER_FILTER fewer conditions, or set "
+                "READ_PARTS to off"
+            ) from refused
 
     @property
     def clock_ahead(self) -> timedelta | None:
@@ -149,7 +164,7 @@ class GraphDirectory:
         return FoundUser(user, value_of(row, self._attribute))
 
     def _by_address(self, address: str) -> _Row | None:
-        text = address.replace("'", "''")
+        text = _in_quotes(address)
         # Of a sign-in by an address Graph ignores the issuer's value, and wants it to be given.
         conditions = (
             f"mail eq '{text}'",
@@ -174,9 +189,11 @@ class GraphDirectory:
 
     def lists(self, identifier: str) -> bool:
         """Whether the listing has the user with this object id."""
-        quoted = identifier.replace("'", "''")
-        condition = f"id eq '{quoted}'"
-        return any(self._listing(f"({self._filter}) and {condition}" if self._filter else condition))
+        return any(self._listing(self._and(f"id eq '{_in_quotes(identifier)}'")))
+
+    def _and(self, condition: str) -> str:
+        """Return the filter that asks for a condition besides USER_FILTER."""
+        return f"({self._filter}) and {condition}" if self._filter else condition
 
     def _listing(self, user_filter: str, deadline: float | None = None) -> Iterator[GraphPage]:
         """Yield the pages of one listing.
@@ -278,8 +295,12 @@ def with_hint(refused: GraphRefused, user_filter: str) -> GraphRefused:
     return GraphRefused(refused.status, refused.code, refused.said, f"{refused}. {hint}")
 
 
+def _in_quotes(text: str) -> str:
+    return text.replace("'", "''")
+
+
 def _quoted(name: str) -> str:
-    return quote(name.replace("'", "''"), safe="$@")
+    return quote(_in_quotes(name), safe="$@")
 
 
 def value_of(row: Mapping[str, object], attribute: tuple[str, ...]) -> object:

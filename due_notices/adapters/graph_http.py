@@ -1,8 +1,12 @@
-"""The one way of asking Microsoft Graph: a token, a request, its answer or a refusal, and patience."""
+"""The one way of asking Microsoft Graph: a token, a request, its answer or a refusal, and patience.
+
+Several threads may ask at a time. They share the quota, which is the app's: what one is asked to wait, all do.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import threading
 import uuid
@@ -12,18 +16,27 @@ from urllib.parse import quote, urlencode
 
 import orjson
 import requests
+from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from urllib3.exceptions import HTTPError
 
-from due_notices.adapters.answer_body import AnswerTooLarge, read_body
-from due_notices.adapters.connections import Service, distrusted, is_own_answer, session_to
+from due_notices.adapters.connections import (
+    AnswerTooLarge,
+    Service,
+    distrusted,
+    is_own_answer,
+    read_body,
+    session_to,
+)
 from due_notices.adapters.retries import GRAPH as PATIENCE
 from due_notices.adapters.retries import Retries, retry_after
 from due_notices.adapters.service_time import Skew
 from due_notices.errors import DirectoryError
 from due_notices.ports import Clock
 from due_notices.refusals import GRAPH, not_its_own, refusal_of
+from due_notices.setting_values import MOST_CHAINS
 
+_MOMENT = 0.001  # seconds; who has waited alone does not wait again for what rounding leaves
 _TO_CONNECT, _TO_GO_ON = 10.0, 60.0  # seconds, the second between two pieces of an answer
 LONGEST_ANSWER = 120.0  # seconds for a request as a whole
 LARGEST_ANSWER = 64 << 20  # bytes, decompressed; a page of 999 users has about one MiB
@@ -113,7 +126,9 @@ class GraphHttp:
         self._clock = clock
         self._retries = retries
         self._session = session_to(endpoint)
-        self._counting = threading.Lock()
+        self._session.mount("https://", HTTPAdapter(pool_maxsize=MOST_CHAINS))  # a connection for each reader
+        self._counting, self._renewing = threading.Lock(), threading.Lock()
+        self._not_before = -math.inf
         self.requests = 0
         self.throttled = 0
         self.skew = Skew(Service.GRAPH, clock)
@@ -176,9 +191,11 @@ class GraphHttp:
             raise DirectoryError(error.sentence(times)) from error
 
     def _ask(self, asked: _Request) -> Any:
-        answer = self._request(asked, self._token())
+        self._wait_with_the_others(asked.deadline)
+        token = self._token()
+        answer = self._request(asked, token)
         if answer.status == 401 and answer.own:  # noqa: PLR2004 (HTTP)
-            answer = self._request(asked, self._token(fresh=True))
+            answer = self._request(asked, self._another_than(token))
         if answer.status == 404 and answer.own and asked.missing_ok:  # noqa: PLR2004 (HTTP)
             return None
         if not 200 <= answer.status < 300:  # noqa: PLR2004 (HTTP)
@@ -193,6 +210,21 @@ class GraphHttp:
         if not expected or not (asked.valid is None or asked.valid(found)):
             raise self._spoilt("is not of the form that was asked for")
         return found
+
+    def _wait_with_the_others(self, deadline: float | None) -> None:
+        """Wait as long as Graph has asked anybody to."""
+        now = self._clock.monotonic()
+        if self._not_before - now < _MOMENT:
+            return
+        if deadline is not None and self._not_before > deadline:
+            raise DirectoryError("Graph asks to wait, and the run has no time left; the next tick tries again")
+        self._clock.sleep(self._not_before - now)
+
+    def _another_than(self, refused: str) -> str:
+        """Return another token than the refused one: that of a thread which was refused before, or a new one."""
+        with self._renewing:
+            token = self._token()
+            return self._token(fresh=True) if token == refused else token
 
     def _request(self, asked: _Request, token: str) -> _Answer:
         with self._counting:
@@ -261,6 +293,9 @@ class GraphHttp:
                     f"{said} and asks to wait {wait:.0f} s, longer than the {self._retries.longest:.0f} s that a run "
                     "waits; the next tick tries again"
                 )
+            if wait is not None:
+                with self._counting:
+                    self._not_before = max(self._not_before, self._clock.monotonic() + wait)
             return _Transient(said, wait=wait)
         refusal = refusal_of(GRAPH, f"{status} {code}", *(_BY_STATUS.get(status, ()) if code == _NO_CODE else ()))
         return GraphRefused(status, code, said, refusal.sentence(said, **self._names))

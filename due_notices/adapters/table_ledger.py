@@ -208,6 +208,11 @@ class TableLedger:
         """Store a run in its row."""
         await self._transaction([("replace", table_rows.run_entity(report), None)])
 
+    async def name_counts(self, report: RunReport) -> Mapping[str, int]:
+        """Return what a run's row has of them."""
+        found = await self._row(RUNS, table_rows.run_key(report), ("RowKey", "nameCounts"))
+        return {} if found is None else table_rows.name_counts_of(found.row)
+
     async def forget(
         self, due_before: date, sent_before: date, most: int = sys.maxsize, *, until: float = math.inf
     ) -> int:

@@ -204,13 +204,28 @@ def sent_entity(partition: str, row: str, message_id: str, claim: Claim, at: dat
     }
 
 
+def run_key(report: RunReport) -> str:
+    """Return the key of a run's row."""
+    return f"{report.business_date.isoformat()}_{report.run_id}"
+
+
+def name_counts_of(row: Row) -> dict[str, int]:
+    """Return the name counts in a run's row; what is none of ours counts as absent, since they only make parts even."""
+    try:
+        found = orjson.loads(row["nameCounts"])
+        return {prefix: count for prefix, count in found.items() if isinstance(count, int)}
+    except UNREADABLE:
+        return {}
+
+
 def run_entity(report: RunReport) -> dict[str, Any]:
     """Return the row of a run."""
     return {
         "PartitionKey": RUNS,
-        "RowKey": f"{report.business_date.isoformat()}_{report.run_id}",
+        "RowKey": run_key(report),
         "outcome": report.outcome.value,
         "report": report.to_json(),
+        "nameCounts": orjson.dumps(report.name_counts).decode(),
     }
 
 

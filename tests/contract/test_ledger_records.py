@@ -60,6 +60,20 @@ async def test_a_run_that_ends_takes_the_place_of_its_beginning_and_of_no_other_
     assert [run.outcome for run in await ledger.runs(TODAY)] == ["completed", "failed"]
 
 
+async def test_name_counts_come_back_when_they_are_asked_for_and_never_with_the_runs(ledger: Ledger) -> None:
+    counts = {"'": 1, "a": 5, "ab": 7}
+    await ledger.record_run(record(TODAY, run_id="first", name_counts={"z": 9}))
+    await ledger.record_run(record(TODAY, run_id="first", name_counts=counts))
+    await ledger.record_run(record(TODAY, run_id="second"))
+
+    first, second = await ledger.runs(TODAY)
+
+    assert first.name_counts == second.name_counts == {}
+    assert await ledger.name_counts(first) == counts
+    assert await ledger.name_counts(second) == {}
+    assert await ledger.name_counts(record(TODAY, run_id="never recorded")) == {}
+
+
 async def test_runs_recorded_at_once_are_all_there(ledger: Ledger) -> None:
     await asyncio.gather(*(ledger.record_run(record(TODAY, run_id=f"run-{number}")) for number in range(8)))
 

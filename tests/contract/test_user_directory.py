@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from due_notices.model import UserPage
+from due_notices.parts import FIRST_SIGNS, prefixes_of
 from due_notices.ports import UserDirectory
+from due_notices.reading import pages_in_parts
 from local.customers import SAMPLE_ATTRIBUTE
 from tests.contract.conftest import MakeDirectory
 from tests.factories import OPT_OUT
@@ -28,7 +32,7 @@ def users(count: int, **properties: Any) -> list[dict[str, Any]]:
 
 
 def listed(directory: UserDirectory) -> list[str]:
-    return [user.id for page in directory.pages() for index in range(len(page)) if (user := page.user(index))]
+    return ids_of(directory.pages())
 
 
 @pytest.mark.parametrize(("count", "page_size"), [(0, 10), (1, 10), (10, 10), (11, 10), (35, 10), (1200, 999)])
@@ -94,6 +98,44 @@ def test_requests_are_counted(make_directory: MakeDirectory) -> None:
 
     assert directory.requests == 4
     assert directory.throttled == 0
+
+
+def ids_of(pages: Iterable[UserPage]) -> list[str]:
+    return [user.id for page in pages for index in range(len(page)) if (user := page.user(index))]
+
+
+def test_a_prefix_lists_who_begins_with_it_in_either_case(make_directory: MakeDirectory) -> None:
+    names = ["anna@x.example", "ANTON@x.example", "bert@x.example", "o'brien@x.example", "_anna@x.example"]
+    everybody = [user | {"userPrincipalName": name} for user, name in zip(users(5), names, strict=True)]
+    directory = make_directory(everybody, page_size=1)
+
+    found = {prefix: ids_of(directory.pages(prefix=prefix)) for prefix in ("a", "an", "ann", "o'", "_", "z")}
+
+    assert {prefix: [identifier[-1] for identifier in each] for prefix, each in found.items()} == {
+        "a": ["0", "1"],
+        "an": ["0", "1"],
+        "ann": ["0"],
+        "o'": ["3"],
+        "_": ["4"],
+        "z": [],
+    }
+
+
+def test_the_parts_of_all_legal_signs_are_all_users_whose_names_are_legal(make_directory: MakeDirectory) -> None:
+    names = [f"{sign.upper()}{number}@x.example" for number, sign in enumerate(FIRST_SIGNS * 5)]
+    everybody = [
+        user | {"userPrincipalName": name}
+        for user, name in zip(users(len(names) + 1), [*names, "$odd@x.example"], strict=True)
+    ]
+    directory = make_directory(everybody, page_size=3)
+
+    found = [
+        identifier for _, page in pages_in_parts(directory, prefixes_of({}, 8), 8) for identifier in ids_of([page])
+    ]
+
+    assert sorted(found) == sorted(user["id"] for user in everybody[:-1])
+    assert directory.count() == len(everybody)
+    assert directory.requests == 2 * len(FIRST_SIGNS) + 1
 
 
 def test_whether_a_user_is_listed(make_directory: MakeDirectory) -> None:

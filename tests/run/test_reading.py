@@ -57,8 +57,8 @@ def test_empty_pages_end_nothing() -> None:
     world = World(customers(5), page_size=1)
     pages = world.directory.pages
 
-    def with_empty_ones(*, deadline: float | None = None) -> Iterator[UserPage]:
-        for page in pages(deadline=deadline):
+    def with_empty_ones(*, prefix: str = "", deadline: float | None = None) -> Iterator[UserPage]:
+        for page in pages(prefix=prefix, deadline=deadline):
             yield from (page_of([]), page, page_of([]))
 
     world.directory.pages = with_empty_ones  # type: ignore[method-assign]

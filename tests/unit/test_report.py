@@ -44,6 +44,7 @@ def full_report() -> RunReport:
         rules_digest="0123456789abcdef",
         reach=on("2026-08-28"),
         users_counted=2501,
+        parts=44,
         filter_digest="fedcba9876543210",
         open_by_due_date={"2026-11-20": 7},
         signs={"no-values": "nobody has a value"},
@@ -84,6 +85,7 @@ def test_it_has_the_names_that_alerts_and_programs_read() -> None:
         "rulesDigest": "0123456789abcdef",
         "reach": "2026-08-28",
         "usersCounted": 2501,
+        "parts": 44,
         "filterDigest": "fedcba9876543210",
         "openByDueDate": {"2026-11-20": 7},
         "signs": {"no-values": "nobody has a value"},
@@ -101,7 +103,18 @@ def test_a_run_that_has_done_nothing_yet_counts_as_failed() -> None:
     assert fields["outcome"] == "failed"
     assert not report.ok
     assert {name for name, value in fields.items() if value == 0 and value is not False} == {
-        *("usersRead", "obligations", "owed", "sent", "alreadySent", "late", "superseded", "expired", "failed"),
+        *(
+            "usersRead",
+            "parts",
+            "obligations",
+            "owed",
+            "sent",
+            "alreadySent",
+            "late",
+            "superseded",
+            "expired",
+            "failed",
+        ),
         *("graphRequests", "throttled", "notYet", "over", "missed"),
     }
     assert fields["waiting"] == {"queue": None, "poison": None}

@@ -10,7 +10,7 @@ from due_notices.commands.ahead import ComingRuns
 from due_notices.planning import Plan, Planner
 from due_notices.policy import Policy
 from due_notices.ports import Progress
-from due_notices.reading import SKIPS_NAMED, ask_ledger, count_users, days_to, past_runs, read_users
+from due_notices.reading import SKIPS_NAMED, ask_ledger, days_to, parts_of, past_runs, read_users
 from due_notices.report import RunReport
 from due_notices.run import compare
 from due_notices.services import Services, opened
@@ -49,16 +49,17 @@ def preview_day(
         runs = runner.run(past_runs(storage.ledger, policy.business_date(now)))
         days = days_to(today, runs, policy.rules, ComingRuns(policy, runs, now).before(today))
         directory = services.open_directory()
-        planner = read_users(
+        read = read_users(
             directory,
             services.clock,
             progress or Progress(),
             lambda: Planner(policy.rules, days, list_skips, send_missed),
+            runner.run(parts_of(policy, runs, policy.business_date(now), storage.ledger)),
         )
-        plan = runner.run(ask_ledger(planner, storage.ledger))
+        plan = runner.run(ask_ledger(read.planner, storage.ledger))
     report = RunReport("", today, filter_digest=policy.rules.filter_digest, reach=days[-1].own_reach)
     report.take_plan(plan)
-    report.users_counted = count_users(directory, plan.users_read)
+    report.users_counted = read.counted
     fallen = compare(report, runs, policy)
     completed = any(run.completes(today, policy.rules.filter_digest) for run in runs)
     return Preview(plan, completed, fallen, report.signs)

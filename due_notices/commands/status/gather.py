@@ -14,7 +14,7 @@ from due_notices.deadline import Deadline
 from due_notices.planning import Planner
 from due_notices.policy import Policy
 from due_notices.ports import Progress
-from due_notices.reading import LOOK_BACK, ask_ledger, days_to, past_runs, read_users
+from due_notices.reading import LOOK_BACK, ask_ledger, days_to, parts_of, past_runs, read_users
 from due_notices.report import Outcome, by_day, of_filter
 from due_notices.services import Services, opened
 
@@ -77,7 +77,8 @@ def look_ahead(
             services.clock,
             progress or Progress(),
             lambda: Planner(policy.rules, planned, list_skips=0),
-        )
+            runner.run(parts_of(policy, runs, today, storage.ledger)),
+        ).planner
         plan = runner.run(ask_ledger(planner, storage.ledger))
     counts = {**planner.coming, sending[-1]: Counter(notice.stage for notice in plan.notices)}
     return tuple(ComingDay(day, dict(sorted(counts.get(day, Counter()).items())), closed.get(day)) for day in calendar)
