@@ -48,7 +48,7 @@ LIBRARIES = (
     "azure.storage.queue.aio",
     "azure.data.tables.aio",
     "aiohttp",
-    "orjson",
+    "msgspec",
     "tenacity",
     "holidays",
     "cryptography.x509",

@@ -1,6 +1,6 @@
 """A list of a million rows, read and matched with a million users, beside the least that any reader does.
 
-The least: `csv.DictReader` over the same file, and orjson over the directory's pages. Pages come from a file, so that
+The least: `csv.DictReader` over the same file, and msgspec over the directory's pages. Pages come from a file, so that
 neither network nor emulator is measured. CPU seconds, since the work is all Python's.
 """
 
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 from bench.memory import peak_mb
 
@@ -67,7 +67,7 @@ def _make(folder: Path) -> None:
     with (folder / "pages.jsonl").open("wb") as pages:
         for first in range(0, ROWS, PAGE_SIZE):
             users = [_user(number, drawn) for number in range(first, min(first + PAGE_SIZE, ROWS))]
-            pages.write(orjson.dumps({"value": users}) + b"\n")
+            pages.write(msgspec.json.encode({"value": users}) + b"\n")
 
 
 def _user(number: int, drawn: random.Random) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _user(number: int, drawn: random.Random) -> dict[str, Any]:
 def _pages(folder: Path) -> Iterator[list[dict[str, Any]]]:
     with (folder / "pages.jsonl").open("rb") as stream:
         for line in stream:
-            yield orjson.loads(line)["value"]
+            yield msgspec.json.decode(line)["value"]
 
 
 def least(folder: Path) -> dict[str, float]:

@@ -194,7 +194,7 @@ def _lists(results: Mapping[str, Any]) -> str:
     ]
     for what, name in (
         ("the list: `csv.DictReader`; read without guessing", "list_s"),
-        ("the directory's pages: orjson; and matched", "directory_s"),
+        ("the directory's pages: msgspec; and matched", "directory_s"),
     ):
         lines.append(f"| {what} | {least[name]:.2f} | {ours[name]:.2f} | {ours[name] / least[name]:.2f} |")
     lines += [

@@ -20,7 +20,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import due_notices
-from due_notices.adapters.graph import GraphPage, is_set, value_of
+from due_notices.adapters import graph_users
+from due_notices.adapters.graph_users import GraphPage, is_set, to_user, value_of
 from due_notices.calendars import EveryDay
 from due_notices.ladder import CompletedRun, Day, day_of
 from due_notices.model import FoundUser, Notice, Obligation, Sent, User, notice_id, obligation_key, user_key
@@ -28,7 +29,6 @@ from due_notices.planning import Plan, Planner, Rules
 from due_notices.policy import Policy
 from due_notices.report import Outcome, RunReport
 from due_notices.stages import SendWindow, Stages
-from due_notices.users import to_user
 
 GraphUser = Mapping[str, object]
 
@@ -96,7 +96,7 @@ def notice_schema() -> str:
 
 def page_of(users: Sequence[GraphUser], attribute: tuple[str, ...] = (ATTRIBUTE,)) -> GraphPage:
     """Return users, as Graph has them, as a page of the port."""
-    return GraphPage(users, [value_of(user, attribute) for user in users], OPT_OUT)
+    return graph_users.page_of(users, attribute, OPT_OUT)
 
 
 def found_user(user: GraphUser, attribute: tuple[str, ...] = (ATTRIBUTE,)) -> FoundUser:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused, Token
+from due_notices.adapters.graph_users import SELECTED, GraphPage, PageDecoder, Row, is_set, to_user, user_id, value_of
 from due_notices.credentials import CredentialEnd, ExpiryWarning
 from due_notices.errors import DirectoryError, ListingExpired, PartRefused
-from due_notices.model import FoundUser, User
+from due_notices.model import FoundUser
 from due_notices.ports import Clock
-from due_notices.users import SELECTED, to_user, user_id
 
 EVENTUAL = {"ConsistencyLevel": "eventual"}  # https://learn.microsoft.com/graph/aad-advanced-queries
 PAGE_SIZE = 999  # the most that /users gives: https://learn.microsoft.com/graph/api/user-list
 # The same state of the paging lost, in two words: https://learn.microsoft.com/graph/paging
 _EXPIRED = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenNotFoundException"})
 _BAD_REQUEST = 400
-_Row = Mapping[str, object]
 
 
 class AppToken(Token, Protocol):
@@ -41,28 +39,6 @@ class AppToken(Token, Protocol):
     def clock_ahead(self) -> timedelta | None:
         """How far this machine's clock is ahead of Entra's."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class GraphPage:
-    """A page of users as Graph lists them. `values` has what the due-date attribute of each holds.
-
-    `opt_out` is the property that says who wants no notices; empty where there is none.
-    """
-
-    rows: Sequence[_Row]
-    values: Sequence[object]
-    opt_out: str = ""
-
-    def __len__(self) -> int:
-        """Return how many users there are."""
-        return len(self.rows)
-
-    def user(self, index: int) -> User | None:
-        """Return the user at `index`; None where the id is nothing that a log or a key could hold."""
-        row = self.rows[index]
-        identifier = user_id(row)
-        return None if identifier is None else to_user(row, identifier, opted_out=is_set(row, self.opt_out))
 
 
 class GraphDirectory:
@@ -89,6 +65,7 @@ class GraphDirectory:
         self._token = token
         self._attribute = attribute
         self._opt_out = opt_out
+        self._decode = PageDecoder(attribute, opt_out)
         self._select = selection(attribute, opt_out, select)
         self._filter = user_filter
 
@@ -154,7 +131,7 @@ class GraphDirectory:
         # https://learn.microsoft.com/graph/api/user-get: a name that begins with $ stands in brackets
         quoted = f"('{_quoted(identifier)}')" if identifier.startswith("$") else f"/{quote(identifier, safe='')}"
         url = self._graph.url(f"users{quoted}", {"$select": self._select})
-        row: _Row | None = self._graph.get(url, missing_ok=True)
+        row: Row | None = self._graph.get(url, missing_ok=True)
         if row is None and "@" in identifier:
             row = self._by_address(identifier)
         key = None if row is None else user_id(row)
@@ -163,7 +140,7 @@ class GraphDirectory:
         user = to_user(row, key, opted_out=is_set(row, self._opt_out))
         return FoundUser(user, value_of(row, self._attribute))
 
-    def _by_address(self, address: str) -> _Row | None:
+    def _by_address(self, address: str) -> Row | None:
         text = _in_quotes(address)
         # Of a sign-in by an address Graph ignores the issuer's value, and wants it to be given.
         conditions = (
@@ -171,15 +148,15 @@ class GraphDirectory:
             f"otherMails/any(o:o eq '{text}')",
             f"identities/any(i:i/issuerAssignedId eq '{text}' and i/issuer eq 'any')",
         )
-        found: dict[str, _Row] = {}
+        found: dict[str, Row] = {}
         for condition in conditions:
             try:
-                rows, _ = self._page(self._first({"$filter": condition, "$top": "5"}), None)
+                page = self._page(self._first({"$filter": condition, "$top": "5"}), None)
             except GraphRefused as refused:
                 if refused.status != _BAD_REQUEST:  # not every directory filters by each of them
                     raise
                 continue
-            found.update({key: row for row in rows if (key := user_id(row)) is not None})
+            found.update({key: row for row in page.rows if (key := user_id(row)) is not None})
         if len(found) > 1:
             raise DirectoryError(
                 f"{len(found)} users have this address: call the command again with one of their ids, "
@@ -203,61 +180,49 @@ class GraphDirectory:
         once more, and the users that were yielded since are left out.
         """
         link: str | None = self._graph.url("users", listing_query(self._select, user_filter))
-        sure, since, fell_back, suspect = link, list[Sequence[_Row]](), False, False
+        sure, since, fell_back, suspect = link, list[GraphPage](), False, False
         held: dict[str, tuple[int, object, object]] = {}
-        seen = set[object]()
+        seen = set[str]()
         while link is not None:
             retries: list[str] = []
             try:
-                rows, following = self._page(link, deadline, lambda: retries.append(""))  # noqa: B023 (called at once)
+                page = self._page(link, deadline, lambda: retries.append(""))  # noqa: B023 (called at once)
+                following = self._next(page)
             except ListingExpired:
                 if fell_back or not suspect:
                     raise
                 link, fell_back = sure, True
-                seen = {row.get("id") for page in since for row in page}
+                seen = {key for page in since for key in page.ids if isinstance(key, str)}
                 held.clear()
                 continue
-            if held.get(link) == (seal := _seal(rows)):
+            if held.get(link) == page.seal:
                 raise DirectoryError(
                     "Graph's listing of users points back to a page that was read already, so its end cannot be "
                     "reached; nothing was sent, the next tick reads again"
                 )
-            held[link] = seal
+            held[link] = page.seal
             if fell_back:
-                rows = [row for row in rows if row.get("id") not in seen]
+                page = page.without(seen)
             if not retries and link != sure:
                 sure, since, fell_back = link, [], False
-            since.append(rows)
+            since.append(page)
             suspect = bool(retries)
-            yield GraphPage(rows, self._values(rows), self._opt_out)
+            yield page
             link = following
 
     def _first(self, query: Mapping[str, str]) -> str:
         return self._graph.url("users", {"$select": self._select, **query})
 
-    def _page(
-        self, url: str, deadline: float | None, on_retry: Callable[[], None] | None = None
-    ) -> tuple[Sequence[_Row], str | None]:
+    def _page(self, url: str, deadline: float | None, on_retry: Callable[[], None] | None = None) -> GraphPage:
         try:
-            page = self._graph.get(url, deadline=deadline, valid=_is_listing, on_retry=on_retry) or {}
+            return self._graph.read(url, self._decode, deadline=deadline, on_retry=on_retry)
         except GraphRefused as refused:
             if refused.code in _EXPIRED:
                 raise ListingExpired(refused.said) from refused
             raise with_hint(refused, self._filter) from refused
-        return page["value"], self._next(page)
 
-    def _values(self, rows: Sequence[_Row]) -> Sequence[object]:
-        if len(self._attribute) == 1:
-            name = self._attribute[0]
-            values = [row.get(name) for row in rows]
-            if not any(values):  # Graph spells a name as it was declared, in whatever case it is asked for
-                spelled = next((key for row in rows for key in row if key.casefold() == name.casefold()), name)
-                values = [row.get(spelled) for row in rows] if spelled != name else values
-            return values
-        return [value_of(row, self._attribute) for row in rows]
-
-    def _next(self, page: Mapping[str, Any]) -> str | None:
-        link = page.get("@odata.nextLink")
+    def _next(self, page: GraphPage) -> str | None:
+        link = page.link
         if link is None:
             return None
         # A prefix that ends the host is compared, not parsed parts: what one parser takes for the host of
@@ -301,34 +266,3 @@ def _in_quotes(text: str) -> str:
 
 def _quoted(name: str) -> str:
     return quote(_in_quotes(name), safe="$@")
-
-
-def value_of(row: Mapping[str, object], attribute: tuple[str, ...]) -> object:
-    """Return what an attribute of a user holds; `attribute` is its path."""
-    value: object = row
-    for name in attribute:
-        value = _member(value, name) if isinstance(value, Mapping) else None
-    return value
-
-
-def _member(row: Mapping[str, object], name: str) -> object:
-    """Return what a property holds; its name has no case."""
-    if name in row:
-        return row[name]
-    return next((value for key, value in row.items() if key.casefold() == name.casefold()), None)
-
-
-def is_set(row: Mapping[str, object], name: str) -> bool:
-    """Whether a boolean property of a user is true; `name` may be empty."""
-    value = _member(row, name) if name else None
-    return any(each is True for each in (value if isinstance(value, list) else [value]))
-
-
-def _seal(rows: Sequence[_Row]) -> tuple[int, object, object]:
-    """Return what tells one page from another: how many users there are, and who is the first and the last."""
-    return (len(rows), rows[0].get("id"), rows[-1].get("id")) if rows else (0, None, None)
-
-
-def _is_listing(answer: Mapping[str, Any]) -> bool:
-    rows = answer.get("value")
-    return isinstance(rows, list) and set(map(type, rows)) <= {dict}

@@ -11,10 +11,10 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
-import orjson
+import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
@@ -47,6 +47,7 @@ _NETWORK = "check GRAPH_ENDPOINT and the network"
 # What a status means that comes without a code.
 _BY_STATUS = {401: ["401 InvalidAuthenticationToken"], 403: ["403 Authorization_RequestDenied"]}
 _NO_CODE = "(no code)"
+_T = TypeVar("_T")
 
 
 class Token(Protocol):
@@ -81,8 +82,38 @@ class _Transient(DirectoryError):
         return f"{self._what}, {how_it_ended}{self._remedy}; the next tick tries again"
 
 
+class OtherForm(Exception):
+    """An answer is JSON, but not what was asked for."""
+
+
+def parsed(body: bytes) -> Any:
+    """Return the JSON of an answer; a lone surrogate, which the fast parser refuses, spoils a name and not a page."""
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return json.loads(body)
+
+
+def _of_kind(kind: type[_T]) -> Callable[[bytes], _T]:
+    """Return what decodes an answer that must be of one type."""
+
+    def decode(body: bytes) -> _T:
+        found = parsed(body)
+        if not isinstance(found, kind):
+            raise OtherForm
+        return found
+
+    return decode
+
+
+_an_object: Callable[[bytes], dict[str, Any]] = _of_kind(dict)
+
+
 class _Request(NamedTuple):
-    """A request, the statuses after which it may be made again, and what its answer must be like."""
+    """A request, the statuses after which it may be made again, and what decodes its answer.
+
+    That raises ValueError or RecursionError where the answer is no JSON, and OtherForm where it is no such answer.
+    """
 
     method: str
     url: str
@@ -90,9 +121,8 @@ class _Request(NamedTuple):
     body: Mapping[str, object] | None = None
     headers: Mapping[str, str] | None = None
     missing_ok: bool = False
-    valid: Callable[[dict[str, Any]], bool] | None = None
     deadline: float | None = None
-    kind: type[Any] = dict
+    decode: Callable[[bytes], Any] = _an_object
 
 
 class _Answer(NamedTuple):
@@ -143,26 +173,35 @@ class GraphHttp:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        deadline: float | None = None,
         missing_ok: bool = False,
-        valid: Callable[[dict[str, Any]], bool] | None = None,
-        on_retry: Callable[[], None] | None = None,
     ) -> dict[str, Any] | None:
-        """Return the JSON object behind `url`; None for a 404 that is `missing_ok`. One not `valid` is asked again.
+        """Return the JSON object behind `url`; None for a 404 that is `missing_ok`."""
+        asked = _Request("GET", url, headers=headers, again=_READS_AGAIN, missing_ok=missing_ok)
+        found: dict[str, Any] | None = self._patiently(asked, None)
+        return found
 
-        `deadline` is on the clock's monotonic scale: no pause that ends beyond it is begun, and no answer read on.
-        `on_retry` is called before each further try.
+    def read(
+        self,
+        url: str,
+        decode: Callable[[bytes], _T],
+        *,
+        deadline: float | None = None,
+        on_retry: Callable[[], None] | None = None,
+    ) -> _T:
+        """Return what `decode` makes of the body behind `url`; one of which it makes nothing is asked for again.
+
+        It raises ValueError or RecursionError of what is no JSON, and OtherForm of what was not asked for. `deadline`
+        is on the clock's monotonic scale: no pause that ends beyond it is begun, and no answer read on. `on_retry` is
+        called before each further try.
         """
-        asked = _Request(
-            "GET", url, headers=headers, again=_READS_AGAIN, missing_ok=missing_ok, valid=valid, deadline=deadline
-        )
-        found: dict[str, Any] | None = self._patiently(asked, deadline, on_retry)
+        asked = _Request("GET", url, again=_READS_AGAIN, deadline=deadline, decode=decode)
+        found: _T = self._patiently(asked, deadline, on_retry)
         return found
 
     def number(self, url: str, *, headers: Mapping[str, str], deadline: float | None = None) -> int:
         """Return the number behind `url`, which is plain text."""
         plain = {"Accept": "text/plain", **headers}
-        asked = _Request("GET", url, headers=plain, again=_READS_AGAIN, deadline=deadline, kind=int)
+        asked = _Request("GET", url, headers=plain, again=_READS_AGAIN, deadline=deadline, decode=_of_kind(int))
         return int(self._patiently(asked, deadline))
 
     def post(self, url: str, body: Mapping[str, object]) -> dict[str, Any]:
@@ -203,13 +242,11 @@ class GraphHttp:
         if not answer.body and asked.method != "GET":
             return {}
         try:
-            found = _parsed(answer.body)
+            return asked.decode(answer.body)
         except (ValueError, RecursionError) as error:
             raise self._spoilt("is no JSON") from error
-        expected = isinstance(found, asked.kind)
-        if not expected or not (asked.valid is None or asked.valid(found)):
-            raise self._spoilt("is not of the form that was asked for")
-        return found
+        except OtherForm as error:
+            raise self._spoilt("is not of the form that was asked for") from error
 
     def _wait_with_the_others(self, deadline: float | None) -> None:
         """Wait as long as Graph has asked anybody to."""
@@ -315,11 +352,3 @@ def _what_it_says(answer: _Answer) -> tuple[str, str]:
     if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", identifier):
         identifier = "unknown"
     return code, f"Graph answered {answer.status} {code} (request id {identifier})"
-
-
-def _parsed(body: bytes) -> Any:
-    """Return the JSON of an answer; a lone surrogate, which the fast parser refuses, spoils a name and not a page."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return json.loads(body)

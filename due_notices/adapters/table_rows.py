@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-import orjson
+import msgspec
 
 from due_notices.adapters.storage_errors import ForeignAnswer
 from due_notices.model import Sent
@@ -27,14 +27,14 @@ ENTRY_COLUMNS = (*_CLAIM_COLUMNS, "takenOver")
 NOTICE_COLUMNS = ("PartitionKey", *_CLAIM_COLUMNS, "noticeId", "userId", "hasReference", "messageId", "messageHash")
 
 _USER, _OBLIGATION = 16, 32  # where these keys end in a row's key
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 """What reading raises that is not as it should be."""
 
 
 def page_of(body: bytes) -> list[Any]:
     """Return the rows of an answer. Raises ForeignAnswer where it is none of the service's."""
     try:
-        rows = orjson.loads(body)["value"]
+        rows = msgspec.json.decode(body)["value"]
     except UNREADABLE as error:
         raise ForeignAnswer("the answer to a query is no list of rows") from error
     if not isinstance(rows, list):
@@ -45,8 +45,8 @@ def page_of(body: bytes) -> list[Any]:
 def row_of(body: bytes) -> Row:
     """Return the row of an answer. Raises ForeignAnswer where it is none of the service's."""
     try:
-        row = orjson.loads(body)
-    except ValueError as error:
+        row = msgspec.json.decode(body)
+    except (ValueError, RecursionError) as error:
         raise ForeignAnswer("the answer to a question for a row is no row") from error
     if not isinstance(row, dict) or not isinstance(row.get("RowKey"), str):
         raise ForeignAnswer("the answer to a question for a row is no row")
@@ -147,7 +147,7 @@ def key_of(row: Row) -> Row:
 
 def run_of(row: Row) -> RunReport:
     """Return a recorded run."""
-    return RunReport.from_dict(orjson.loads(row["report"]))
+    return RunReport.from_dict(msgspec.json.decode(row["report"]))
 
 
 def owner_of(row: Row) -> Owner:
@@ -212,7 +212,7 @@ def run_key(report: RunReport) -> str:
 def name_counts_of(row: Row) -> dict[str, int]:
     """Return the name counts in a run's row; what is none of ours counts as absent, since they only make parts even."""
     try:
-        found = orjson.loads(row["nameCounts"])
+        found = msgspec.json.decode(row["nameCounts"])
         return {prefix: count for prefix, count in found.items() if isinstance(count, int)}
     except UNREADABLE:
         return {}
@@ -225,7 +225,7 @@ def run_entity(report: RunReport) -> dict[str, Any]:
         "RowKey": run_key(report),
         "outcome": report.outcome.value,
         "report": report.to_json(),
-        "nameCounts": orjson.dumps(report.name_counts).decode(),
+        "nameCounts": msgspec.json.encode(report.name_counts).decode(),
     }
 
 

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from due_notices.adapters import graph_http
-from due_notices.adapters.graph_http import GraphHttp
+from due_notices.adapters.graph_http import GraphHttp, parsed
 from due_notices.adapters.retries import ONCE, Retries
 from due_notices.errors import DirectoryError
 from tests.fakes import MovableClock
@@ -124,7 +124,7 @@ def test_it_is_asked_for_again_as_long_as_the_run_has_time() -> None:
         clock = PassingClock()
         graph = GraphHttp(address, token, clock, MANY)
         with pytest.raises(DirectoryError, match="no time left"):
-            graph.get(graph.url("users"), deadline=60.0)
+            graph.read(graph.url("users"), parsed, deadline=60.0)
 
     assert len(paths) == 4
     assert MovableClock.monotonic(clock) <= 90

@@ -12,9 +12,9 @@ import pytest
 import requests
 
 from due_notices.adapters.graph import GraphDirectory
+from due_notices.adapters.graph_users import SELECTED
 from due_notices.adapters.retries import GRAPH
 from due_notices.errors import CredentialError, DirectoryError, ListingExpired
-from due_notices.users import SELECTED
 from local.clock import now
 from local.customers import SAMPLE_OPT_OUT
 from local.emulated_service import RecordedRequest

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from due_notices.adapters.graph import EVENTUAL, listing_query, selection, value_of, with_hint
+from due_notices.adapters.graph import EVENTUAL, listing_query, selection, with_hint
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused
+from due_notices.adapters.graph_users import value_of
 
 _BAD_REQUEST = 400
 # A directory extension is compared by its type, which nobody has told us: text, time, several texts. Whether the last

@@ -14,7 +14,7 @@ from datetime import date
 from tempfile import TemporaryFile
 from typing import IO, Any, Literal
 
-import orjson
+import msgspec
 
 from due_notices.commands.import_.changes import Rules, Step, UserChange, Value, changed
 from due_notices.commands.import_.entries import Entries, Owed
@@ -53,7 +53,7 @@ class Spool:
         return _items(self._stream)
 
     def _write(self) -> None:
-        self._stream.write(orjson.dumps(self._last) + b"\n")
+        self._stream.write(msgspec.json.encode(self._last) + b"\n")
         self._last.clear()
 
 
@@ -180,7 +180,7 @@ def _wait(waiting: IO[bytes], owners: Owners, page: Page, attribute: tuple[str, 
         )
         for place in sorted(places)
     ]
-    waiting.write(orjson.dumps(kept) + b"\n")
+    waiting.write(msgspec.json.encode(kept) + b"\n")
     return any(isinstance(value, list) for value in with_value) if with_value else None
 
 
@@ -308,5 +308,5 @@ def _items(stream: IO[bytes]) -> Iterator[Any]:
     stream.flush()
     stream.seek(0)
     for line in stream:
-        yield from orjson.loads(line)
+        yield from msgspec.json.decode(line)
     stream.seek(0, 2)

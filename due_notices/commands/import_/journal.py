@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
-import orjson
+import msgspec
 
 from due_notices.commands.import_.changes import Value
 from due_notices.errors import DueNoticesError
@@ -64,11 +64,11 @@ class Journal:
         users = 0
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-                stream.write(orjson.dumps({"format": FORMAT, **head}) + b"\n")
+                stream.write(msgspec.json.encode({"format": FORMAT, **head}) + b"\n")
                 for identifier, before, after in writes:
-                    stream.write(orjson.dumps({"id": identifier, "before": before, "after": after}) + b"\n")
+                    stream.write(msgspec.json.encode({"id": identifier, "before": before, "after": after}) + b"\n")
                     users += 1
-                stream.write(orjson.dumps({"end": users}) + b"\n")
+                stream.write(msgspec.json.encode({"end": users}) + b"\n")
                 stream.flush()
                 os.fsync(stream.fileno())
             _publish(draft, path)
@@ -87,7 +87,7 @@ class Journal:
         """Return a journal with its marks. Raises JournalError."""
         try:
             with path.open("rb") as stream:
-                head = orjson.loads(stream.readline())
+                head = msgspec.json.decode(stream.readline())
                 if not isinstance(head, dict) or head.get("format") != FORMAT:
                     raise JournalError(f"{path} is no journal of an import that this version knows")
                 journal = cls(path, head)
@@ -95,14 +95,14 @@ class Journal:
                     journal._take(line)
         except OSError as error:
             raise JournalError(f"the journal {path} cannot be read ({error.strerror}): check the path") from error
-        except orjson.JSONDecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise JournalError(f"{path} is no journal of an import: check the path") from error
         return journal
 
     def _take(self, line: bytes) -> None:
         try:
-            found = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            found = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError):
             return  # cut off by a kill: what it would have marked is looked up again
         if "id" in found:
             self.users += 1
@@ -118,7 +118,7 @@ class Journal:
         with self.path.open("rb") as stream:
             for line in stream:
                 if line.startswith(b'{"id"'):
-                    found = orjson.loads(line)
+                    found = msgspec.json.decode(line)
                     yield Write(found["id"], found["before"], found["after"])
                 elif line.startswith(b'{"end"'):
                     return
@@ -150,7 +150,7 @@ class Journal:
             )
         self._marks.seek(0, os.SEEK_END)
         by = {"by": {"pid": os.getpid(), "host": socket.gethostname(), "since": since}}
-        self._marks.write(b"\n" + orjson.dumps(by) + b"\n")  # the first ends a line that a kill has cut off
+        self._marks.write(b"\n" + msgspec.json.encode(by) + b"\n")  # the first ends a line that a kill has cut off
         self._marks.flush()
 
     @staticmethod
@@ -171,7 +171,7 @@ class Journal:
         if failed:
             entry["failed"] = dict(failed)
         if entry:
-            self._marks.write(orjson.dumps(entry) + b"\n")
+            self._marks.write(msgspec.json.encode(entry) + b"\n")
             self._marks.flush()
             os.fsync(self._marks.fileno())
         (self.undone if undo else self.done).update(map(_short, done))
@@ -224,7 +224,7 @@ def _by(path: Path) -> str:
         for line in stream:
             last = line if line.startswith(b'{"by"') else last
     try:
-        by = orjson.loads(last)["by"]
-    except (orjson.JSONDecodeError, KeyError):
+        by = msgspec.json.decode(last)["by"]
+    except (msgspec.DecodeError, KeyError):
         return ""
     return f" (process {by['pid']} on {by['host']}, since {by['since']})"

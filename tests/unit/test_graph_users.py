@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from due_notices.adapters.graph import value_of
+from due_notices.adapters.graph_users import SELECTED, contact_notes, to_user, user_id, value_of
 from due_notices.obligations import values_of
-from due_notices.users import SELECTED, contact_notes, to_user, user_id
 from tests.factories import ALICE, ATTRIBUTE, BOB, CARLA, DMITRI, ERIN, graph_user
 
 PLAIN = (ATTRIBUTE,)
