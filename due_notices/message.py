@@ -7,11 +7,13 @@ The storage queue's adapter encodes the text in base64, as a Functions queue tri
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring
 
 from due_notices.errors import MessageTooLarge
 from due_notices.model import Batch, Notice
@@ -49,44 +51,35 @@ def to_message(notice: Notice, *, source: str, time: datetime, time_zone: str) -
 
     `time_zone` is the IANA name of the zone in which the business date is a day.
     """
-    obligation, user = notice.obligation, notice.user
-    data: dict[str, object] = {
-        "stage": notice.stage,
-        "stageDate": notice.stage_date.isoformat(),
-        "dueDate": obligation.due.isoformat(),
-        "daysUntilDue": (obligation.due - notice.business_date).days,
-        "businessDate": notice.business_date.isoformat(),
-        "timeZone": time_zone,
-        "late": notice.late,
-        "previousStage": notice.previous_stage,
-        "batch": {"id": notice.batch.id, "size": notice.batch.size} if notice.batch else None,
-        "obligation": _present(
-            reference=_text(obligation.reference),
-            amount=obligation.amount,
-            currency=obligation.currency,
-        ),
-        "customer": _present(
-            id=user.id,
-            displayName=_text(user.display_name),
-            givenName=_text(user.given_name),
-            email=user.email,
-            otherEmails=list(user.other_emails) or None,
-            mobilePhone=_text(user.mobile_phone),
-            preferredLanguage=_language_tag(user.preferred_language),
-        ),
-    }
-    event = {
-        "specversion": "1.0",
-        "id": notice.id,
-        "type": EVENT_TYPE,
-        "source": source,
-        "subject": user.id,
-        "time": _rfc3339(time),
-        "datacontenttype": "application/json",
-        "expirytime": _rfc3339(notice.expires),
-        "data": _present(**data),
-    }
-    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    obligation, user, batch = notice.obligation, notice.user, notice.batch
+    more = _fields(
+        previousStage=None if notice.previous_stage is None else str(notice.previous_stage),
+        batch=f'{{"id":{_quoted(batch.id)},"size":{batch.size}}}' if batch else None,
+    )
+    owed = _fields(
+        reference=_quoted(_text(obligation.reference)),
+        amount=_quoted(obligation.amount),
+        currency=_quoted(obligation.currency),
+    )
+    customer = _fields(
+        displayName=_quoted(_text(user.display_name)),
+        givenName=_quoted(_text(user.given_name)),
+        email=_quoted(user.email),
+        otherEmails=_list(user.other_emails),
+        mobilePhone=_quoted(_text(user.mobile_phone)),
+        preferredLanguage=_quoted(_language_tag(user.preferred_language)),
+    )
+    # Written out, because json.dumps makes an encoder anew for each message, which was a third of what one cost.
+    identifier, today = encode_basestring(user.id), notice.business_date
+    text = (
+        f'{{"specversion":"1.0","id":{encode_basestring(notice.id)},"type":"{EVENT_TYPE}",'
+        f'"source":{encode_basestring(source)},"subject":{identifier},"time":{_moment(time)},'
+        f'"datacontenttype":"application/json","expirytime":{_moment(notice.expires)},"data":{{'
+        f'"stage":{notice.stage},"stageDate":{_day(notice.stage_date)},"dueDate":{_day(obligation.due)},'
+        f'"daysUntilDue":{(obligation.due - today).days},"businessDate":{_day(today)},'
+        f'"timeZone":{encode_basestring(time_zone)},"late":{"true" if notice.late else "false"}{more},'
+        f'"obligation":{{{owed[1:]}}},"customer":{{"id":{identifier}{customer}}}}}}}'
+    )
     raw = text.encode()
     if len(raw) > MAX_BYTES:
         message = (
@@ -121,22 +114,45 @@ def source_of(tenant_id: str) -> str:
     return f"/tenants/{tenant_id}/due-notices"
 
 
-def _present(**fields: object) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if value is not None}
+def _fields(**fields: str | None) -> str:
+    """Return fields, given in JSON, each after a comma; those that are None are left out."""
+    return "".join([f',"{name}":{value}' for name, value in fields.items() if value is not None])
+
+
+def _list(texts: Sequence[str]) -> str | None:
+    """Return texts as a list in JSON, None where there are none."""
+    return f"[{','.join(map(encode_basestring, texts))}]" if texts else None
+
+
+def _quoted(text: str | None) -> str | None:
+    """Return a text in JSON."""
+    return None if text is None else encode_basestring(text)
 
 
 def _text(value: str | None) -> str | None:
     """Return a text on one line, without what could break it; None where nothing of it can be seen."""
     if value is None:
         return None
+    if value.isascii() and value.isprintable():
+        return value.strip() or None
     cleaned = _EMBEDDINGS.sub("", _BREAKS.sub(" ", value)).strip()
     return cleaned if any(unicodedata.category(character)[0] not in "CZ" for character in cleaned) else None
 
 
+@lru_cache(maxsize=1024)
 def _language_tag(value: str | None) -> str | None:
     tag = (value or "").strip().replace("_", "-")
     return tag if _LANGUAGE_TAG.fullmatch(tag) else None
 
 
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+@lru_cache(maxsize=1024)
+def _day(day: date) -> str:
+    """Return a date in JSON."""
+    return f'"{day.isoformat()}"'
+
+
+@lru_cache(maxsize=1024)
+def _moment(moment: datetime) -> str:
+    """Return a moment in JSON, in UTC, to the second."""
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    return f'"{text}Z"'

@@ -9,7 +9,9 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any
 from urllib.parse import quote
 
@@ -20,28 +22,29 @@ from due_notices.adapters.storage_errors import ForeignAnswer, failure
 Operation = tuple[str, Mapping[str, Any], str | None]
 """`create`, `update` (replaces), `replace` (or inserts), `upsert` (merges) or `delete`; the entity; its `etag` where it
 must be unchanged."""
+_METHODS = {
+    "create": "POST",
+    "update": "PUT",
+    "replace": "PUT",  # without If-Match it inserts where nothing is
+    "upsert": "PATCH",  # merges; without If-Match it inserts where nothing is
+    "delete": "DELETE",
+}
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")  # in a URL
 
 
 def transaction(table_url: str, table: str, operations: Sequence[Operation]) -> tuple[bytes, dict[str, str]]:
     """Return body and headers of the request."""
     batch, changes = f"batch_{uuid.uuid4()}", f"changeset_{uuid.uuid4()}"
     parts = [f"--{batch}\r\nContent-Type: multipart/mixed; boundary={changes}\r\n\r\n"]
+    before = f"--{changes}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    after = "Accept: application/json;odata=nometadata\r\nContent-Type: application/json\r\nPrefer: return-no-content"
     for kind, entity, etag in operations:
-        key = f"(PartitionKey='{_key(entity['PartitionKey'])}',RowKey='{_key(entity['RowKey'])}')"
-        method, where = {
-            "create": ("POST", ""),
-            "update": ("PUT", key),
-            "replace": ("PUT", key),  # without If-Match it inserts where nothing is
-            "upsert": ("PATCH", key),  # merges; without If-Match it inserts where nothing is
-            "delete": ("DELETE", key),
-        }[kind]
+        where = "" if kind == "create" else _where(entity)
         wanted = etag or ("*" if kind == "delete" else None)
         match = "" if wanted is None else f"If-Match: {wanted}\r\n"
-        content = "" if kind == "delete" else json.dumps(_to_json(entity), separators=(",", ":"))
+        content = "" if kind == "delete" else _to_json(entity)
         parts.append(
-            f"--{changes}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
-            f"{method} {table_url}/{table}{where} HTTP/1.1\r\n{match}Accept: application/json;odata=nometadata\r\n"
-            f"Content-Type: application/json\r\nPrefer: return-no-content\r\n\r\n{content}\r\n"
+            f"{before}{_METHODS[kind]} {table_url}/{table}{where} HTTP/1.1\r\n{match}{after}\r\n\r\n{content}\r\n"
         )
     parts.append(f"--{changes}--\r\n--{batch}--\r\n")
     headers = {
@@ -66,16 +69,35 @@ def refused(answer: bytes, operations: int) -> AzureError | None:
     return failure(int(found[1]), code[1].decode() if code else None)
 
 
+def _where(entity: Mapping[str, Any]) -> str:
+    return f"(PartitionKey='{_partition(entity['PartitionKey'])}',RowKey='{_key(entity['RowKey'])}')"
+
+
 def _key(value: str) -> str:
-    return quote(value.replace("'", "''"), safe="'")
+    return value if _PLAIN.fullmatch(value) else quote(value.replace("'", "''"), safe="'")
 
 
-def _to_json(entity: Mapping[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+_partition = lru_cache(maxsize=256)(_key)  # many rows have the same
+
+
+@lru_cache(maxsize=256)
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def _to_json(entity: Mapping[str, Any]) -> str:
+    """Return an entity in JSON, its moments with their type.
+
+    Written out, because json.dumps makes an encoder anew for each of the hundred rows.
+    """
+    fields = []
     for name, value in entity.items():
-        if isinstance(value, datetime):
-            values[f"{name}@odata.type"] = "Edm.DateTime"
-            values[name] = value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        if isinstance(value, str):
+            fields.append(f'"{name}":{encode_basestring_ascii(value)}')
+        elif isinstance(value, datetime):
+            fields.append(f'"{name}@odata.type":"Edm.DateTime","{name}":"{_moment(value)}"')
+        elif isinstance(value, bool):
+            fields.append(f'"{name}":{"true" if value else "false"}')
         else:
-            values[name] = value
-    return values
+            fields.append(f'"{name}":{json.dumps(value)}')
+    return f"{{{','.join(fields)}}}"

@@ -1,11 +1,71 @@
-"""What the answer to a transaction says."""
+"""A transaction's bytes, and what the answer to it says."""
 
 from __future__ import annotations
 
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import quote
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from due_notices.adapters.storage_errors import ForeignAnswer, code_of, status_of
-from due_notices.adapters.table_transaction import refused
+from due_notices.adapters.table_transaction import refused, transaction
+
+texts = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(["2026-12-01", "a'b", "0f_-7", ""])
+values = texts | st.booleans() | st.integers() | st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+entities = st.builds(
+    lambda keys, fields: dict(zip(("PartitionKey", "RowKey"), keys, strict=True)) | fields,
+    st.tuples(texts, texts),
+    st.dictionaries(st.sampled_from(["state", "sentAt", "userId", "hasReference", "version"]), values),
+)
+kinds = st.sampled_from(["create", "update", "replace", "upsert", "delete"])
+
+
+def plainly(kind: str, entity: Mapping[str, Any], etag: str | None) -> str:
+    """One operation, its entity as json.dumps writes it and its keys as urllib quotes them."""
+    keys = [quote(entity[name].replace("'", "''"), safe="'") for name in ("PartitionKey", "RowKey")]
+    method = {"create": "POST", "update": "PUT", "replace": "PUT", "upsert": "PATCH", "delete": "DELETE"}[kind]
+    where = "" if kind == "create" else f"(PartitionKey='{keys[0]}',RowKey='{keys[1]}')"
+    match = etag or ("*" if kind == "delete" else None)
+    fields: dict[str, Any] = {}
+    for name, value in entity.items():
+        if isinstance(value, datetime):
+            fields[f"{name}@odata.type"] = "Edm.DateTime"
+            fields[name] = value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        else:
+            fields[name] = value
+    lines = [
+        "--changeset_0",
+        "Content-Type: application/http",
+        "Content-Transfer-Encoding: binary",
+        "",
+        f"{method} http://host/table{where} HTTP/1.1",
+        *([] if match is None else [f"If-Match: {match}"]),
+        "Accept: application/json;odata=nometadata",
+        "Content-Type: application/json",
+        "Prefer: return-no-content",
+        "",
+        "" if kind == "delete" else json.dumps(fields, separators=(",", ":")),
+        "",
+    ]
+    return "\r\n".join(lines)
+
+
+@given(st.lists(st.tuples(kinds, entities, st.none() | st.just('W/"1"')), max_size=4))
+def test_the_bytes_are_those_that_json_dumps_and_quote_write(operations: list[tuple[str, Any, str | None]]) -> None:
+    with patch.object(uuid, "uuid4", lambda: 0):
+        body, headers = transaction("http://host", "table", operations)
+
+    parts = "".join(plainly(*operation) for operation in operations)
+    head = "--batch_0\r\nContent-Type: multipart/mixed; boundary=changeset_0\r\n\r\n"
+    assert body.decode() == f"{head}{parts}--changeset_0--\r\n--batch_0--\r\n"
+    assert headers["Content-Type"] == "multipart/mixed; boundary=batch_0"
 
 
 def answer(*statuses: str, body: str = "") -> bytes:

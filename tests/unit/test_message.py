@@ -439,6 +439,64 @@ notices = st.builds(
 )
 
 
+def present(**fields: object) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def plainly(given_notice: Notice, time: datetime) -> str:
+    """The message as json.dumps writes it, its texts taken from the one that was made."""
+    owed, user, batch = given_notice.obligation, given_notice.user, given_notice.batch
+    made = event_of(given_notice)["data"]
+    event = {
+        "specversion": "1.0",
+        "id": given_notice.id,
+        "type": EVENT_TYPE,
+        "source": SOURCE,
+        "subject": user.id,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "datacontenttype": "application/json",
+        "expirytime": given_notice.expires.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "data": present(
+            stage=given_notice.stage,
+            stageDate=given_notice.stage_date.isoformat(),
+            dueDate=owed.due.isoformat(),
+            daysUntilDue=(owed.due - given_notice.business_date).days,
+            businessDate=given_notice.business_date.isoformat(),
+            timeZone=ZONE,
+            late=given_notice.late,
+            previousStage=given_notice.previous_stage,
+            batch={"id": batch.id, "size": batch.size} if batch else None,
+            obligation=present(
+                reference=made["obligation"].get("reference"), amount=owed.amount, currency=owed.currency
+            ),
+            customer=present(
+                id=user.id,
+                displayName=made["customer"].get("displayName"),
+                givenName=made["customer"].get("givenName"),
+                email=user.email,
+                otherEmails=list(user.other_emails) or None,
+                mobilePhone=made["customer"].get("mobilePhone"),
+                preferredLanguage=made["customer"].get("preferredLanguage"),
+            ),
+        ),
+    }
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+
+
+@given(notices, st.datetimes(datetime(1970, 1, 1), datetime(2999, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001
+@example(notice(display_name='"\\\x7f\u2028/\ud7ff\U0001f600', other_emails=('"@\\', "b@c.de")), NOW)
+def test_the_bytes_are_those_that_json_dumps_writes(given_notice: Notice, time: datetime) -> None:
+    assert text_of(given_notice, time) == plainly(given_notice, time)
+
+
+@given(st.text(st.characters(max_codepoint=0x80)))
+def test_a_plain_text_is_cleaned_as_any_other(given_text: str) -> None:
+    name = event_of(notice(display_name=given_text))["data"]["customer"].get("displayName")
+    elsewhere = event_of(notice(display_name=f"{given_text}\u00e4"))["data"]["customer"]["displayName"]
+
+    assert (name or "") == elsewhere.removesuffix("\u00e4").strip()
+
+
 @given(notices, st.datetimes(datetime(1970, 1, 1), datetime(2999, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_every_notice_fulfils_the_schema_and_is_an_event(given_notice: Notice, time: datetime) -> None:
     text = text_of(given_notice, time)
