@@ -22,6 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import repeat, zip_longest
 from typing import Any, NamedTuple, TypeVar
 
 from due_notices.deadline import together
@@ -211,13 +212,12 @@ class Delivery:
 
 
 def _chunks(notices: Iterable[Notice]) -> Iterator[tuple[str, Sequence[Notice]]]:
-    """Yield chunks of one partition each, in the order of the notices."""
+    """Yield chunks of one partition each, of each partition in turn: together they bear more than one of them."""
     grouped: dict[str, list[Notice]] = defaultdict(list)
     for notice in notices:
         grouped[notice.partition].append(notice)
-    for partition, members in grouped.items():
-        for chunk in _batches(members, CHUNK):
-            yield partition, chunk
+    turns = zip_longest(*(zip(repeat(partition), _batches(each, CHUNK)) for partition, each in grouped.items()))
+    return (chunk for turn in turns for chunk in turn if chunk is not None)
 
 
 def _batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

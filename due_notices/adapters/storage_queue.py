@@ -9,7 +9,7 @@ from azure.core.exceptions import AzureError
 from azure.storage.queue.aio import QueueClient
 
 from due_notices.adapters.connections import distrusted
-from due_notices.adapters.retries import BUSY, STORAGE
+from due_notices.adapters.retries import BUSY, STORAGE, Pace
 from due_notices.adapters.storage_errors import (
     FAILURES,
     FOREIGN,
@@ -47,6 +47,7 @@ class StorageNoticeQueue:
         self._pipeline = pipeline
         self._poison = poison
         self._clock = clock
+        self._pace = Pace(clock)
 
     async def send(self, text: str) -> str:
         """Put one message, for ever, and return its id. Raises SendError or StorageError."""
@@ -59,6 +60,7 @@ class StorageNoticeQueue:
         return await self._send(text)
 
     async def _send(self, text: str) -> str:
+        await self._pace.turn()
         headers = {"Content-Type": "application/xml"}
         # Base64, as a Functions queue trigger expects it, so that nothing in it needs an escape in XML.
         encoded = base64.b64encode(text.encode())
@@ -80,6 +82,8 @@ class StorageNoticeQueue:
         if is_foreign(error):
             text = f"no answer whether the queue {name} took a message ({code}): {FOREIGN}"
             return SendError(text, accepted_perhaps=True)
+        if status in BUSY:
+            self._pace.refused()
         if status in BUSY or never_arrived(error):
             return _Busy(f"the queue {name} took no message ({code})", accepted_perhaps=False)
         if status in _THIS_MESSAGE:

@@ -13,6 +13,7 @@ import itertools
 import math
 import operator
 import sys
+from collections import defaultdict
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -33,7 +34,7 @@ from azure.data.tables.aio import TableClient
 from tenacity import AsyncRetrying, retry_if_exception
 
 from due_notices.adapters import table_query, table_rows
-from due_notices.adapters.retries import STORAGE, TRANSIENT
+from due_notices.adapters.retries import BUSY, STORAGE, TRANSIENT, Pace
 from due_notices.adapters.storage_errors import (
     NO_SUCH_ROW,
     TO_READ,
@@ -82,6 +83,7 @@ class TableLedger:
         self._pipeline = pipeline
         self._clock = clock
         self._owner = owner
+        self._paces: defaultdict[str, Pace] = defaultdict(lambda: Pace(clock))  # by partition
 
     async def check_owner(self) -> None:
         """Refuse what is another's."""
@@ -319,13 +321,17 @@ class TableLedger:
         if not operations:
             return
         body, headers = transaction(self._table.url, self._name, operations)
+        pace = self._paces[operations[0][1]["PartitionKey"]]
 
         async def write() -> None:
+            await pace.turn(len(operations))
             try:
                 answer = await self._pipeline.post(f"{self._table.url}/$batch", body, headers, success=_ACCEPTED)
                 if (error := refused(answer, len(operations))) is not None:
                     raise error
             except AzureError as error:
+                if status_of(error) in BUSY:
+                    pace.refused()
                 if _is_conflict(error):
                     message = f"the ledger table {self._name} refused a write ({code_of(error)})"
                     raise _Conflict(f"{message}; the next tick tries again") from error

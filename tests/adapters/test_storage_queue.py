@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from due_notices.adapters import storage_errors
-from due_notices.adapters.retries import STORAGE
+from due_notices.adapters.retries import STORAGE, Pace
 from due_notices.errors import SendError, StorageError
 from due_notices.message import MAX_BYTES
 from due_notices.ports import Storage
@@ -145,7 +145,21 @@ async def test_what_a_busy_queue_refused_is_sent_again(
     assert queue_proxy.count("POST", "/messages") == 3
     assert storage_access.properties().approximate_message_count == 1
     assert len(clock.waits) == 2
-    assert 0.4 < clock.waits[0] < clock.waits[1] + 1
+    assert 0.37 < clock.waits[0] < clock.waits[1] + 1
+
+
+async def test_a_queue_that_was_busy_is_sent_no_more_than_it_is_made_for(
+    storage_by_proxy: Storage, queue_proxy: FaultyProxy, clock: MovableClock
+) -> None:
+    vars(storage_by_proxy.queue)["_pace"] = Pace(clock, target=8)
+    queue_proxy.plan(Step.REFUSED_503, method="POST")
+    await storage_by_proxy.queue.send(TEXT)
+    clock.waits.clear()
+
+    for _ in range(4):
+        await storage_by_proxy.queue.send(TEXT)
+
+    assert sum(clock.waits) == pytest.approx(2 / 8, abs=0.05), "what lies behind is made up for, but not for long"
 
 
 async def test_a_queue_that_stays_busy_certainly_took_nothing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import re
+from collections import defaultdict
 from datetime import date
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -12,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from azure.data.tables import TableClient
 
-from due_notices.adapters.retries import STORAGE
+from due_notices.adapters.retries import STORAGE, Pace
 from due_notices.adapters.table_ledger import TableLedger
 from due_notices.errors import StorageError
 from due_notices.ports import Entry, Storage
@@ -111,6 +112,23 @@ async def test_when_nobody_listens_it_is_said_after_some_patience(
         await use(await open_storage({"NOTICE_STORAGE": nowhere}), method)
 
     assert len(clock.waits) == STORAGE.attempts - 1
+
+
+async def test_a_partition_that_was_busy_is_written_no_more_than_it_is_made_for_and_others_are_as_before(
+    storage_by_proxy: Storage, table_proxy: FaultyProxy, clock: MovableClock
+) -> None:
+    ledger = storage_by_proxy.ledger
+    vars(ledger)["_paces"] = defaultdict(lambda: Pace(clock, target=8 * len(ROWS)))
+    table_proxy.plan(Step.REFUSED_503, method="POST")
+    await ledger.mark_sent(PARTITION, dict.fromkeys(ROWS, "message"), FIRST, NOON)
+    clock.waits.clear()
+
+    for _ in range(4):
+        await ledger.mark_sent("2026-12-02", dict.fromkeys(ROWS, "message"), FIRST, NOON)
+    assert clock.waits == []
+    for _ in range(4):
+        await ledger.mark_sent(PARTITION, dict.fromkeys(ROWS, "message"), FIRST, NOON)
+    assert sum(clock.waits) == pytest.approx(2 / 8, abs=0.05)
 
 
 @pytest.mark.parametrize("step", HARMLESS)

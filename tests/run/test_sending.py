@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import jsonschema
 import pytest
@@ -45,6 +46,23 @@ def test_every_owed_notice_is_on_the_queue_and_remembered() -> None:
     validator = jsonschema.Draft202012Validator(json.loads(notice_schema()))
     for event in world.events:
         validator.validate(event)
+
+
+def test_due_dates_take_turns_because_each_bears_only_so_much_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("due_notices.delivery.CHUNKS_AT_A_TIME", 1)
+    soon = [customer(number, due=in_days(0)) for number in range(1000, 1000 + 2 * CHUNK)]
+    world = World([*customers(2 * CHUNK + 1), *soon])
+    claim, partitions = world.storage.ledger.claim, []
+
+    async def watched(partition: str, *rest: Any) -> Any:
+        partitions.append(partition)
+        return await claim(partition, *rest)
+
+    world.storage.ledger.claim = watched  # type: ignore[assignment, method-assign]
+    report = world.run()
+
+    assert report.sent == len(set(world.ids)) == 4 * CHUNK + 1
+    assert set(partitions[:2]) == set(partitions[2:4]) == {"2026-12-01", str(TODAY)}
 
 
 def test_the_run_is_recorded_with_its_report() -> None:
