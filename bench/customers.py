@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,14 +16,14 @@ def today() -> date:
     return datetime.now(UTC).date()  # noqa: TID251 (a benchmark is no part of the program)
 
 
-def customers(count: int, share: float) -> Iterator[dict[str, Any]]:
-    """Yield users with their due date: `share` of them owed today, spread over the stages, the rest far ahead."""
+def customers(count: int, share: float, stages: Sequence[int] = STAGES) -> Iterator[dict[str, Any]]:
+    """Yield users with their due date: `share` of them owed today, spread over `stages`, the rest far ahead."""
     day = today()
     owed = round(count * share)
     for number in range(count):
         # Spread evenly: number * owed // count rises by one at each owed user.
         is_owed = (number + 1) * owed // count > number * owed // count
-        ahead = -STAGES[number % len(STAGES)] if is_owed else 20 + number % 300
+        ahead = -stages[number % len(stages)] if is_owed else 20 + number % 300
         due = (day + timedelta(days=ahead)).isoformat()
         yield {
             "due": due,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.customers import ATTRIBUTE
+from bench.customers import ATTRIBUTE, STAGES
 from local.stack import LocalStack
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,8 @@ SINK_KEY = "YmVuY2htYXJr"
 class World:
     """A scenario's servers: how many users, which share of them is owed, and how slow the answers are (seconds).
 
-    `sent_a_day` is how many obligations of each due date the ledger remembers as sent already.
+    `sent_a_day` is how many obligations of each due date the ledger remembers as sent already. `stages` are those that
+    today's notices are spread over. With `limited` the storage bears no more than Azure's.
     """
 
     users: int
@@ -35,6 +36,8 @@ class World:
     page_delay: float = 0.0
     storage_delay: float = 0.0
     sent_a_day: int = 0
+    stages: tuple[int, ...] = STAGES
+    limited: bool = False
 
 
 @contextlib.contextmanager
@@ -43,6 +46,7 @@ def serving(world: World, stack: LocalStack) -> Iterator[dict[str, str]]:
     command = [sys.executable, "-m", "bench.servers", "--users", str(world.users), "--share", str(world.share)]
     command += ["--page-delay", str(world.page_delay), "--storage-delay", str(world.storage_delay)]
     command += ["--sent-a-day", str(world.sent_a_day)]
+    command += [f"--stages={','.join(map(str, world.stages))}", *(["--limited"] if world.limited else [])]
     command += ["--chain", str(stack.certificates.chain), "--key", str(stack.certificates.key)]
     server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:

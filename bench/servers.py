@@ -1,5 +1,8 @@
 """Two servers that are never the bottleneck: pages of users from memory, and storage that answers after a while.
 
+With limits, the storage bears no more than Azure says of one queue and of one partition of a table, and answers
+what goes beyond as Azure does.
+
 Each speaks as much HTTP/1.1 as its clients need, on asyncio's bare protocol. `python -m bench.servers` runs both
 in a process of their own, says on standard output where they are, and ends with its standard input.
 """
@@ -8,19 +11,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import itertools
 import json
 import re
 import socket
 import ssl
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from bench.customers import PAGE_SIZE, customers
 from bench.steady import FullTable
+
+# https://learn.microsoft.com/azure/storage/queues/scalability-targets and .../tables/scalability-targets
+A_SECOND = 2_000  # messages of a queue, entities of a partition
+BUSY = ("503 Server Busy", "ServerBusy")
+OWN = "x-ms-request-id: 00000000-0000-0000-0000-000000000000\r\n"  # by which a client knows the service's own answer
 
 Answer = Callable[[str, str, bytes], bytes]
 
@@ -66,22 +76,37 @@ def reply(status: str, body: bytes, content_type: str, headers: str = "") -> byt
     return head.encode() + body
 
 
+def table_error(status: str, code: str) -> bytes:
+    """Return a table service's answer that is no success; it says the code in the body alone."""
+    body = {"odata.error": {"code": code, "message": {"lang": "en-US", "value": "an emulated answer"}}}
+    return reply(status, json.dumps(body).encode(), "application/json;odata=nometadata", OWN)
+
+
+def queue_error(status: str, code: str) -> bytes:
+    """Return the same of a queue service."""
+    body = f"<?xml version='1.0' encoding='utf-8'?><Error><Code>{code}</Code><Message>emulated</Message></Error>"
+    return reply(status, body.encode(), "application/xml", f"{OWN}x-ms-error-code: {code}\r\n")
+
+
 class GraphPages:
     """`/v1.0/users`, rendered beforehand."""
 
-    def __init__(self, users: int, share: float, base: str) -> None:
-        """Render the users, of whom `share` are owed a notice today; next links begin with `base`."""
-        self.requests = 0
-        self._base = base
-        self._answers = self._pages(json.dumps(user["graph"]).encode() for user in customers(users, share))
+    def __init__(self, users: int, share: float, stages: Sequence[int], base: str) -> None:
+        """Render the users, of whom `share` are owed a notice of `stages` today; next links begin with `base`."""
+        self.counts: Counter[str] = Counter()
+        self._base, self._users = base, users
+        self._answers = self._pages(json.dumps(user["graph"]).encode() for user in customers(users, share, stages))
 
     def __call__(self, method: str, target: str, body: bytes) -> bytes:
         """Answer a request."""
         del method, body
         parts = urlsplit(target)
         if parts.path == "/counts":
-            return reply("200 OK", json.dumps({"graph": self.requests}).encode(), "application/json")
-        self.requests += 1
+            return reply("200 OK", json.dumps(self.counts).encode(), "application/json")
+        if parts.path.endswith("/$count"):
+            self.counts["graph counts"] += 1
+            return reply("200 OK", str(self._users).encode(), "text/plain")
+        self.counts["graph"] += 1
         return self._answers[int(parse_qs(parts.query).get("page", ["0"])[0])]
 
     def _pages(self, users: Iterable[bytes]) -> list[bytes]:
@@ -98,22 +123,54 @@ class GraphPages:
             page, follows = follows, list(itertools.islice(rest, PAGE_SIZE))
 
 
-class StorageSink:
-    """A queue that takes every message and a table that takes every transaction and is empty, or full beforehand."""
+class Limit:
+    """So many a second, a second's worth at once; it begins with nothing saved up.
 
-    def __init__(self, table: FullTable) -> None:
+    Azure publishes its targets and that it answers 503 beyond them, not how it counts.
+    """
+
+    def __init__(self) -> None:
+        """Begin at the first request."""
+        self._left, self._at = 0.0, time.monotonic()
+
+    def bears(self, count: int) -> bool:
+        """Whether so many more are borne; then they count."""
+        now = time.monotonic()
+        self._left, self._at = min(self._left + (now - self._at) * A_SECOND, A_SECOND), now
+        if self._left < count:
+            return False
+        self._left -= count
+        return True
+
+
+class StorageSink:
+    """A queue that takes every message and a table that takes every transaction and is empty, or full beforehand.
+
+    With `limited`, the queue and each partition bear `A_SECOND`, and the ids of the messages are counted.
+    """
+
+    def __init__(self, table: FullTable, *, limited: bool) -> None:
         """Begin with nothing counted."""
         self._table = table
+        self._limits: defaultdict[str, Limit] | None = defaultdict(Limit) if limited else None
+        self._ids: set[bytes] = set()
         self.counts: Counter[str] = Counter()
 
     def __call__(self, method: str, target: str, body: bytes) -> bytes:
         """Answer a request."""
         path = urlsplit(target).path
         if path == "/counts":
-            return reply("200 OK", json.dumps(self.counts).encode(), "application/json")
+            counts = {**self.counts, **({"different messages": len(self._ids)} if self._ids else {})}
+            return reply("200 OK", json.dumps(counts).encode(), "application/json")
         if path.endswith("$batch"):
             return self._transaction(body)
         if path.endswith("/messages"):
+            if self._limits is not None:
+                if not self._limits["queue"].bears(1):
+                    self.counts["messages refused"] += 1
+                    return queue_error(*BUSY)
+                text = base64.b64decode(body.partition(b"<MessageText>")[2].partition(b"<")[0])
+                self._ids.add(text.partition(b'"id":"')[2][:32])
             self.counts["messages"] += 1
             number = self.counts["messages"]
             xml = (
@@ -132,14 +189,21 @@ class StorageSink:
         if (page := self._table.page(urlsplit(target).query)) is not None:
             return reply("200 OK", page[0], "application/json;odata=nometadata", page[1])
         if "RowKey=" in unquote(target):
-            missing = b'{"odata.error":{"code":"ResourceNotFound","message":{"lang":"en","value":"no such row"}}}'
-            return reply("404 Not Found", missing, "application/json;odata=nometadata")
+            return table_error("404 Not Found", "ResourceNotFound")
         return reply("200 OK", b'{"value":[]}', "application/json;odata=minimalmetadata")
 
     def _transaction(self, body: bytes) -> bytes:
+        rows = body.count(b"Content-Type: application/http")
+        if self._limits is not None:
+            partition = body.partition(b'"PartitionKey":"')[2].partition(b'"')[0].decode()
+            if not self._limits[partition].bears(rows):
+                self.counts["transactions refused"] += 1
+                return table_error(*BUSY)
+            self.counts["rows claimed"] += body.count(b"\r\nPOST ")
+            self.counts["rows marked sent"] += body.count(b"\r\nPATCH ")
         self.counts["transactions"] += 1
         one = b'--c\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\nETag: W/"1"\r\n\r\n\r\n'
-        parts = one * body.count(b"Content-Type: application/http")
+        parts = one * rows
         content = b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n" + parts + b"--c--\r\n--b--\r\n"
         return reply("202 Accepted", content, "multipart/mixed; boundary=b")
 
@@ -151,7 +215,8 @@ async def serve(given: argparse.Namespace) -> None:
     context.load_cert_chain(given.chain, given.key)
     listener = socket.create_server(("127.0.0.1", 0))
     base = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    pages, sink = GraphPages(given.users, given.share, base), StorageSink(FullTable(given.sent_a_day))
+    pages = GraphPages(given.users, given.share, given.stages, base)
+    sink = StorageSink(FullTable(given.sent_a_day), limited=given.limited)
     await loop.create_server(lambda: Http(pages, given.page_delay), sock=listener, ssl=context)
     storage = await loop.create_server(lambda: Http(sink, given.storage_delay), "127.0.0.1", 0)
     addresses = {"graph": base, "storage": f"http://127.0.0.1:{storage.sockets[0].getsockname()[1]}"}
@@ -168,6 +233,8 @@ def main() -> None:
     parser.add_argument("--page-delay", type=float, default=0.0)
     parser.add_argument("--storage-delay", type=float, default=0.0)
     parser.add_argument("--sent-a-day", type=int, default=0)
+    parser.add_argument("--stages", type=lambda text: [int(stage) for stage in text.split(",")], required=True)
+    parser.add_argument("--limited", action="store_true")
     parser.add_argument("--chain", type=Path, required=True)
     parser.add_argument("--key", type=Path, required=True)
     asyncio.run(serve(parser.parse_args()))
