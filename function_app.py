@@ -30,8 +30,8 @@ def due_notices(timer: func.TimerRequest) -> None:
     if timer.past_due:
         _logger.info("this tick is late: the host was down when it was due")
     try:
-        from due_notices.progress import LogProgress
         from due_notices.run import send_due_notices
+        from due_notices.services import LogProgress
 
         report = send_due_notices(*_parts(), LogProgress())
         failure = None if report.ok else f"the run ended as {report.outcome}: {report.error}"

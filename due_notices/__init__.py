@@ -18,13 +18,12 @@ Read it in this order; `make check` holds that imports run down only:
     policy        pure: the rules, the send window and the brakes
     function_timeout  pure: how long a run may take, by what the host gives it
     report        what a run reports
-    progress      who watches a run
     ports         the outside world as the core sees it; `adapters/` implements it
     ownership     pure: one ledger, one deployment
     credentials   pure: what proves the app to Entra, how long it is good, when to warn
     refusals      pure: what the services say when they refuse, and the remedy
     errors        one class per distinct reaction
-    services      what a run works with
+    services      what a run works with, the log as its watcher among it
     settings      the environment, checked as a whole and frozen
     bootstrap     builds everything from the environment (the composition root)
 

@@ -1,14 +1,19 @@
-"""What a run works with: the adapters behind the ports, and an event loop for those that are asynchronous."""
+"""What a run works with: the adapters behind the ports, an event loop for those that are asynchronous, the log."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 
+from due_notices.credentials import ExpiryWarning
 from due_notices.deadline import Deadline
-from due_notices.ports import Clock, OpenStorage, Storage, UserDirectory
+from due_notices.ports import Clock, OpenStorage, Progress, Storage, UserDirectory
+from due_notices.report import RunReport
+
+_logger = logging.getLogger("due_notices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +47,23 @@ def opened(
             yield storage, runner
         finally:
             runner.run(stack.aclose())
+
+
+class LogProgress(Progress):
+    """Writes to the log what is worth knowing; the figures are the report's business."""
+
+    def ended(self, report: RunReport) -> None:
+        """Log the report: before anything that may still take time, in which a host may end."""
+        _logger.log(logging.INFO if report.ok else logging.ERROR, "%s", report.log_line())
+
+    def say(self, text: str) -> None:
+        """Log a warning."""
+        _logger.warning("%s", text)
+
+    def detail(self, text: str) -> None:
+        """Log a line."""
+        _logger.info("%s", text)
+
+    def warn(self, warning: ExpiryWarning) -> None:
+        """Log the line that alerts look for; an error where no token can be had any more."""
+        _logger.log(logging.ERROR if warning.urgent else logging.WARNING, "%s", warning.log_line())

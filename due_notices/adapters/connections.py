@@ -1,4 +1,4 @@
-"""What every client's connections share: proxies, trust, who answered, and the bounds of an answer.
+"""What every client's connections share: proxies, trust, who answered and when, and the bounds of an answer.
 
 The environment is looked at once for each service, and a netrc file never. Left to itself, requests looks for proxies
 and certificates at each request, which is a twentieth of what a page of users costs, and lets a netrc file's entry for
@@ -12,6 +12,8 @@ import ipaddress
 import logging
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import select_proxy
 from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError, SSLError
+
+from due_notices.ports import Clock
 
 
 class Service(Enum):
@@ -164,3 +168,26 @@ def read_body(response: requests.Response, *, most: int, in_time: Callable[[], b
     except ReadTimeoutError as error:
         raise requests.ReadTimeout(error) from error
     return bytes(body)
+
+
+def moment_of(headers: Mapping[str, str]) -> datetime:
+    """Return the moment of an answer's Date header (RFC 9110, 6.6.1), to a second. Raises LookupError, ValueError."""
+    return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
+
+
+class Skew:
+    """How far this machine's clock is `ahead` of one service's, by the service's own last answer; None before one."""
+
+    def __init__(self, service: Service, clock: Clock) -> None:
+        """Begin without an answer."""
+        self._service = service
+        self._clock = clock
+        self.ahead: timedelta | None = None
+
+    def look(self, headers: Mapping[str, str]) -> None:
+        """Take the headers of an answer, as soon as they are there."""
+        if is_own_answer(self._service, headers):
+            try:
+                self.ahead = self._clock.now() - moment_of(headers)
+            except (LookupError, TypeError, ValueError, OverflowError):
+                return

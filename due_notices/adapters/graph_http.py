@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError
 from due_notices.adapters.connections import (
     AnswerTooLarge,
     Service,
+    Skew,
     distrusted,
     is_own_answer,
     read_body,
@@ -30,7 +31,6 @@ from due_notices.adapters.connections import (
 )
 from due_notices.adapters.retries import GRAPH as PATIENCE
 from due_notices.adapters.retries import Retries, retry_after
-from due_notices.adapters.service_time import Skew
 from due_notices.errors import DirectoryError
 from due_notices.ports import Clock
 from due_notices.refusals import GRAPH, not_its_own, refusal_of

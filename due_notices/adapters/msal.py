@@ -14,8 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from due_notices.adapters.connections import Service, distrusted, hush, is_own_answer, session_to
-from due_notices.adapters.service_time import Skew
+from due_notices.adapters.connections import Service, Skew, distrusted, hush, is_own_answer, session_to
 from due_notices.clouds import cloud_of_authority
 from due_notices.credentials import AppCredential, Certificate, CredentialEnd, ExpiryWarning
 from due_notices.errors import CredentialError

@@ -96,7 +96,7 @@ import json, sys
 import function_app
 
 policy, services = function_app._parts()
-from due_notices.progress import LogProgress
+from due_notices.services import LogProgress
 from due_notices.run import send_due_notices
 
 report = send_due_notices(policy, services, LogProgress())

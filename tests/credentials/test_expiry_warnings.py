@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from due_notices import bootstrap
 from due_notices.credentials import LOG_PREFIX, CredentialEnd, CredentialKind, ExpiryLevel, ExpiryWarning, Life
-from due_notices.progress import LogProgress
 from due_notices.run import send_due_notices
+from due_notices.services import LogProgress
 from due_notices.settings import Settings
 from local.clock import now
 from local.stack import LocalStack

@@ -13,8 +13,8 @@ import pytest
 
 from due_notices import bootstrap
 from due_notices.errors import CredentialError, DirectoryError
-from due_notices.progress import LogProgress
 from due_notices.run import send_due_notices
+from due_notices.services import LogProgress
 from due_notices.settings import SETTINGS, Settings
 from local.clock import now
 from local.faults import Fault

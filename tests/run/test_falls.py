@@ -264,7 +264,7 @@ def test_a_clock_that_differs_from_the_services_sends_nothing(seconds: int, send
 
 
 def test_the_log_has_the_report_as_it_ended(caplog: pytest.LogCaptureFixture) -> None:
-    from due_notices.progress import LogProgress
+    from due_notices.services import LogProgress
 
     caplog.set_level(logging.INFO, "due_notices")
     fallen = run_report(TODAY, "fallen", error="an error")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from due_notices.adapters.connections import distrusted, session_to
-from due_notices.adapters.service_time import moment_of
+from due_notices.adapters.connections import distrusted, moment_of, session_to
 from due_notices.errors import CredentialError
 
 _TIMEOUTS = (5, 10)
