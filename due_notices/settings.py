@@ -71,6 +71,7 @@ class Setting:
     laptop: bool = False  # of no use on Azure
 
 
+MOST_SHARDS = 64
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 SETTINGS = (
     Setting("GRAPH_TENANT_ID", None, "tenant of the app registration (a GUID)", example=_NO_GUID),
@@ -173,6 +174,12 @@ SETTINGS = (
         "addresses and `@domains`, separated by commas; when set, everyone else is skipped (for trying things out)",
     ),
     Setting("USER_FILTER", "accountEnabled eq true", "OData filter on the listing; empty: all users"),
+    Setting(
+        "SCALE_OUT",
+        "0",
+        "for what has outgrown one instance: in how many shards (1 to 64) Durable Functions reads and sends, on as "
+        "many instances as the plan gives; `0`: each run in one instance",
+    ),
     Setting("GRAPH_ENDPOINT", "https://graph.microsoft.com", "Microsoft Graph of your cloud"),
     Setting("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com", "Entra of your cloud"),
     Setting("INSTANCE_DISCOVERY", "true", "`false` for an Entra that Microsoft does not know, such as the local stack"),
@@ -258,6 +265,7 @@ class Settings:
     identity_client_id: str | None
     token_credentials: str
     policy: Policy
+    scale_out: int = 0
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -344,6 +352,7 @@ class Settings:
                 fall_limit=read.parse("FALL_LIMIT", whole_number(1, 99)),
                 schedule=cast("Schedule", schedule),
             ),
+            scale_out=read.parse("SCALE_OUT", whole_number(0, MOST_SHARDS)),
             warnings=tuple(read.warnings),
         )
         for name, text in _GONE.items():

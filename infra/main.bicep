@@ -107,6 +107,11 @@ param lookAgainHours string = ''
 @description('Optional. How the directory is read: auto (in parts, 16 at a time, from 50,000 users on), off (one page after another), or in parts, so many at a time (1 to 32).')
 param readParts string = 'auto'
 
+@description('Optional. For what has outgrown one instance: in how many shards Durable Functions reads and sends; 0: each run in one instance.')
+@minValue(0)
+@maxValue(64)
+param scaleOut int = 0
+
 @description('Optional. By how many percent the users may fall from one completed run to the next (1 to 99); more, and the day is not completed.')
 @minValue(1)
 @maxValue(99)
@@ -432,6 +437,7 @@ module functionApp 'modules/function-app.bicep' = {
       OPT_OUT_ATTRIBUTE: optOutAttribute
       READ_PARTS: readParts
       RECIPIENT_ALLOW_LIST: recipientAllowList
+      SCALE_OUT: string(scaleOut)
       SEND_WINDOW: sendWindow
       USER_FILTER: userFilter
       WEEKEND: weekend

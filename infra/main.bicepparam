@@ -42,6 +42,7 @@ param catchUpDays = int(valueOr(readEnvironmentVariable('CATCH_UP_DAYS', ''), '3
 param lookBackDays = valueOr(readEnvironmentVariable('LOOK_BACK_DAYS', ''), '')
 param lookAgainHours = valueOr(readEnvironmentVariable('LOOK_AGAIN_HOURS', ''), '')
 param readParts = valueOr(readEnvironmentVariable('READ_PARTS', ''), 'auto')
+param scaleOut = int(valueOr(readEnvironmentVariable('SCALE_OUT', ''), '0'))
 param fallLimit = int(valueOr(readEnvironmentVariable('FALL_LIMIT', ''), '20'))
 param businessTimeZone = valueOr(readEnvironmentVariable('BUSINESS_TIME_ZONE', ''), 'UTC')
 param sendWindow = valueOr(readEnvironmentVariable('SEND_WINDOW', ''), '08:00-18:00')

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-OF_THE_FUNCTION_ALONE = {"azure-functions", "azure-functions-runtime"}
+OF_THE_FUNCTION_ALONE = {"azure-functions", "azure-functions-durable", "azure-functions-runtime"}
 # They come with azure-identity, MSAL and the clients of Storage, which are their reason.
 COMES_WITH_OTHERS = {"aiohttp", "azure-core", "cryptography", "urllib3", "yarl", "pyjwt"}
 
