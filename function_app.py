@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-from typing import TYPE_CHECKING
+import os
 
 import azure.functions as func
-
-if TYPE_CHECKING:
-    from due_notices.policy import Policy
-    from due_notices.services import Services
 
 app = func.FunctionApp()
 _logger = logging.getLogger("due_notices")
 
 
-@functools.cache
-def _parts() -> tuple[Policy, Services]:
-    from due_notices import bootstrap
-
-    settings = bootstrap.load_settings()
-    return settings.policy, bootstrap.build_services(settings)
-
-
-@app.timer_trigger(schedule="%NOTICE_SCHEDULE%", arg_name="timer", run_on_startup=False, use_monitor=True)
 def due_notices(timer: func.TimerRequest) -> None:
     """Send what is owed now; raise, so that the invocation counts as failed, unless all is well."""
     if timer.past_due:
         _logger.info("this tick is late: the host was down when it was due")
     try:
+        from due_notices import bootstrap
         from due_notices.run import send_due_notices
         from due_notices.services import LogProgress
 
-        report = send_due_notices(*_parts(), LogProgress())
+        report = send_due_notices(*bootstrap.for_whole_runs(), LogProgress())
         failure = None if report.ok else f"the run ended as {report.outcome}: {report.error}"
     except Exception as error:  # noqa: BLE001 (the last border)
         from due_notices.errors import sentence_of
@@ -42,3 +29,21 @@ def due_notices(timer: func.TimerRequest) -> None:
         _logger.error("%s", failure)  # noqa: TRY400 (a stack holds the texts of causes, whatever they say)
     if failure is not None:  # raised out here, it has neither cause nor context for the host to log
         raise RuntimeError(failure)
+
+
+def _functions_of_many() -> func.FunctionRegister | None:
+    """Return the functions of an app with SCALE_OUT; None without, and where they cannot be loaded (a tick says so)."""
+    if not os.environ.get("SCALE_OUT", "").strip(" 0"):  # noqa: TID251 (to load the program for it would slow a start)
+        return None
+    try:
+        from due_notices.fan_out_app import blueprint
+    except ImportError:
+        return None
+    functions: func.FunctionRegister = blueprint
+    return functions
+
+
+if (_functions := _functions_of_many()) is not None:
+    app.register_functions(_functions)
+else:
+    app.timer_trigger("timer", "%NOTICE_SCHEDULE%", run_on_startup=False, use_monitor=True)(due_notices)

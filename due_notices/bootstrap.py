@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from due_notices.adapters.clock import SystemClock
 from due_notices.clouds import exchange_audience
@@ -23,8 +24,10 @@ from due_notices.credentials import (
     CredentialKind,
     Life,
 )
+from due_notices.errors import SettingsError
 from due_notices.function_timeout import function_timeout, longest_run
 from due_notices.ownership import Deployment
+from due_notices.policy import Policy
 from due_notices.ports import Clock, Storage, UserDirectory
 from due_notices.services import Services
 from due_notices.settings import Settings
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from due_notices.adapters.msal import GraphToken
     from due_notices.adapters.storage_clients import StorageClients
 
+_T = TypeVar("_T")
 _HOST_JSON = Path(__file__).parents[1] / "host.json"
 
 
@@ -55,6 +59,41 @@ def load_settings() -> Settings:
     return replace(settings, policy=replace(settings.policy, longest=longest))
 
 
+def once(build: Callable[[], _T]) -> Callable[[], _T]:
+    """Return what builds a thing at its first call, and never again: other threads that call meanwhile wait for it."""
+    building, built = threading.Lock(), functools.cache(build)
+
+    def get() -> _T:
+        with building:
+            return built()
+
+    return get
+
+
+@once
+def app() -> tuple[Settings, Services]:
+    """Return the settings of this function app and its services, the same for all of its functions' threads."""
+    settings = load_settings()
+    return settings, build_services(settings)
+
+
+def for_whole_runs() -> tuple[Policy, Services]:
+    """Return what the timer of an app without SCALE_OUT works with. Raises SettingsError."""
+    settings, services = app()
+    if settings.scale_out:  # then this timer stands in for functions that could not be loaded
+        why = (
+            f"SCALE_OUT: is {settings.scale_out}, and azure-functions-durable, which does it, cannot be loaded: "
+            "publish with the requirements.txt of this version, or set SCALE_OUT to 0"
+        )
+        raise SettingsError([why])
+    return settings.policy, services
+
+
+def app_name() -> str:
+    """Return what the platform calls this function app; empty on a laptop."""
+    return environment().get("WEBSITE_SITE_NAME", "")
+
+
 def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     """Return what runs need, idle: nothing is opened or sent before it is used.
 
@@ -63,7 +102,7 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     # The SDKs log every request at INFO, which would bury the report.
     logging.getLogger("azure").setLevel(logging.WARNING)
     clock = clock or SystemClock()
-    token = functools.cache(lambda: graph_token(settings, clock))
+    token = once(lambda: graph_token(settings, clock))  # one for all threads: each would log in by its own
 
     def open_directory() -> UserDirectory:
         from due_notices.adapters.graph import GraphDirectory

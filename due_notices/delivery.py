@@ -54,7 +54,8 @@ class Delivery:
     `deadline` is on the clock's monotonic scale: no chunk begins after it. `lapse` is how long a claim
     holds; a notice whose claim is older than a third of it is not sent any more, so that a slow but living run
     never sends what another may have taken over, even with clocks that differ by minutes. `may_send` is asked
-    right before each notice is sent: a run may be slow, and a notice has its time.
+    right before each notice is sent: a run may be slow, and a notice has its time. The ids of its claims begin with
+    `mark`, by which what it sent can be counted.
     """
 
     storage: Storage
@@ -65,6 +66,8 @@ class Delivery:
     lapse: timedelta
     deadline: float
     may_send: Callable[[Notice, datetime], bool]
+    mark: str = ""
+    chunks_at_a_time: int = CHUNKS_AT_A_TIME
     sent: int = 0
     late: int = 0
     superseded: int = 0
@@ -115,7 +118,7 @@ class Delivery:
                     self._problem(str(error))
                     return
 
-        await together(work() for _ in range(CHUNKS_AT_A_TIME))
+        await together(work() for _ in range(self.chunks_at_a_time))
         return held
 
     async def _to_its_end(self, chunk: Coroutine[Any, Any, _T]) -> _T:
@@ -131,7 +134,7 @@ class Delivery:
             raise
 
     async def _send_chunk(self, partition: str, chunk: Sequence[Notice]) -> list[_Held]:
-        claim = Claim(uuid.uuid4().hex, self.clock.now(), chunk[0].business_date)
+        claim = Claim(f"{self.mark}{uuid.uuid4().hex}"[:32], self.clock.now(), chunk[0].business_date)
         rows = {notice.row: notice for notice in chunk}
         messages = {
             row: to_message(notice, source=self.source, time=claim.at, time_zone=self.time_zone)

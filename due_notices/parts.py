@@ -8,6 +8,7 @@ https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprinc
 
 from __future__ import annotations
 
+import heapq
 import string
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +55,27 @@ def prefixes_of(counts: Mapping[str, int], chains: int) -> tuple[str, ...]:
                 yield weights.get(longer, unknown), longer
 
     return tuple(prefix for _, prefix in sorted(cover("", FIRST_SIGNS), key=lambda found: (-found[0], found[1])))
+
+
+def shards_of(prefixes: Sequence[str], counts: Mapping[str, int], number: int) -> list[tuple[str, ...]]:
+    """Return prefixes in `number` shards of about as many users each: none of them empty, each in order.
+
+    A prefix that was never counted weighs its share of the one that it comes from.
+    """
+    counts = legal_counts(counts)
+    weights = _weights(counts)
+    parents = {prefix: prefix[:-1] for prefix in prefixes if prefix not in weights and prefix[:-1] in counts}
+    siblings = Counter(parents.values())
+
+    def weight(prefix: str) -> float:
+        parent = parents.get(prefix)
+        return weights[prefix] if parent is None else counts[parent] / siblings[parent]
+
+    shards: list[tuple[float, int, list[str]]] = [(0.0, index, []) for index in range(number)]
+    for prefix in sorted(prefixes, key=lambda each: (-weight(each), each)):
+        users, index, members = heapq.heappop(shards)
+        heapq.heappush(shards, (users + weight(prefix) + 1, index, [*members, prefix]))
+    return [tuple(sorted(members)) for _, _, members in sorted(shards, key=lambda shard: shard[1]) if members]
 
 
 def _weights(counts: Mapping[str, int]) -> Counter[str]:

@@ -267,6 +267,13 @@ class Ledger(Protocol):
         """Return the report of each run from business date `since` on, by date and then by when it was recorded."""
         ...
 
+    async def sent_by_claims(self, due_dates: Collection[date], begin: str) -> Mapping[tuple[str, int], int]:
+        """Count what was sent of some due dates by claims whose id begins with `begin`.
+
+        The counts are by the two characters that follow in the claim's id, and by stage.
+        """
+        ...
+
     def history(self, first: date, last: date, user_id: str | None = None) -> AsyncIterator[Sequence[PastNotice]]:
         """Yield, some at a time, the notices of the business dates from `first` to `last`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import queue
 import threading
 from collections import Counter, deque
@@ -66,6 +67,29 @@ def read_users(
         progress.say(note)
     planner, _ = _to_the_end(lambda: _one_chain(directory, deadline), clock, progress, begin, deadline)
     return Read(planner, count_users(directory, planner.users_read, deadline), {}, note)
+
+
+def read_shard(
+    directory: UserListing,
+    clock: Clock,
+    progress: Progress,
+    begin: Callable[[], Planner],
+    prefixes: Sequence[str],
+    chains: int,
+    *,
+    deadline: float | None = None,
+) -> Read:
+    """Read the users of some parts into a planner, all users one page after another where there are none.
+
+    Nothing is proved by it: that is a matter of all shards together.
+    """
+    listing = (
+        functools.partial(pages_in_parts, directory, prefixes, chains, deadline)
+        if prefixes
+        else functools.partial(_one_chain, directory, deadline)
+    )
+    planner, found = _to_the_end(listing, clock, progress, begin, deadline)
+    return Read(planner, None, {prefix: found[prefix] for prefix in prefixes})
 
 
 def _in_parts(

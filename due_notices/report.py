@@ -53,9 +53,10 @@ class RunReport:
     `parts` is in how many parts the users were read; 0: one page after another. `name_counts` are the users by the
     beginnings of their names, as these parts found them: the ledger's row alone keeps them.
     `open_by_due_date` has the open obligations of each of the last 30 due dates. `signs` are worth a look: a sentence
-    by name. `accepted` is whether an operator took the numbers for normal. `seconds` are wall-clock seconds. `unusual`
-    compares `owed` with `usual_owed`, the median of the last completed days. `at` is when the run ended or, while it
-    has not, began (UTC).
+    by name. `accepted` is whether an operator took the numbers for normal. `shards` is in how many shards an
+    orchestration reads and sends, 0 where one instance does all. `seconds` are wall-clock seconds. `unusual` compares
+    `owed` with `usual_owed`, the median of the last completed days. `at` is when the run ended or, while it has not,
+    began (UTC).
     """
 
     run_id: str
@@ -92,6 +93,7 @@ class RunReport:
     open_by_due_date: Mapping[str, int] = field(default_factory=dict)
     signs: Mapping[str, str] = field(default_factory=dict)
     accepted: bool = False
+    shards: int = 0
     note: str | None = None
     error: str | None = None
     name_counts: Mapping[str, int] = field(default_factory=dict)
@@ -155,6 +157,21 @@ class RunReport:
         self.error = "; ".join(texts) or None
         if not self.failed and not delivery.problems:
             self.outcome = Outcome.COMPLETED
+
+    def add(self, other: RunReport) -> None:
+        """Add the figures of a shard to those of the others."""
+        for name in (*_SEEN, *_DONE):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in _COUNTED:
+            counts = Counter(getattr(self, name))
+            counts.update(getattr(other, name))
+            setattr(self, name, dict(sorted(counts.items())))
+        self.credential = self.credential or other.credential
+
+    def take_sum(self, total: RunReport) -> None:
+        """Take the figures of a sum in place of its own."""
+        for name in (*_SEEN, *_DONE, *_COUNTED):
+            setattr(self, name, getattr(total, name))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values, with the names that alerts and programs read."""
@@ -231,6 +248,9 @@ def _day(runs: Sequence[RunReport]) -> RunReport:
 
 _DONE = ("sent", "late", "superseded", "graph_requests", "throttled")
 """The figures that add up over the runs of a day."""
+_SEEN = ("users_read", "parts", "obligations", "not_yet", "over", "owed", "already_sent", "expired", "missed", "failed")
+_COUNTED = ("skipped", "stages", "open_by_due_date")
+"""The figures, besides those of what was done, that add up over the shards of a run."""
 
 
 def _json_name(name: str) -> str:

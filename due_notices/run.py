@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import statistics
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from enum import Flag, auto
 from typing import Any, NamedTuple, TypeVar
@@ -32,12 +34,13 @@ from due_notices.falls import ACCEPT, base_of, signs_of, why_fallen
 from due_notices.in_force import in_force
 from due_notices.ladder import Day
 from due_notices.model import Notice
-from due_notices.parts import Parts, rolled_up
-from due_notices.planning import Planner
+from due_notices.parts import rolled_up
+from due_notices.planning import Plan, Planner
 from due_notices.policy import Policy, is_refused, skew_sentence
 from due_notices.ports import Progress, Storage, UserDirectory
 from due_notices.reading import (
     SKIPS_NAMED,
+    Read,
     ask_ledger,
     days_to,
     given_up_sentences,
@@ -80,37 +83,24 @@ def send_due_notices(
     `progress` gets the report before what is old is deleted, which may take time.
     """
     clock, progress = services.clock, progress or Progress()
-    started, now = clock.monotonic(), clock.now()
-    report = RunReport(uuid.uuid4().hex, policy.business_date(now), version=VERSION, at=now)
-    if (closed := policy.why_closed(now)) is not None:
-        report.outcome, report.note = Outcome.OUTSIDE_WINDOW, closed
+    report = begun(policy, clock.now())
+    if report.outcome is Outcome.OUTSIDE_WINDOW:
         progress.ended(report)
-        return report
-    deadline = Deadline.after(clock, policy.longest - min(FOR_THE_END, policy.longest / 4))
-    reported = False
-    try:
-        with opened(services.open_storage, to_write=True, accept=Wish.ACCEPT in wish, deadline=deadline) as (
-            storage,
-            runner,
-        ):
-            run = _Run(policy, services, progress, wish, storage, runner, started, deadline)
-            _to_its_record(run, report)
-            reported = True
-            progress.ended(report)
-            if report.completed:
-                _forget(run, report)
-    except Exception as error:  # noqa: BLE001 (the last resort: a run ends in a report)
-        if reported:
-            progress.say(f"the run has ended as reported; what comes after it failed: {sentence_of(error)}")
-        else:
-            report.fail(sentence_of(error))
-    if not reported:
-        progress.ended(report)
+    else:
+        to_its_report(policy, services, progress, report, _send, wish)
     return report
 
 
-class _Run(NamedTuple):
-    """What one run works with."""
+def begun(policy: Policy, now: datetime) -> RunReport:
+    """Return the report of a run that begins now; outside the send window, or on a closed day, it has ended."""
+    report = RunReport(uuid.uuid4().hex, policy.business_date(now), version=VERSION, at=now)
+    if (closed := policy.why_closed(now)) is not None:
+        report.outcome, report.note = Outcome.OUTSIDE_WINDOW, closed
+    return report
+
+
+class Run(NamedTuple):
+    """What one run, or one shard of one, works with."""
 
     policy: Policy
     services: Services
@@ -131,14 +121,58 @@ class _Run(NamedTuple):
         return self.runner.run(end.bind(work, what))
 
 
-def _to_its_record(run: _Run, report: RunReport) -> None:
-    """Send, and record what came of it; whatever fails is in the report."""
+@contextmanager
+def working(policy: Policy, services: Services, progress: Progress, wish: Wish = Wish.OWED) -> Iterator[Run]:
+    """Open what a run works with, for as long as the host lets one run."""
+    clock = services.clock
+    started = clock.monotonic()
+    deadline = Deadline.after(clock, policy.longest - min(FOR_THE_END, policy.longest / 4))
+    with opened(services.open_storage, to_write=True, accept=Wish.ACCEPT in wish, deadline=deadline) as (
+        storage,
+        runner,
+    ):
+        yield Run(policy, services, progress, wish, storage, runner, started, deadline)
+
+
+def to_its_report(
+    policy: Policy,
+    services: Services,
+    progress: Progress,
+    report: RunReport,
+    work: Callable[[Run, RunReport], None],
+    wish: Wish = Wish.OWED,
+    *,
+    before: float = 0.0,
+) -> None:
+    """Do the `work` of a run, record what came of it, report it, and tidy up; whatever fails is in the report.
+
+    `before` are the seconds that the run has taken elsewhere.
+    """
+    reported = False
+    try:
+        with working(policy, services, progress, wish) as run:
+            _to_its_record(run, report, work, before)
+            reported = True
+            progress.ended(report)
+            if report.completed:
+                _forget(run, report)
+    except Exception as error:  # noqa: BLE001 (the last resort: a run ends in a report)
+        if reported:
+            progress.say(f"the run has ended as reported; what comes after it failed: {sentence_of(error)}")
+        else:
+            report.fail(sentence_of(error))
+    if not reported:
+        progress.ended(report)
+
+
+def _to_its_record(run: Run, report: RunReport, work: Callable[[Run, RunReport], None], before: float) -> None:
+    """Do the work, and record what came of it; whatever fails is in the report."""
     clock = run.services.clock
     try:
-        _send(run, report)
+        work(run, report)
     except Exception as error:  # noqa: BLE001 (the last resort: a run ends in a report)
         report.fail(sentence_of(error))
-    report.time("total", clock.monotonic() - run.started)
+    report.time("total", before + clock.monotonic() - run.started)
     report.at = clock.now()
     try:
         run.at_the_end(_record(report, run.storage), "recording the run")
@@ -146,35 +180,70 @@ def _to_its_record(run: _Run, report: RunReport) -> None:
         report.fail(sentence_of(error))
 
 
-def _send(run: _Run, report: RunReport) -> None:
+def _send(run: Run, report: RunReport) -> None:
     """Fill the report; leave its outcome at `failed` where not every owed notice is on the queue."""
+    policy, ledger, today = run.policy, run.storage.ledger, report.business_date
+    runs = begin(run, report)
+    if runs is None:
+        return
+    parts = run.within(parts_of(policy, runs, today, ledger), "asking how the users were read before")
+    plan = find(run, report, runs, functools.partial(read_users, parts=parts))
+    name_all(plan, run.progress)
+    fallen = judge(report, runs, policy, run.progress)
+    if report.owed > policy.limit:
+        report.stop_at(policy.limit, missed=Wish.MISSED in run.wish)
+        return
+    deliver(run, report, plan.notices)
+    if fallen is not None and not report.accepted:
+        take_fall(report, fallen, runs, policy)
+
+
+def begin(run: Run, report: RunReport) -> list[RunReport] | None:
+    """Record that a run has begun, and return those before it; None where the day is done, as the report then says."""
     policy, ledger, today = run.policy, run.storage.ledger, report.business_date
     runs = run.within(past_runs(ledger, today), "asking for the runs before")
     if not run.wish and is_done(policy, today, runs, run.services.clock.now()):
         report.outcome = Outcome.ALREADY_COMPLETED
-        return
+        return None
     run.progress.detail(in_force(policy, today))
-    days = days_to(today, runs, policy.rules)
-    report.rules_digest, report.filter_digest = policy.rules.digest, policy.rules.filter_digest
-    report.reach, report.accepted = days[-1].own_reach, Wish.ACCEPT in run.wish
+    take_rules(report, policy, runs)
+    report.accepted = Wish.ACCEPT in run.wish
     began = ledger.record_run(dataclasses.replace(report, outcome=Outcome.BEGAN))
     run.within(began, "recording that the run began")
+    return runs
 
-    parts = run.within(parts_of(policy, runs, today, ledger), "asking how the users were read before")
-    planner = _read(run, report, days, parts)
-    plan = run.within(ask_ledger(planner, ledger), "asking what was sent before")
+
+def take_rules(report: RunReport, policy: Policy, runs: Sequence[RunReport]) -> None:
+    """Have a report say by which rules it was decided."""
+    report.rules_digest, report.filter_digest = policy.rules.digest, policy.rules.filter_digest
+    report.reach = days_to(report.business_date, runs, policy.rules)[-1].own_reach
+
+
+def find(run: Run, report: RunReport, runs: Sequence[RunReport], read: Callable[..., Read]) -> Plan:
+    """Find what is owed: read the directory by `read`, and ask the ledger what was sent before."""
+    planner = _read(run, report, days_to(report.business_date, runs, run.policy.rules), read)
+    plan = run.within(ask_ledger(planner, run.storage.ledger), "asking what was sent before")
     report.take_plan(plan)
+    return plan
+
+
+def name_all(plan: Plan, progress: Progress) -> None:
+    """Name in the log who is skipped, and who can be notified no more."""
     for sentence in (*skipped_sentences(plan), *given_up_sentences(plan)):
-        run.progress.detail(sentence)
+        progress.detail(sentence)
+
+
+def judge(report: RunReport, runs: Sequence[RunReport], policy: Policy, progress: Progress) -> str | None:
+    """Compare with the runs before, say what is worth a look, and return why far too little was found, or None."""
     fallen = compare(report, runs, policy)
     for sentence in report.signs.values():
-        run.progress.say(sentence)
-    if report.owed > policy.limit:
-        report.stop_at(policy.limit, missed=Wish.MISSED in run.wish)
-        return
-    _deliver(run, report, plan.notices)
-    if fallen is not None and not report.accepted:
-        report.fall(fallen, f"find out where the rest went; {_next_look(policy, report, runs)}; {ACCEPT}")
+        progress.say(sentence)
+    return fallen
+
+
+def take_fall(report: RunReport, why: str, runs: Sequence[RunReport], policy: Policy) -> None:
+    """Take that far too little was found, although what is owed was sent."""
+    report.fall(why, f"find out where the rest went; {_next_look(policy, report, runs)}; {ACCEPT}")
 
 
 def _next_look(policy: Policy, report: RunReport, runs: Sequence[RunReport]) -> str:
@@ -183,30 +252,30 @@ def _next_look(policy: Policy, report: RunReport, runs: Sequence[RunReport]) -> 
     return "each tick looks again"
 
 
-def _read(run: _Run, report: RunReport, days: Sequence[Day], parts: Parts | None) -> Planner:
+def _read(run: Run, report: RunReport, days: Sequence[Day], way: Callable[..., Read]) -> Planner:
     """Read the directory, and have the tenant count it."""
     policy, clock = run.policy, run.services.clock
     directory = run.services.open_directory()
     try:
-        read = read_users(
+        read = way(
             directory,
             clock,
             run.progress,
             lambda: Planner(policy.rules, days, SKIPS_NAMED, send_missed=Wish.MISSED in run.wish),
-            parts,
             deadline=run.deadline.at,
         )
         report.users_counted, report.note = read.counted, read.note
         report.parts, report.name_counts = len(read.in_parts), rolled_up(read.in_parts)
     finally:
-        _take_directory(report, directory, run.progress)
+        take_directory(report, directory, run.progress)
     if (ahead := directory.clock_ahead) is not None and is_refused(ahead):
         raise ClockError(f"{skew_sentence(ahead, 'the clock of Graph or Entra')}. Nothing was sent")
     report.time("read", clock.monotonic() - run.started)
     return read.planner
 
 
-def _deliver(run: _Run, report: RunReport, notices: Sequence[Notice]) -> None:
+def deliver(run: Run, report: RunReport, notices: Sequence[Notice], **options: Any) -> None:
+    """Claim, send and mark notices; `options` are those of a Delivery that a shard needs."""
     policy, clock = run.policy, run.services.clock
     began = clock.monotonic()
     run.progress.owed(len(notices))
@@ -219,6 +288,7 @@ def _deliver(run: _Run, report: RunReport, notices: Sequence[Notice]) -> None:
         policy.lapse,
         run.deadline.at,
         policy.may_send,
+        **options,
     )
     try:
         run.runner.run(delivery.deliver(notices))
@@ -245,7 +315,8 @@ def _of_day(policy: Policy, today: date, runs: Sequence[RunReport]) -> list[RunR
     return [run for run in runs if run.business_date == today and run.filter_digest == policy.rules.filter_digest]
 
 
-def _take_directory(report: RunReport, directory: UserDirectory, progress: Progress) -> None:
+def take_directory(report: RunReport, directory: UserDirectory, progress: Progress) -> None:
+    """Take what a directory knows once it was asked."""
     report.graph_requests, report.throttled = directory.requests, directory.throttled
     report.credential = directory.credential_end
     if directory.credential_warning is not None:
@@ -275,7 +346,7 @@ async def _record(report: RunReport, storage: Storage) -> None:
         await storage.ledger.record_run(report)
 
 
-def _forget(run: _Run, report: RunReport) -> None:
+def _forget(run: Run, report: RunReport) -> None:
     """Delete what the ledger need not remember any longer; a failure or the rest is left to tomorrow's run."""
     before = run.policy.forget_before(report.business_date, report.reach or report.business_date)
     sent_before = report.business_date - REMEMBERED_AFTER_SENDING

@@ -10,7 +10,7 @@ import asyncio
 import math
 import sys
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -289,6 +289,18 @@ class FakeLedger:
         found = [record for (day, _), record in self.records.items() if day >= since]
         await self._end("runs")
         return sorted(found, key=by_date_and_time)
+
+    async def sent_by_claims(self, due_dates: Collection[date], begin: str) -> Mapping[tuple[str, int], int]:
+        """Count."""
+        await self._begin("sent_by_claims")
+        found = Counter(
+            (past.claim_id[len(begin) :][:2], past.stage)
+            for due in due_dates
+            for past in self.rows[due.isoformat()].values()
+            if past.state == "sent" and past.claim_id.startswith(begin)
+        )
+        await self._end("sent_by_claims")
+        return found
 
     async def history(self, first: date, last: date, user_id: str | None = None) -> AsyncIterator[Sequence[PastNotice]]:
         """Yield what is in the period, two at a time."""

@@ -13,7 +13,7 @@ import itertools
 import math
 import operator
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -58,6 +58,7 @@ from due_notices.report import RunReport, by_date_and_time
 MOST_OPERATIONS = 100
 ROWS_AT_A_TIME = 16  # looked at one by one
 TRANSACTIONS_AT_A_TIME = 8  # when rows are deleted; one after another is slower than a day's sending
+PARTITIONS_AT_A_TIME = 8  # counted
 RANGES_AT_A_TIME = 5  # of partitions, looked at for one user
 _ACCEPTED = 202
 _KEYS = ("PartitionKey", "RowKey")
@@ -195,6 +196,21 @@ class TableLedger:
         query = Query(of_partition(RUNS, f"RowKey ge {literal(since.isoformat())}"), ("RowKey", "report"))
         found = [run async for rows in self._pages(query) for run in self._read(rows, table_rows.run_of)]
         return sorted(found, key=by_date_and_time)
+
+    async def sent_by_claims(self, due_dates: Collection[date], begin: str) -> Mapping[tuple[str, int], int]:
+        """Count rows of a claim, several partitions at a time; the service looks through each and sends what fits."""
+        found: Counter[tuple[str, int]] = Counter()
+        claims = f"claimId ge {literal(begin)} and claimId lt {literal(f'{begin}~')} and state eq 'sent'"
+        dues = iter(sorted(due_dates))
+
+        async def work() -> None:
+            for due in dues:
+                query = Query(of_partition(due.isoformat(), claims), table_rows.CLAIM_COLUMNS)
+                async for rows in self._pages(query):
+                    found.update(self._read(rows, lambda row: table_rows.claim_and_stage(row, len(begin))))
+
+        await together(work() for _ in range(PARTITIONS_AT_A_TIME))
+        return found
 
     async def history(self, first: date, last: date, user_id: str | None = None) -> AsyncIterator[Sequence[PastNotice]]:
         """Yield the notices of a period, a page of the service at a time.

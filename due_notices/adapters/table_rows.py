@@ -22,6 +22,7 @@ RUNS = "runs"
 FORMAT_KEY = ("format", "format")
 
 SENT_COLUMNS = ("RowKey", "state", "businessDate", "hasReference")
+CLAIM_COLUMNS = ("RowKey", "claimId")
 _CLAIM_COLUMNS = ("RowKey", "state", "businessDate", "claimId", "claimedAt", "sentAt")
 ENTRY_COLUMNS = (*_CLAIM_COLUMNS, "takenOver")
 NOTICE_COLUMNS = ("PartitionKey", *_CLAIM_COLUMNS, "noticeId", "userId", "hasReference", "messageId", "messageHash")
@@ -176,6 +177,11 @@ def claim_entity(partition: str, row: ClaimRow, claim: Claim) -> dict[str, Any]:
         "businessDate": claim.business_date.isoformat(),
         "messageHash": row.message_hash,
     }
+
+
+def claim_and_stage(row: Row, length: int) -> tuple[str, int]:
+    """Return the two characters of a claim's id that follow after `length`, and the stage of its notice."""
+    return _text(row, "claimId")[length : length + 2], int(row["RowKey"][_OBLIGATION + 1 :])
 
 
 def taken_over(row: Row) -> dict[str, Any]:

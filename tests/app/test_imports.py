@@ -1,10 +1,11 @@
-"""`function_app` is inert, and the only module that knows Azure Functions."""
+"""`function_app` is inert, and knows Azure Functions; no other module does but that of the functions of SCALE_OUT."""
 
 from __future__ import annotations
 
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,16 +73,31 @@ def test_importing_the_function_app_loads_no_library_of_the_program(
     assert [module for module in modules_of_function_app if module == name or module.startswith(f"{name}.")] == []
 
 
-def test_only_the_function_app_knows_azure_functions() -> None:
+def test_only_the_two_modules_of_functions_know_azure_functions() -> None:
     files = [ROOT / "function_app.py", *ROOT.glob("due_notices/**/*.py"), *ROOT.glob("local/**/*.py")]
     knowing = {
         path.relative_to(ROOT).as_posix()
         for path in files
-        if any(name.startswith("azure.functions") for name in imported_by(path))
+        if any(name.startswith(("azure.functions", "azure.durable_functions")) for name in imported_by(path))
     }
 
     assert len(files) > 20
-    assert knowing == {"function_app.py"}
+    assert knowing == {"function_app.py", "due_notices/fan_out_app.py"}
+
+
+@pytest.mark.parametrize("setting", [None, "", "0", " 00 "])
+def test_without_scale_out_nothing_of_durable_functions_is_loaded(setting: str | None) -> None:
+    environ = {name: value for name, value in os.environ.items() if name != "SCALE_OUT"}
+    environ |= {} if setting is None else {"SCALE_OUT": setting}
+    program = PROGRAM.replace("import function_app", "import function_app\nfunction_app.app.get_functions()")
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+
+    # azure-functions itself has two modules with the word in their names.
+    found = {name for name in json.loads(done.stdout) if re.search("durable|grpc|opentelemetry|due_notices", name)}
+    assert found == {"azure.functions._durable_functions", "azure.functions.durable_functions"}
 
 
 def test_the_function_app_is_short_and_has_one_function() -> None:
@@ -95,7 +111,9 @@ TICK = """
 import json, sys
 import function_app
 
-policy, services = function_app._parts()
+from due_notices import bootstrap
+
+policy, services = bootstrap.for_whole_runs()
 from due_notices.services import LogProgress
 from due_notices.run import send_due_notices
 

@@ -49,6 +49,7 @@ def full_report() -> RunReport:
         open_by_due_date={"2026-11-20": 7},
         signs={"no-values": "nobody has a value"},
         accepted=True,
+        shards=8,
         note="a note",
         error="an error",
     )
@@ -90,6 +91,7 @@ def test_it_has_the_names_that_alerts_and_programs_read() -> None:
         "openByDueDate": {"2026-11-20": 7},
         "signs": {"no-values": "nobody has a value"},
         "accepted": True,
+        "shards": 8,
         "note": "a note",
         "error": "an error",
     }

@@ -1,0 +1,120 @@
+"""The functions of an app with SCALE_OUT: the timer that starts the day, its orchestrator, and the activities.
+
+Triggers and bindings alone; `fan_out` has what they do. Nothing of this is loaded where SCALE_OUT is off. The program
+is imported inside the functions: an error at the app's start would leave an app without functions, and no word of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+
+blueprint = df.Blueprint()
+_logger = logging.getLogger("due_notices")
+
+REMEMBERED = timedelta(days=30)  # what went through orchestrations
+_EVER = datetime(2020, 1, 1, tzinfo=UTC)  # the service wants a beginning
+
+
+@blueprint.timer_trigger(schedule="%NOTICE_SCHEDULE%", arg_name="timer", run_on_startup=False, use_monitor=True)
+@blueprint.durable_client_input(client_name="client")
+async def due_notices(timer: func.TimerRequest, client: Any) -> None:
+    """Start the day's orchestration unless it is at work or done.
+
+    A plain `def` would run to its end and then fail, since what it returns is awaited; and what an `async def` does in
+    a thread loses its log lines. So it starts the day, and no more.
+    """
+    if timer.past_due:
+        _logger.info("this tick is late: the host was down when it was due")
+    failure = None
+    try:
+        from due_notices import bootstrap
+        from due_notices.fan_out import start_day
+        from due_notices.services import LogProgress
+
+        settings, services = bootstrap.app()
+        started = await start_day(
+            client, settings.policy, settings.scale_out, bootstrap.app_name(), services.clock, LogProgress()
+        )
+        if started:
+            await _forget(client, services.clock.now() - REMEMBERED)
+    except Exception as error:  # noqa: BLE001 (the last border)
+        failure = _said(error)
+    if failure is not None:  # raised out here, it has neither cause nor context for the host to log
+        raise RuntimeError(failure)
+
+
+@blueprint.orchestration_trigger(context_name="context")
+def due_notices_day(context: df.DurableOrchestrationContext) -> Any:
+    """Do a day in shards."""
+    from due_notices.fan_out import whole_day
+
+    return (yield from whole_day(context))
+
+
+# Plain functions: the runtime gives each a thread, in which the lines of the log stay with the invocation.
+@blueprint.activity_trigger(input_name="given")
+def due_notices_prepare(given: dict[str, Any]) -> dict[str, Any]:
+    """Make the parts of a day."""
+    return _answer("prepare", given)
+
+
+@blueprint.activity_trigger(input_name="given")
+def due_notices_count(given: dict[str, Any]) -> dict[str, Any]:
+    """Count what is owed in a shard."""
+    return _answer("count", given)
+
+
+@blueprint.activity_trigger(input_name="given")
+def due_notices_judge(given: dict[str, Any]) -> dict[str, Any]:
+    """Judge the sum of what was counted."""
+    return _answer("judge", given)
+
+
+@blueprint.activity_trigger(input_name="given")
+def due_notices_send(given: dict[str, Any]) -> dict[str, Any]:
+    """Send what is owed in a shard."""
+    return _answer("send", given)
+
+
+@blueprint.activity_trigger(input_name="given")
+def due_notices_record(given: dict[str, Any]) -> dict[str, Any]:
+    """Record how the day went, and report it."""
+    return _answer("record", given)
+
+
+def _answer(activity: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Do an activity. Whatever fails is an answer: the text of an exception, and of its causes, would stay in clear."""
+    try:
+        from due_notices import bootstrap
+        from due_notices.fan_out import Shards
+        from due_notices.services import LogProgress
+
+        settings, services = bootstrap.app()
+        answer: dict[str, Any] = getattr(Shards(settings.policy, services, LogProgress()), activity)(given)
+    except Exception as error:  # noqa: BLE001 (the last border)
+        part: dict[str, Any] = {name: given[name] for name in ("shard", "prefixes") if name in given}
+        return {**part, "outcome": "failed", "error": _said(error)}
+    return answer
+
+
+async def _forget(client: Any, before: datetime) -> None:
+    """Delete what is known of the orchestrations of long ago; a failure is left to the next day."""
+    status = df.OrchestrationRuntimeStatus
+    try:
+        await client.purge_instance_history_by(_EVER, before, [status.Completed, status.Failed, status.Terminated])
+    except Exception as error:  # noqa: BLE001 (the day has begun, and that counts)
+        _logger.warning("what is known of orchestrations from before %s was not deleted: %s", before, _said(error))
+
+
+def _said(error: Exception) -> str:
+    """Log an error in one line, and return the line; a stack holds the texts of causes, whatever they say."""
+    from due_notices.errors import sentence_of
+
+    said = sentence_of(error)
+    _logger.error("%s", said)
+    return said
