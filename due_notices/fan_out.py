@@ -12,7 +12,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Protocol, cast
 
 from due_notices import VERSION
@@ -22,7 +22,7 @@ from due_notices.planning import Plan
 from due_notices.policy import Policy
 from due_notices.ports import Clock, Progress
 from due_notices.reading import count_users, parts_of, past_runs, read_shard
-from due_notices.report import Outcome, RunReport
+from due_notices.report import SHARDS_AT_A_TIME, Outcome, RunReport
 from due_notices.run import (
     Run,
     begin,
@@ -42,7 +42,6 @@ ORCHESTRATOR = "due_notices_day"
 PREPARE, COUNT, JUDGE, SEND, RECORD = (
     f"due_notices_{step}" for step in ("prepare", "count", "judge", "send", "record")
 )
-SHARDS_AT_A_TIME = 16  # at first; fewer once Graph has asked one of them to wait
 CHAINS_OF_A_SHARD = 4  # a process has four shards under way, and so as many chains as a run
 CHUNKS_OF_A_SHARD = 1  # likewise of claims at risk
 DRIFT_PERCENT, DRIFT_LEAST = 5, 20  # by which a shard may find more than was counted of it
@@ -85,7 +84,7 @@ def whole_day(context: Context) -> Steps:
         return prepared
     counts: Sequence[Answer] = ()
     sends: Sequence[Answer] = ()
-    most = SHARDS_AT_A_TIME
+    most = SHARDS_AT_A_TIME  # at first; fewer once Graph has asked one of them to wait
     while shards := verdict.get("shards"):  # the first verdict that names none is the last
         counts, most = yield from _in_shards(context, COUNT, [{**day, **shard} for shard in shards], most)
         context.set_custom_status({"phase": "judging", "shards": len(counts)})
@@ -191,7 +190,7 @@ async def start_day(client: Client, policy: Policy, shards: int, app: str, clock
     status = "" if found.runtime_status is None else str(found.runtime_status.value)
     if status in AT_WORK:
         phase = found.custom_status.get("phase") if isinstance(found.custom_status, Mapping) else None
-        progress.detail(f"the orchestration {name} is at work since {found.created_time}: {phase or status}")
+        progress.detail(f"the orchestration {name} is at work since {_since(found)}: {phase or status}")
         return False
     output: Answer = found.output if isinstance(found.output, Mapping) else {}
     if status == COMPLETED and _is_done(output, policy, now):
@@ -204,6 +203,11 @@ async def start_day(client: Client, policy: Policy, shards: int, app: str, clock
     await client.start_new(ORCHESTRATOR, name, given)
     progress.detail(f"the orchestration {name} is started, run {report.run_id}")
     return True
+
+
+def _since(found: Found) -> str:
+    """Return since when it is there, in UTC; an alarm reads it."""
+    return "?" if found.created_time is None else f"{found.created_time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _is_done(output: Answer, policy: Policy, now: datetime) -> bool:

@@ -58,31 +58,31 @@ def due_notices_day(context: df.DurableOrchestrationContext) -> Any:
 
 # Plain functions: the runtime gives each a thread, in which the lines of the log stay with the invocation.
 @blueprint.activity_trigger(input_name="given")
-def due_notices_prepare(given: dict[str, Any]) -> dict[str, Any]:
+def due_notices_prepare(given: dict) -> dict:
     """Make the parts of a day."""
     return _answer("prepare", given)
 
 
 @blueprint.activity_trigger(input_name="given")
-def due_notices_count(given: dict[str, Any]) -> dict[str, Any]:
+def due_notices_count(given: dict) -> dict:
     """Count what is owed in a shard."""
     return _answer("count", given)
 
 
 @blueprint.activity_trigger(input_name="given")
-def due_notices_judge(given: dict[str, Any]) -> dict[str, Any]:
+def due_notices_judge(given: dict) -> dict:
     """Judge the sum of what was counted."""
     return _answer("judge", given)
 
 
 @blueprint.activity_trigger(input_name="given")
-def due_notices_send(given: dict[str, Any]) -> dict[str, Any]:
+def due_notices_send(given: dict) -> dict:
     """Send what is owed in a shard."""
     return _answer("send", given)
 
 
 @blueprint.activity_trigger(input_name="given")
-def due_notices_record(given: dict[str, Any]) -> dict[str, Any]:
+def due_notices_record(given: dict) -> dict:
     """Record how the day went, and report it."""
     return _answer("record", given)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from due_notices.planning import Plan
 
 LOG_PREFIX = "due-notices run "
+SHARDS_AT_A_TIME = 16  # of a run in shards; the others wait for their turn
 
 
 class Outcome(StrEnum):

@@ -88,6 +88,10 @@ class WorkerProcess:
         """Let the timer tick once."""
         return self.ask("tick")
 
+    def invoke(self, function: str, **inputs: str) -> Answer:
+        """Invoke a function once, with inputs in JSON."""
+        return self.ask(json.dumps({"function": function, "inputs": inputs}))
+
 
 def report_of(answer: Answer) -> dict[str, Any]:
     """Return the report that a tick logged."""

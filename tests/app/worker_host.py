@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from typing import Any
 import azure_functions_runtime as runtime
 
 ROOT = Path(sys.argv[1])  # where the app is
-WATCHED = ("azure", "msal", "requests", "aiohttp", "due_notices", "holidays", "socket")
+WATCHED = ("azure", "durabletask", "grpc", "msal", "requests", "aiohttp", "due_notices", "holidays", "socket")
 
 
 class Record(SimpleNamespace):
@@ -131,33 +132,41 @@ async def index() -> dict[str, Any]:
     return outcome(answer.result) | {"functions": found, "loaded": loaded, "modules": modules()}
 
 
-async def tick(function_id: str, number: int, *, past_due: bool) -> dict[str, Any]:
-    """Invoke the timer once."""
+async def tick(function_id: str, number: int, *, past_due: bool, client: str | None = None) -> dict[str, Any]:
+    """Invoke the timer once; `client` is what the host tells one that starts orchestrations."""
     timer = {
         "Schedule": {"AdjustForDST": True},
         "ScheduleStatus": {"Last": "2026-11-24T08:00:00+00:00", "Next": "2026-11-24T09:00:00+00:00"},
         "IsPastDue": past_due,
     }
+    inputs = {"timer": Record(json=json.dumps(timer))}
+    return await invoke(function_id, number, inputs if client is None else {**inputs, "client": Record(string=client)})
+
+
+async def invoke(function_id: str, number: int, inputs: Mapping[str, Record]) -> dict[str, Any]:
+    """Invoke a function once."""
     answer = await runtime.invocation_request(
         request(
             invocation_request=Record(
                 invocation_id=f"invocation-{number}",
                 function_id=function_id,
-                input_data=[TimerInput(name="timer", data=Record(json=json.dumps(timer)))],
+                input_data=[Input(name=name, data=data) for name, data in inputs.items()],
                 trigger_metadata={},
                 trace_context=Record(trace_parent="", trace_state="", attributes={}),
                 retry_context=Record(retry_count=0, max_retry_count=0, exception=None),
             )
         )
     )
+    returned = getattr(answer, "return_value", None)
     return outcome(answer.result) | {
-        "returned": getattr(answer, "return_value", None) is not None,
+        "returned": returned is not None,
+        "value": next(iter(vars(returned).values())) if isinstance(returned, Record) else None,
         "modules": modules(),
     }
 
 
-class TimerInput(Record):
-    """The trigger's input: its value is in `data`."""
+class Input(Record):
+    """An input: its value is in `data`."""
 
     def WhichOneof(self, _: str) -> str:  # noqa: N802 (the protocol's name)
         """Return the name of the field that is set."""
@@ -173,15 +182,21 @@ async def main() -> None:
     logging.getLogger("due_notices").setLevel(logging.DEBUG)
     sys.path.insert(0, str(ROOT))
     runtime.start_threadpool_executor()
-    function_id = ""
+    functions: dict[str, str] = {}
     for number, command in enumerate(iter(sys.stdin.readline, ""), start=1):
         if command == "start\n":
             answer = await start()
         elif command == "index\n":
             answer = await index()
-            function_id = answer["functions"][0]["id"] if answer["functions"] else ""
+            functions = {each["name"]: each["id"] for each in answer["functions"]}
+        elif command.startswith("{"):
+            asked = json.loads(command)
+            inputs = {name: Record(json=text) for name, text in asked["inputs"].items()}
+            answer = await invoke(functions[asked["function"]], number, inputs)
         else:
-            answer = await tick(function_id, number, past_due=command == "late tick\n")
+            past_due, client = command.startswith("late"), command.partition("{")
+            given = "".join(client[1:]).strip() or None
+            answer = await tick(functions.get("due_notices", ""), number, past_due=past_due, client=given)
         print(json.dumps(answer | {"log": lines.drain()}), flush=True)  # noqa: T201 (the answer)
     runtime.stop_threadpool_executor()
 

@@ -6,8 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 
-from due_notices.ports import Ledger, NoticeQueue, PastNotice
-from tests.contract.ledger_rows import FIRST, NEVER, NOON, PARTITION, TODAY, claim_rows, claimed, key, keys, past, sent
+from due_notices.ports import Claim, Ledger, NoticeQueue, PastNotice
+from tests.contract.ledger_rows import (
+    DUE,
+    FIRST,
+    NEVER,
+    NOON,
+    PARTITION,
+    TODAY,
+    claim_rows,
+    claimed,
+    key,
+    keys,
+    past,
+    sent,
+)
 from tests.factories import run_report
 
 DAY = timedelta(days=1)
@@ -88,3 +101,21 @@ async def test_a_look_counts_and_leaves_everything_where_it_is(
     assert (before.queue.count, before.queue.oldest, before.queue.problem) == (0, None, None)
     assert [(look.queue.count, look.poison.count) for look in looks] == [(3, 0)] * 3
     assert texts() == ["a", "b", "c"]
+
+
+async def test_what_claims_with_a_mark_sent_is_counted_by_what_follows_the_mark_and_by_stage(ledger: Ledger) -> None:
+    later = DUE + DAY
+    for identifier, rows, due in (
+        ("run-101-a", [key(0), key(1), key(2, -3)], DUE),
+        ("run-101-b", [key(3)], DUE),
+        ("run-102-a", [key(4)], later),
+        ("run-2", [key(5)], DUE),  # another run's
+        ("run-103-a", [key(6)], later + DAY),  # of a due date that is not asked for
+    ):
+        claim = Claim(identifier, NOON, TODAY)
+        await claimed(ledger, rows, claim, due.isoformat())
+        await ledger.mark_sent(due.isoformat(), dict.fromkeys(rows, "a message"), claim, NOON)
+    await claimed(ledger, [key(7)], Claim("run-101-c", NOON, TODAY))  # never sent
+
+    assert await ledger.sent_by_claims([DUE, later], "run-1") == {("01", -7): 3, ("01", -3): 1, ("02", -7): 1}
+    assert await ledger.sent_by_claims([], "run-1") == {}

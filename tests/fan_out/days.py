@@ -12,7 +12,7 @@ from due_notices.fan_out import Shards, whole_day
 from due_notices.report import RunReport
 from tests.factories import GraphUser
 from tests.fakes import Watcher
-from tests.fan_out.engine import Engine
+from tests.fan_out.engine import Engine, handle_of
 from tests.run.world import World, customer, in_days
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -65,7 +65,7 @@ class Day:
             "run": f"{self.runs:032x}"[::-1],
             "shards": self.shards,
         }
-        self.engine = Engine(whole_day, given, self._do, random.Random(self.seed), times=self.times)
+        self.engine = Engine(handle_of(whole_day), given, self._do, random.Random(self.seed), times=self.times)
         self.output = self.engine.run()
         assert self.engine.replayed() == self.output
         return self.reports[-1]

@@ -29,15 +29,22 @@ class ProcessEnded(Exception):
     """An activity's process ended before it did."""
 
 
+def handle_of(orchestrator: Callable[[Any], Generator[Any, Any, Any]]) -> Callable[[str], str]:
+    """Return the function that Durable Functions makes of an orchestrator."""
+    handle: Callable[[str], str] = df.Orchestrator.create(orchestrator)
+    return handle
+
+
 @dataclass
 class Engine:
-    """One orchestration. `activity` does the work: it takes name, input and how often it was asked for this before.
+    """One orchestration. `handle` is its function: from the body of a context to the state that it leaves.
 
-    Each activity is done as often as `times` says (2: each twice, one of the answers counts, whichever). Those under
-    way end in a random order, a random number of them in one turn.
+    `activity` does the work: it takes name, input and how often it was asked for this before. Each activity is done as
+    often as `times` says (2: each twice; one of the answers counts, whichever). Those under way end in a random order,
+    a random number of them in one turn.
     """
 
-    orchestrator: Callable[[Any], Generator[Any, Any, Any]]
+    handle: Callable[[str], str]
     given: Mapping[str, Any]
     activity: Callable[[str, Any, int], Any]
     rng: random.Random = field(default_factory=lambda: random.Random(1))
@@ -100,7 +107,7 @@ class Engine:
             "input": json.dumps(self.given),
             "upperSchemaVersion": 2,
         }
-        state: dict[str, Any] = json.loads(df.Orchestrator.create(self.orchestrator)(json.dumps(body)))
+        state: dict[str, Any] = json.loads(self.handle(json.dumps(body)))
         now = [(kind, name, given) for actions in state["actions"] for kind, name, given in _flat(actions)]
         for before, again in zip(self.asked, now, strict=False):
             if before != again:

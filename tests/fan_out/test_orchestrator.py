@@ -14,7 +14,7 @@ import pytest
 
 from due_notices import fan_out
 from due_notices.fan_out import COUNT, DIED, JUDGE, PREPARE, RECORD, SEND, whole_day
-from tests.fan_out.engine import Engine, NotTheSame, ProcessEnded
+from tests.fan_out.engine import Engine, NotTheSame, ProcessEnded, handle_of
 
 DAY = {"day": "2026-11-24", "run": "0123456789abcdef", "shards": 4}
 SHARDS: list[dict[str, Any]] = [{"shard": number, "prefixes": [f"{number}a", f"{number}b"]} for number in range(4)]
@@ -41,7 +41,7 @@ ANSWERS: Answers = {
 
 def engine(answers: Answers | None = None, seed: int = 1, **options: Any) -> Engine:
     found = {**ANSWERS, **(answers or {})}
-    return Engine(whole_day, DAY, lambda name, given, _: found[name](given), random.Random(seed), **options)
+    return Engine(handle_of(whole_day), DAY, lambda name, given, _: found[name](given), random.Random(seed), **options)
 
 
 def names(played: Engine) -> list[str]:
@@ -237,7 +237,7 @@ def test_this_engine_finds_an_orchestrator_that_asks_for_something_else_at_repla
         yield context.task_all([context.call_activity(name, each, expected_type=int) for each in parts])
 
     with pytest.raises((NotTheSame, UserWarning)):  # the SDK warns of an answer to what is not asked
-        Engine(odd, DAY, lambda *_: 1).run()
+        Engine(handle_of(odd), DAY, lambda *_: 1).run()
 
 
 def test_the_orchestrator_is_short_and_looks_at_nothing_but_its_input_and_the_answers() -> None:

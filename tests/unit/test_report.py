@@ -117,7 +117,7 @@ def test_a_run_that_has_done_nothing_yet_counts_as_failed() -> None:
             "expired",
             "failed",
         ),
-        *("graphRequests", "throttled", "notYet", "over", "missed"),
+        *("graphRequests", "throttled", "notYet", "over", "missed", "shards"),
     }
     assert fields["waiting"] == {"queue": None, "poison": None}
     assert (fields["skipped"], fields["stages"], fields["seconds"]) == ({}, {}, {})
