@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -113,6 +114,20 @@ class RunReport:
         """Whether it left nothing to do on a day for runs with this filter and allow list."""
         return self.completed and self.business_date == day and self.filter_digest == filter_digest
 
+    def ends_by(self, longest: timedelta) -> datetime | None:
+        """Return when a run that began has ended at the latest; None where it has, or does not say when it began.
+
+        A run has the time `longest`, one in shards has it for each of its steps.
+        """
+        if self.outcome is not Outcome.BEGAN or self.at is None:
+            return None
+        return self.at + longest * steps_of(self.shards)
+
+    def is_at_work(self, now: datetime, longest: timedelta) -> bool:
+        """Whether it began, and may still end."""
+        ends = self.ends_by(longest)
+        return ends is not None and now <= ends
+
     def time(self, phase: str, seconds: float) -> None:
         """Take how long a phase took."""
         self.seconds = {**self.seconds, phase: seconds}
@@ -206,6 +221,14 @@ class RunReport:
     def log_line(self) -> str:
         """Return the line that alerts and the workbook look for."""
         return LOG_PREFIX + self.to_json()
+
+
+def steps_of(shards: int) -> int:
+    """Return how many activities of a run in so many shards come one after another; 1 of a run in one instance.
+
+    It prepares, judges and records; between these the shards count and send, some at a time.
+    """
+    return 3 + 2 * math.ceil(shards / SHARDS_AT_A_TIME) if shards else 1
 
 
 def by_date_and_time(report: RunReport) -> tuple[date, datetime]:

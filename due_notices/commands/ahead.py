@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from due_notices.calendars import ONE_DAY
+from due_notices.commands.counted import counted
 from due_notices.policy import Policy
-from due_notices.report import Outcome, RunReport
+from due_notices.report import RunReport
 from due_notices.run import is_done
 
 TODAY_IS_DONE = "today's run is completed"
@@ -30,7 +31,7 @@ class ComingRuns:
             return closed
         runs = [run for run in self.recorded if run.business_date == day]
         coming = (tick > self.now and not is_done(policy, day, runs, tick) for tick in policy.ticks(day))
-        if any(map(self._is_under_way, runs)) or any(coming):
+        if at_work(runs, policy, self.now) or any(coming):
             return None
         if day != policy.business_date(self.now):
             return "no tick of NOTICE_SCHEDULE lies inside SEND_WINDOW"
@@ -56,5 +57,17 @@ class ComingRuns:
             yield day
             day += ONE_DAY
 
-    def _is_under_way(self, run: RunReport) -> bool:
-        return run.outcome is Outcome.BEGAN and run.at is not None and self.now <= run.at + self.policy.longest
+
+def at_work(runs: Sequence[RunReport], policy: Policy, now: datetime) -> RunReport | None:
+    """Return the last of some runs that began, has not ended, and may still."""
+    return next((run for run in reversed(runs) if run.is_at_work(now, policy.longest)), None)
+
+
+def at_work_sentence(runs: Sequence[RunReport], policy: Policy, now: datetime) -> str | None:
+    """Say, where one of some runs is at work, since when, and until when at the latest."""
+    run = at_work(runs, policy, now)
+    if run is None or run.at is None or (ends := run.ends_by(policy.longest)) is None:
+        return None
+    began, last = (moment.astimezone(policy.rules.time_zone) for moment in (run.at, ends))
+    which = f"orchestration, in {counted(run.shards, 'shard')}," if run.shards else "run"
+    return f"the {which} of {run.business_date} is at work since {began:%H:%M}, and has ended by {last:%H:%M}"

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from due_notices.calendars import HolidayCalendar
-from due_notices.commands.ahead import TODAY_IS_DONE, ComingRuns
+from due_notices.commands.ahead import TODAY_IS_DONE, ComingRuns, at_work_sentence
 from due_notices.report import RunReport
 from due_notices.schedules import Schedule, read_schedule
 from tests.factories import on, policy, run_report
@@ -22,8 +22,8 @@ def at(hour: int, minute: int = 0) -> datetime:
     return TUESDAY + timedelta(hours=hour, minutes=minute)
 
 
-def run(outcome: str, when: datetime) -> RunReport:
-    return run_report(when.date(), outcome, at=when)
+def run(outcome: str, when: datetime, shards: int = 0) -> RunReport:
+    return run_report(when.date(), outcome, at=when, shards=shards)
 
 
 def every(text: str) -> Schedule:
@@ -48,6 +48,7 @@ def every(text: str) -> Schedule:
         (at(17, 40), [run("completed", at(13, 30))], 4, "0 0 * * * *", NO_TICK_LEFT),
         (at(17, 5), [run("began", at(17))], None, "0 0 * * * *", None),
         (at(17, 50), [run("began", at(17))], None, "0 0 * * * *", NO_TICK_LEFT),  # it never ended
+        (at(17, 50), [run("began", at(16), shards=8)], None, "0 0 * * * *", None),
     ],
 )
 def test_whether_a_run_still_comes_today(
@@ -73,3 +74,22 @@ def test_where_no_run_comes_for_more_than_a_year_the_day_itself_is_given() -> No
     coming = ComingRuns(by, [], at(10))
 
     assert coming.first_from(TUESDAY.date()) == TUESDAY.date()
+
+
+@pytest.mark.parametrize(
+    ("now", "runs", "told"),
+    [
+        (at(9), [], None),
+        (at(9), [run("completed", at(8))], None),
+        (at(8, 25), [run("began", at(8))], "the run of 2026-11-24 is at work since 08:00, and has ended by 08:25"),
+        (at(8, 26), [run("began", at(8))], None),
+        (
+            at(10, 5),
+            [run("began", at(8), shards=1)],
+            "the orchestration, in 1 shard, of 2026-11-24 is at work since 08:00, and has ended by 10:05",
+        ),
+        (at(10, 6), [run("began", at(8), shards=1)], None),
+    ],
+)
+def test_a_run_is_at_work_for_as_long_as_it_may_take(now: datetime, runs: list[RunReport], told: str | None) -> None:
+    assert at_work_sentence(runs, policy(), now) == told

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from azure.data.tables import TableClient
 
+from due_notices.adapters.table_rows import run_entity
+from due_notices.report import Outcome, RunReport
 from local.faults import Fault
 from local.past import DAYS, LONG_OUTAGE, SHORT_OUTAGE, write_past
 from local.stack import LocalStack
@@ -71,6 +73,22 @@ def test_after_a_completed_run_the_first_line_says_fine_and_the_exit_code_is_0(s
     assert re.search(r"^outcome +completed *$", done.stdout, re.MULTILINE)
     assert re.search(r"^queue +2 waiting, the oldest for", done.stdout, re.MULTILINE)
     assert re.search(r"^poison queue +empty *$", done.stdout, re.MULTILINE)
+
+
+def test_an_orchestration_at_work_is_told_by_status_preview_and_explain(
+    sent: CommandLine, storage_access: StorageAccess
+) -> None:
+    now = datetime.now(UTC)
+    began = RunReport("orchestration", now.date(), Outcome.BEGAN, at=now, shards=8)
+    storage_access.table.create_entity(run_entity(began))
+
+    told = {words: sent.json(*words.split())["atWork"] for words in ("status", "preview", f"explain {USER}")}
+    shown = {words: " ".join(sent(*words.split()).stdout.split()) for words in told}
+
+    assert {text[: text.index(" is at work")] for text in told.values()} == {
+        f"the orchestration, in 8 shards, of {now.date()}"
+    }
+    assert [words for words, text in shown.items() if told[words] not in text] == []
 
 
 def test_status_asks_neither_graph_nor_the_vault(sent: CommandLine, stack: LocalStack) -> None:

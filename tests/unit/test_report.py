@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from due_notices.credentials import CredentialEnd, CredentialKind
 from due_notices.model import Reason
-from due_notices.report import LOG_PREFIX, Outcome, RunReport, Waiting
+from due_notices.report import LOG_PREFIX, Outcome, RunReport, Waiting, steps_of
 from tests.factories import on
 
 
@@ -95,6 +95,11 @@ def test_it_has_the_names_that_alerts_and_programs_read() -> None:
         "note": "a note",
         "error": "an error",
     }
+
+
+@pytest.mark.parametrize(("shards", "steps"), [(0, 1), (1, 5), (16, 5), (17, 7), (32, 7), (64, 11)])
+def test_a_run_in_shards_takes_as_many_steps_as_its_shards_need_turns(shards: int, steps: int) -> None:
+    assert steps_of(shards) == steps
 
 
 def test_a_run_that_has_done_nothing_yet_counts_as_failed() -> None:

@@ -74,6 +74,8 @@ def _remarks(found: Explanation) -> Iterator[str]:
         then = f"what follows is what the run of {day} does" if day != found.asked else "nor for more than a year"
         again = "; `run --again` looks once more today" if found.no_run == TODAY_IS_DONE else ""
         yield f"no run comes on {found.asked} ({found.no_run}): {then}{again}"
+    if found.at_work is not None:
+        yield f"{found.at_work}; what it has sent is in the ledger as soon as it is sent"
     if not found.listed:
         yield LEFT_OUT
     for note in found.user.contact_notes:
@@ -130,6 +132,7 @@ def _to_dict(found: Explanation, obligations: list[dict[str, Any]]) -> dict[str,
         "businessDate": found.day.business_date.isoformat(),
         "asked": found.asked.isoformat(),
         "noRun": found.no_run,
+        "atWork": found.at_work,
         "listed": found.listed,
         "contacts": [{"field": note.field, "kind": note.kind, "text": note.text} for note in found.user.contact_notes],
         "obligations": obligations,

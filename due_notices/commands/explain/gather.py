@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from due_notices.commands.ahead import ComingRuns
+from due_notices.commands.ahead import ComingRuns, at_work_sentence
 from due_notices.commands.explain.views import ObligationView, Question
 from due_notices.ladder import Day
 from due_notices.model import User, user_key
@@ -19,7 +19,7 @@ class Explanation:
     """One user as the run of a day sees them.
 
     On the day that was `asked` for no run comes where `no_run` says why. `listed` is false when USER_FILTER leaves the
-    user out of what runs read.
+    user out of what runs read. `at_work` says of a run that it is at work now.
     """
 
     user: User
@@ -28,6 +28,7 @@ class Explanation:
     no_run: str | None
     listed: bool
     obligations: tuple[ObligationView, ...]
+    at_work: str | None = None
 
 
 def explain_user(
@@ -53,4 +54,12 @@ def explain_user(
         days = days_to(day, runs, policy.rules, coming.before(day))
         question = Question.of(found, policy.rules, days, listed=listed)
         rows = runner.run(storage.ledger.of_user(question.due_dates, user_key(found.user.id)))
-    return Explanation(found.user, days[-1], asked, coming.why_none(asked), listed, question.views(rows))
+    return Explanation(
+        found.user,
+        days[-1],
+        asked,
+        coming.why_none(asked),
+        listed,
+        question.views(rows),
+        at_work_sentence(runs, policy, now),
+    )

@@ -134,6 +134,8 @@ def _remarks(found: Preview, policy: Policy, closed: str | None) -> Iterator[tup
         yield f"a run would end as fallen: {found.fallen}; {ACCEPT}", "bold red"
     for sign in found.signs.values():
         yield sign, "yellow"
+    if found.at_work is not None:
+        yield f"{found.at_work}; what it sends meanwhile counts as sent already", "yellow"
     if found.completed:
         yield "the day's run is completed; `run --again` looks once more", "yellow"
     if closed:
@@ -229,6 +231,7 @@ def _to_dict(found: Preview, *, with_contacts: bool) -> dict[str, Any]:
         "usersRead": plan.users_read,
         "obligations": plan.obligations,
         "completed": found.completed,
+        "atWork": found.at_work,
         "fallen": found.fallen,
         "signs": dict(found.signs),
         "notYet": plan.not_yet,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from due_notices.commands.ahead import ComingRuns
+from due_notices.commands.ahead import ComingRuns, at_work_sentence
 from due_notices.planning import Plan, Planner
 from due_notices.policy import Policy
 from due_notices.ports import Progress
@@ -20,13 +20,15 @@ from due_notices.services import Services, opened
 class Preview:
     """What a run on a business date would do; `completed` is whether that day's run is completed already.
 
-    `fallen` is why the run would find too little, None where it would not; `signs` are worth a look.
+    `fallen` is why the run would find too little, None where it would not; `signs` are worth a look. `at_work` says of
+    a run that it is at work now.
     """
 
     plan: Plan
     completed: bool = False
     fallen: str | None = None
     signs: Mapping[str, str] = field(default_factory=dict)
+    at_work: str | None = None
 
 
 def preview_day(
@@ -62,4 +64,4 @@ def preview_day(
     report.users_counted = read.counted
     fallen = compare(report, runs, policy)
     completed = any(run.completes(today, policy.rules.filter_digest) for run in runs)
-    return Preview(plan, completed, fallen, report.signs)
+    return Preview(plan, completed, fallen, report.signs, at_work_sentence(runs, policy, now))

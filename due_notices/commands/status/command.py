@@ -139,7 +139,7 @@ def _print(
     fitting = max(1, (screen.width - _LABEL_WIDTH) // _DAY_WIDTH)
     for start in range(0, len(shown), fitting):
         screen.print()
-        screen.print(_runs(shown[start : start + fitting], situation.today))
+        screen.print(_runs(shown[start : start + fitting], situation))
     screen.print()
     screen.print(_rest(situation))
     if coming:
@@ -151,15 +151,16 @@ def _line(finding: Finding) -> Text:
     return Text.assemble((f"{finding.level}: ", _STYLES[finding.level]), console.plain(finding.sentence))
 
 
-def _runs(shown: Sequence[tuple[date, RunReport | None]], today: date) -> Table:
+def _runs(shown: Sequence[tuple[date, RunReport | None]], situation: Situation) -> Table:
     """Return the runs side by side, a column for each day: so they fit, and so they are compared."""
+    today = situation.today
     runs = console.table("", "run of", *(_heading(day, today) for day, _ in shown))
     runs.title = None
     for column in runs.columns[1:]:
         column.justify = "right"
         column.no_wrap = True
     records = [record for _, record in shown]
-    runs.add_row("outcome", *(_outcome(record, may_come=day == today) for day, record in shown))
+    runs.add_row("outcome", *(_outcome(record, situation, may_come=day == today) for day, record in shown))
     for label, figure in _FIGURES.items():
         runs.add_row(label, *("" if record is None else f"{figure(record):,}" for record in records))
     runs.add_row("skipped", *("" if record is None else f"{sum(record.skipped.values()):,}" for record in records))
@@ -174,9 +175,11 @@ def _heading(day: date, today: date) -> str:
     return "today" if day == today else f"{day:%a %m-%d}"
 
 
-def _outcome(record: RunReport | None, *, may_come: bool) -> Text:
+def _outcome(record: RunReport | None, situation: Situation, *, may_come: bool) -> Text:
     if record is None:
         return console.plain("not yet" if may_come else "no run", style="dim" if may_come else "yellow")
+    if record.is_at_work(situation.now, situation.policy.longest):
+        return console.plain("at work", style="yellow")
     return console.plain(record.outcome, style="green" if record.outcome == "completed" else "bold red")
 
 
@@ -191,6 +194,8 @@ def _rest(situation: Situation) -> Table:
     end = situation.credential
     rest = console.table("", "", "")
     rest.show_header, rest.title = False, None
+    if situation.at_work is not None:
+        rest.add_row("at work", situation.at_work)
     if end is None:
         rest.add_row("credential", "expiry unknown: no run has reported it")
     else:
@@ -236,6 +241,7 @@ def _to_dict(
     return {
         "verdict": str(verdict.level),
         "findings": [_finding_dict(finding) for finding in verdict.findings],
+        "atWork": situation.at_work,
         "runs": list(_run_dicts(shown)),
         "credential": _credential_dict(situation.credential),
         "queue": _look_dict(situation.looks.queue, situation.waiting),

@@ -12,12 +12,13 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 from functools import cached_property
 
+from due_notices.commands.ahead import at_work_sentence
 from due_notices.commands.counted import counted, verb
 from due_notices.commands.days_without_tick import DaysWithoutTick
 from due_notices.credentials import CredentialEnd
 from due_notices.policy import Policy
 from due_notices.ports import QueueLook, QueueLooks
-from due_notices.report import Outcome, RunReport
+from due_notices.report import Outcome, RunReport, steps_of
 
 SECRET_ACT_DAYS = 7
 SECRET_LOOK_DAYS = 30
@@ -48,6 +49,7 @@ FINDINGS: Mapping[str, Level] = {
     "limit": Level.ACT,
     "fallen": Level.ACT,
     "no-completed-run": Level.ACT,
+    "orchestration-stuck": Level.ACT,
     "secret-expired": Level.ACT,
     "secret-ends-now": Level.ACT,
     "poison": Level.ACT,
@@ -122,6 +124,11 @@ class Situation:
     def newest(self) -> RunReport | None:
         """The day recorded last."""
         return self.records[-1] if self.records else None
+
+    @cached_property
+    def at_work(self) -> str | None:
+        """In a sentence, the run that is at work."""
+        return at_work_sentence(self.unfinished, self.policy, self.now)
 
     @cached_property
     def completed(self) -> Sequence[date]:
@@ -218,7 +225,7 @@ def _strange_records(situation: Situation) -> Iterator[Finding]:
     unfinished = [
         run
         for run in situation.unfinished
-        if run.at is not None and situation.now > run.at + situation.policy.longest and run.business_date > recent
+        if run.business_date > recent and _never_ended(run, situation)
         if last is None or last.outcome is not Outcome.BEGAN or run.run_id != last.run_id
     ]
     if unfinished and (at := unfinished[-1].at) is not None:
@@ -244,6 +251,11 @@ def _strange_records(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def _never_ended(run: RunReport, situation: Situation) -> bool:
+    ends = run.ends_by(situation.policy.longest)
+    return ends is not None and situation.now > ends
+
+
 def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count:,} runs"
 
@@ -257,12 +269,23 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
     if (name := _ENDINGS.get(last.outcome)) is not None:
         error = last.error or "its report does not say why"
         yield Finding(name, f"{run} ended as {last.outcome}: {error}")
-    if last.outcome is Outcome.BEGAN and last.at is not None and situation.now > last.at + policy.longest:
-        yield Finding(
-            "run-failed",
-            f"{run} that began at {last.at.astimezone(policy.rules.time_zone):%H:%M} never ended: its "
-            "host was stopped or killed, or a request hangs; the next tick goes on where it stopped",
-        )
+    if _never_ended(last, situation) and last.at is not None:
+        began = f"{last.at.astimezone(policy.rules.time_zone):%H:%M}"
+        if last.shards:
+            shards, minutes = counted(last.shards, "shard"), policy.longest.total_seconds() / 60
+            yield Finding(
+                "orchestration-stuck",
+                f"the orchestration of {day}, in {shards}, began at {began}, and the time of its "
+                f"{steps_of(last.shards)} steps, at most {minutes:.0f} minutes each, is over: killed, or stuck; "
+                f"end the instance whose id ends with -{day}, and the next tick starts it anew: docs/runbook.md, "
+                '"An orchestration is stuck"',
+            )
+        else:
+            yield Finding(
+                "run-failed",
+                f"{run} that began at {began} never ended: its host was stopped or killed, or a request hangs; the "
+                "next tick goes on where it stopped",
+            )
     for name, count, what in (
         ("notices-missed", record.missed, "never notified"),
         ("notices-expired", record.expired, "notified before, but not of the rest"),
@@ -352,11 +375,14 @@ def age(span: timedelta) -> str:
 
 
 def _fine(situation: Situation) -> str:
-    newest = situation.newest
-    if newest is None:  # pragma: no cover (without any run there is a finding)
-        return "nothing is wrong"
-    sent, late = newest.sent, newest.late
-    told = f"the run of {newest.business_date} completed and sent {counted(sent, 'notice')}" + (
-        f", {late:,} late" if late else ""
-    )
-    return f"{told}; nothing asks for attention"
+    ended = [record for record in situation.records if record.outcome is not Outcome.BEGAN]
+    told = ["the first run is at work"]
+    if ended:
+        sent, late = ended[-1].sent, ended[-1].late
+        told = [
+            f"the run of {ended[-1].business_date} completed and sent {counted(sent, 'notice')}"
+            + (f", {late:,} late" if late else "")
+        ]
+    if ended and situation.at_work is not None:
+        told.append(situation.at_work)
+    return "; ".join([*told, "nothing asks for attention"])

@@ -183,6 +183,45 @@ def test_a_run_that_began_and_did_not_end_in_its_time_is_one_that_failed(minutes
     assert names(judge(situation(records, now=began + timedelta(minutes=minutes)))) == found
 
 
+@pytest.mark.parametrize(("minutes", "found"), [(26, []), (125, []), (126, ["orchestration-stuck"])])
+def test_an_orchestration_has_the_time_of_a_run_for_each_of_its_steps(minutes: int, found: list[str]) -> None:
+    began = datetime(2026, 11, 24, 8, tzinfo=UTC)
+    records = [*week(), run("2026-11-24", "began", at=began, shards=8)]
+
+    verdict = judge(situation(records, now=began + timedelta(minutes=minutes)))
+
+    assert names(verdict) == found
+    if found:
+        assert verdict.level is Level.ACT
+        assert "in 8 shards, began at 08:00" in verdict.headline
+        assert "id ends with -2026-11-24" in verdict.headline
+
+
+def test_an_orchestration_that_was_started_anew_leaves_a_run_that_never_ended() -> None:
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    killed, going = (run("2026-11-24", "began", at=now - timedelta(hours=hours), shards=8) for hours in (3, 1))
+    second = replace(going, run_id="second")
+
+    verdict = judge(replace(situation([*week(), second], now=now), last=second, unfinished=[killed, second]))
+
+    assert names(verdict) == ["run-unfinished"]
+
+
+def test_a_run_at_work_is_told_beside_the_last_one_that_ended() -> None:
+    began = datetime(2026, 11, 24, 8, tzinfo=UTC)
+    now = began + timedelta(minutes=20)
+    going = run("2026-11-24", "began", at=began, shards=8)
+
+    verdict = judge(replace(situation([*week(), going], now=now), unfinished=[going]))
+    first = judge(replace(situation([going], now=now), unfinished=[going]))
+
+    assert verdict.headline == (
+        "the run of 2026-11-23 completed and sent 90 notices; the orchestration, in 8 shards, of 2026-11-24 is at work "
+        "since 08:00, and has ended by 10:05; nothing asks for attention"
+    )
+    assert first.headline == "the first run is at work; nothing asks for attention"
+
+
 def test_no_run_at_all_is_worth_a_look_and_no_more() -> None:
     assert names(judge(situation([], now=datetime(2026, 11, 24, 17, tzinfo=UTC)))) == ["no-run-yet"]
 
