@@ -130,3 +130,29 @@ def test_requirements_are_exact_pins() -> None:
 
     assert pins
     assert all(re.match(r"[a-z0-9-]+(\[[a-z,]+\])?==\S+", pin) for pin in pins)
+
+
+def test_what_the_page_about_scale_computes_is_right() -> None:
+    page = (ROOT / "docs" / "scale.md").read_text("utf-8").partition("## Past one instance")[2]
+    results = {
+        "50,051": -(-50_000_000 // 999),
+        "63 s": 50_051 / 800,
+        "117 s": 50_051 * 0.15 / 64,
+        "274 s": 50_051 * 0.35 / 64,
+        "310 s": 2 * 500 * 0.31,
+        "179 million": 143 * 1.25,
+        "197 s": 178.75 * 1.10,
+        "36 min": 4_360_000 / 2_000 / 60,
+        "256 s": 41 * 125_000 / 20_000,
+        "42 min": 5_000_000 / 2_000 / 60,
+        "83 min": 10_000_000 / 2_000 / 60,
+        "21 min": 10_000_000 / 8_000 / 60,
+        "255 s": 5_100_000 / 20_000,
+        "19 min": 5_000 * 0.23 / 60,
+        "523 MB": 4 * 5_000_000 / 64 * 1.45 / 1_000 + 70,
+    }
+    costs = [float(cost) for cost in re.findall(r"\| \$([\d.]+) \|$", page, re.MULTILINE)]
+
+    shown = dict(re.findall(r"\| (([\d,]+)(?: s| min| MB| million)?) \| [^|]+ \|$", page, re.MULTILINE))
+    assert {text: f"{value:,.0f}" for text, value in results.items()} == shown
+    assert f"\n${sum(costs):.0f} a day" in page
