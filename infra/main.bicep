@@ -213,7 +213,7 @@ param pythonVersion string = '3.13'
 ])
 param instanceMemoryMB int = 2048
 
-@description('Optional. Upper bound of instances. The timer runs on one.')
+@description('Optional. Upper bound of instances. The timer runs on one; with scaleOut the shards spread, four at a time to an instance, so that 16 bear the most of them.')
 @minValue(40)
 @maxValue(1000)
 param maximumInstanceCount int = 40
@@ -378,6 +378,7 @@ module access 'modules/access.bicep' = {
     vaultName: names.vault
     componentName: names.component
     identityName: names.identity
+    scalesOut: scaleOut > 0
     storesCertificate: graphCredential == 'certificate'
     vaultOfficerObjectId: vaultOfficer.objectId
     vaultOfficerPrincipalType: vaultOfficer.type
@@ -459,6 +460,7 @@ module alerts 'modules/alerts.bicep' = {
     vaultName: names.vault
     emailAddresses: alertEmailAddresses
     graphCredential: graphCredential
+    scaleOut: scaleOut
     secretWarningDays: secretWarningDays
     backlogLimit: backlogLimit
     monthlyBudget: monthlyBudget

@@ -23,6 +23,9 @@ param componentName string
 @description('Required. Name of the managed identity of the function.')
 param identityName string
 
+@description('Required. True when Durable Functions shares the work among instances: its task hub is in the same storage account.')
+param scalesOut bool
+
 @description('Required. True when the credential is a certificate, which the officer may then store, too.')
 param storesCertificate bool
 
@@ -47,6 +50,7 @@ var builtInRoles = {
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
   storageQueueDataMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
   storageQueueDataReader: '19e7f393-937e-4f77-808e-94535e297925'
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
@@ -170,6 +174,36 @@ resource ledgerTable_contributorRole 'Microsoft.Authorization/roleAssignments@20
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The function keeps the ledger in this table.'
+  }
+}
+
+// The extension makes the queues and tables of its task hub itself, and Azure knows no role on a name to come: hence the
+// account. The blobs that it needs are those of the host's own role.
+resource storageAccount_hubQueuesRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (scalesOut) {
+  name: guid(storageAccount.id, identity.id, builtInRoles.storageQueueDataContributor)
+  scope: storageAccount
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.storageQueueDataContributor
+    )
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    description: 'Durable Functions hands the shards of a day to the instances by queues of its own.'
+  }
+}
+
+resource storageAccount_hubTablesRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (scalesOut) {
+  name: guid(storageAccount.id, identity.id, builtInRoles.storageTableDataContributor)
+  scope: storageAccount
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.storageTableDataContributor
+    )
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    description: 'Durable Functions keeps the history of its orchestrations in tables of its own.'
   }
 }
 

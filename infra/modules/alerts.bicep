@@ -74,6 +74,10 @@ param emailAddresses string[]
 ])
 param graphCredential string
 
+@description('Required. In how many shards Durable Functions reads and sends; 0: each run in one instance.')
+@minValue(0)
+param scaleOut int
+
 @description('Required. Days before the end of the credential at which to warn.')
 @minValue(1)
 param secretWarningDays int
@@ -98,6 +102,12 @@ var renew = graphCredential == 'certificate'
   ? 'Put a new one into the vault and onto the app registration: docs/runbook.md, A new certificate.'
   : 'Rotate it: due-notices rotate-secret.'
 var credentialName = graphCredential == 'certificate' ? 'certificate' : 'client secret'
+
+// What cannot ring is not made.
+var needless = concat(expires ? [] : ['secret-near-expiry', 'secret-expired'], scaleOut > 0 ? [] : ['orchestration-stuck'])
+
+// Three steps, and the shards counting and sending, sixteen at a time; each at most functionTimeout of host.json.
+var orchestrationMinutes = 30 * (3 + 2 * ((scaleOut + 15) / 16))
 
 var alarms alarmType[] = [
   {
@@ -127,13 +137,25 @@ var alarms alarmType[] = [
   {
     name: 'no-completed-run'
     title: 'no run was completed in 26 hours'
-    remedy: 'Notices are late, and after the catch-up days they expire. Look whether the function app runs at all, then at the last report.'
+    remedy: 'Notices are late, and after the catch-up days they expire. Look whether the function app runs at all, then at the last report: due-notices status, which also knows of a run that is still at work.'
     severity: 1
     query: loadTextContent('../queries/no-completed-run.kql')
     operator: 'LessThan'
     threshold: 1
     every: 'PT1H'
     window: 'P2D'
+    lasting: false
+  }
+  {
+    name: 'orchestration-stuck'
+    title: 'an orchestration is at work for longer than it may take'
+    remedy: 'Nothing is lost, and the rest of the notices waits. Restart the app, or end the orchestration, and the next tick starts it anew: docs/runbook.md, An orchestration is stuck.'
+    severity: 1
+    query: loadTextContent('../queries/orchestration-stuck.kql')
+    operator: 'GreaterThan'
+    threshold: orchestrationMinutes
+    every: 'PT15M'
+    window: 'PT2H'
     lasting: false
   }
   {
@@ -285,7 +307,7 @@ resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
 
 // The tables are not there on the first day, hence skipQueryValidation; the queries take that for no rows.
 resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
-  for alarm in filter(alarms, alarm => expires || !startsWith(alarm.name, 'secret-')): {
+  for alarm in filter(alarms, alarm => !contains(needless, alarm.name)): {
     name: '${namePrefix}-${alarm.name}'
     location: location
     tags: tags

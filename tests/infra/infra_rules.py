@@ -61,18 +61,22 @@ ROLES = {
     "keyVaultSecretsUser": "4633458b-17de-408a-b874-0445c86b69e6",
     "monitoringMetricsPublisher": "3913510d-42f4-4e42-8a64-420c390055eb",
     "storageBlobDataOwner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "storageQueueDataContributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
     "storageQueueDataMessageSender": "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
     "storageQueueDataReader": "19e7f393-937e-4f77-808e-94535e297925",
     "storageTableDataContributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
 }
 
-# Who may do what where; nothing more, nothing wider.
+# Who may do what where; nothing more, nothing wider. Those on the whole account, but for the host's blobs, are for
+# the task hub of a deployment that scales out.
 GRANTS = {
     ("storageAccount", "identity.properties.principalId", "storageBlobDataOwner"),
     ("storageAccount::queueService::noticeQueue", "identity.properties.principalId", "storageQueueDataMessageSender"),
     ("storageAccount::queueService::noticeQueue", "identity.properties.principalId", "storageQueueDataReader"),
     ("storageAccount::queueService::poisonQueue", "identity.properties.principalId", "storageQueueDataReader"),
     ("storageAccount::tableService::ledgerTable", "identity.properties.principalId", "storageTableDataContributor"),
+    ("storageAccount", "identity.properties.principalId", "storageQueueDataContributor"),
+    ("storageAccount", "identity.properties.principalId", "storageTableDataContributor"),
     ("vault", "identity.properties.principalId", "keyVaultSecretsUser"),
     ("component", "identity.properties.principalId", "monitoringMetricsPublisher"),
     ("vault", "vaultOfficerObjectId", "keyVaultSecretsOfficer"),
@@ -199,6 +203,7 @@ ALARMS = {
     "notices-expired": ("notices-expired", "GreaterThan", "0", "PT1H", "P1D", "true"),
     "notices-failed": ("notices-failed", "GreaterThan", "0", "PT15M", "PT2H", "false"),
     "notices-missed": ("notices-missed", "GreaterThan", "0", "PT1H", "P1D", "true"),
+    "orchestration-stuck": ("orchestration-stuck", "GreaterThan", "orchestrationMinutes", "PT15M", "PT2H", "false"),
     "poison": ("poison", "GreaterThan", "0", "PT1H", "P2D", "true"),
     "run-failed": ("run-failed", "GreaterThan", "0", "PT15M", "PT2H", "false"),
     "run-unfinished": ("run-unfinished", "GreaterThan", "0", "PT15M", "PT2H", "false"),
@@ -318,7 +323,12 @@ def names_equal_the_codes(infra: Path) -> list[str]:
     )
     for path in query_files(infra):
         text = path.read_text(encoding="utf-8")
-        once = prelude in text or ("AppRequests" in text and re.search(r"dcount\(OperationId\)|by OperationId", text))
+        of_ticks = "'^the orchestration [^ ]+ is at work since (" in text and "Value = max(" in text
+        once = (
+            prelude in text
+            or of_ticks
+            or ("AppRequests" in text and re.search(r"dcount\(OperationId\)|by OperationId", text))
+        )
         if "AppTraces" in text and not once:
             wrong.append(f"{name_of(path, infra)} does not begin as every query over reports does, each run once")
     return wrong

@@ -55,6 +55,18 @@ def chatter(hours_ago: float, word: str = "Executing") -> Row:
     return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": f"{word} 'Functions.due_notices' {{}}"}
 
 
+def left_at_work(hours_ago: float, since: str, name: str = "func-2026-03-05") -> Row:
+    """Return the line of a tick that leaves an orchestration at work."""
+    message = f"the orchestration {name} is at work since {since}: sending"
+    return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": message}
+
+
+def started_anew(hours_ago: float, status: str = "Terminated") -> Row:
+    """Return the warning of a tick that finds an orchestration ended, and the day not done."""
+    message = f"the orchestration func-2026-03-05 ended as {status}; it is started anew"
+    return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": message}
+
+
 def in_invocation(operation: str, row: Row) -> Row:
     """Return a row as the log has it of an invocation."""
     return {**row, "OperationId": operation}
@@ -127,7 +139,51 @@ ALARM_CASES = (
         value(1),
         {"AppRequests": [request("a", success=True), request("b", success=True)]},
     ),
+    Case(
+        "queries/run-failed",
+        "sees the outcome of an orchestration, whose timer's requests succeed, and one that ended without any",
+        [
+            in_invocation("limit", tick(1, "limit")),
+            in_invocation("fallen", tick(1, "fallen")),
+            in_invocation("ended", started_anew(1)),
+            in_invocation("died", started_anew(1, "Failed")),
+            in_invocation("again", started_anew(1, "completed")),
+            in_invocation("going", left_at_work(1, "2026-03-05T09:00:00Z")),
+            in_invocation("done", tick(1, shards=8)),
+        ],
+        value(4),
+        {"AppRequests": [request(name, success=True) for name in ("limit", "fallen", "ended", "going", "done")]},
+    ),
+    Case(
+        "queries/run-failed",
+        "does not count an activity that failed and was repeated",
+        [],
+        value(0),
+        {"AppRequests": [request("a", "due_notices_send", success=False), request("b", success=True)]},
+    ),
     Case("queries/run-failed", "is silent in an empty workspace", [], value(0)),
+    Case(
+        "queries/orchestration-stuck",
+        "tells the minutes of the one that is at work longest",
+        [
+            *twice(left_at_work(0.5, "2026-03-05T08:45:00Z")),
+            left_at_work(1, "2026-03-05T08:45:00Z"),
+            left_at_work(0.5, "2026-03-05T11:00:00Z", "another-2026-03-05"),
+        ],
+        value(165),
+    ),
+    Case(
+        "queries/orchestration-stuck",
+        "judges by what the newest tick found",
+        [left_at_work(1.5, "2026-03-05T06:00:00Z"), tick(0.5, "already-completed"), chatter(0.5)],
+        [],
+    ),
+    Case(
+        "queries/orchestration-stuck",
+        "gives one its time",
+        [left_at_work(0.5, "2026-03-05T09:01:00Z"), started_anew(0.5)],
+        value(149),
+    ),
     Case(
         "queries/run-unfinished",
         "sees an invocation that began and never ended, once",
@@ -182,6 +238,7 @@ ALARM_CASES = (
             tick(5, "began"),
             cut(tick(6)),
             chatter(1),
+            left_at_work(1, "2026-03-05T09:00:00Z"),
         ],
         value(0),
     ),
@@ -313,6 +370,7 @@ WORKBOOK_CASES = (
                     expired=2,
                     missed=8,
                     failed=6,
+                    shards=9,
                     seconds={"read": 1.0, "send": 2.0, "total": 3.5},
                     note="another sentence",
                     error="a sentence",
@@ -337,6 +395,7 @@ WORKBOOK_CASES = (
                 "Expired": 2,
                 "Missed": 8,
                 "Failed": 6,
+                "Shards": 9,
                 "Seconds": 3.5,
                 "Note": "another sentence",
                 "Error": "a sentence",

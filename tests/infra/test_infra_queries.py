@@ -140,7 +140,7 @@ def test_a_query_on_a_table_that_is_not_there_is_refused_and_a_misspelling_found
 
 
 OPERATORS = {"GreaterThan": operator.gt, "LessThan": operator.lt, "LessThanOrEqual": operator.le}
-THRESHOLDS = {"backlogLimit": 1000, "secretWarningDays": 30}
+THRESHOLDS = {"orchestrationMinutes": 150, "backlogLimit": 1000, "secretWarningDays": 30}
 
 
 def rings(alarm: str, rows: Sequence[Mapping[str, Any]]) -> bool:

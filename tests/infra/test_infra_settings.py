@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from due_notices.errors import SettingsError
-from due_notices.settings import SETTINGS, Settings
+from due_notices.function_timeout import function_timeout
+from due_notices.report import steps_of
+from due_notices.settings import MOST_SHARDS, SETTINGS, Settings
 from tests.infra import infra_rules
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
@@ -72,6 +76,41 @@ def test_another_default_is_found() -> None:
     (wrong,) = infra_rules.program_settings(INFRA, PROGRAM | {"CATCH_UP_DAYS": "4"})
 
     assert wrong.startswith("CATCH_UP_DAYS is '3' by default in Bicep")
+
+
+def test_the_task_hub_is_as_it_was_tried_and_called_as_the_documents_call_it() -> None:
+    host = json.loads((INFRA.parent / "host.json").read_text("utf-8"))
+    hub = host["extensions"].pop("durableTask")
+    documents = [(INFRA.parent / "docs" / name).read_text("utf-8") for name in ("deploy.md", "runbook.md")]
+
+    assert host["extensions"] == {}
+    assert hub.pop("hubName") == "DueNoticesHub"
+    assert all("DueNoticesHub" in text and "duenoticeshub-" in text for text in documents)
+    assert hub == {
+        "maxConcurrentActivityFunctions": 4,
+        "maxConcurrentOrchestratorFunctions": 2,
+        "storageProvider": {  # in the host's own account, hence no connection
+            "controlQueueVisibilityTimeout": "00:01:00",
+            "partitionCount": 1,
+            "workItemQueueVisibilityTimeout": "00:01:00",
+        },
+    }
+    # The extension's own lines, 450 a day, are not asked for.
+    assert host["logging"]["logLevel"]["default"] == "Warning"
+    assert not any("Durable" in category for category in host["logging"]["logLevel"])
+
+
+def test_an_orchestration_is_stuck_when_each_of_its_steps_has_had_the_hosts_limit() -> None:
+    alerts = (INFRA / "modules" / "alerts.bicep").read_text("utf-8")
+    limit = function_timeout((INFRA.parent / "host.json").read_text("utf-8"), {}).total_seconds() / 60
+    (found,) = re.findall(
+        r"var orchestrationMinutes = (\d+) \* \((\d+) \+ 2 \* \(\(scaleOut \+ (\d+)\) / (\d+)\)\)", alerts
+    )
+    minutes, three, more, at_a_time = map(int, found)
+
+    assert minutes == limit
+    for shards in range(1, MOST_SHARDS + 1):
+        assert three + 2 * ((shards + more) // at_a_time) == steps_of(shards)
 
 
 def test_a_wrong_value_would_be_refused() -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from due_notices.settings import SETTINGS, Settings
+from due_notices.settings import MOST_SHARDS, SETTINGS, Settings
 from tests.infra import bicep_compiler, infra_rules
 from tests.infra.bicep_compiler import GROUP, INFRA, TENANT, Snapshot
 from tests.infra.variants import CLIENT, DEFAULT, PRINCIPAL, VARIANTS
 
 pytestmark = pytest.mark.skipif(bicep_compiler.find() is None, reason=bicep_compiler.MISSING)
 
-ALARMS = len(infra_rules.ALARMS)
+ALARMS = len(infra_rules.ALARMS) - 1  # the one on orchestrations comes with them
 
 # What every deployment has: type -> how many.
 ALWAYS = {
@@ -67,6 +67,8 @@ NO_EXPIRY = {
     "Microsoft.Insights/scheduledQueryRules": -2,
 }
 
+SCALE_OUT = {"Microsoft.Authorization/roleAssignments": 2, "Microsoft.Insights/scheduledQueryRules": 1}
+
 # What a variant has more (or, below zero, less) than every deployment.
 DIFFERENCES: dict[str, Mapping[str, int]] = {
     "private": PRIVATE,
@@ -78,6 +80,8 @@ DIFFERENCES: dict[str, Mapping[str, int]] = {
     "no-consent": {"Microsoft.Graph/appRoleAssignedTo@v1.0": -1},
     "no-locks": {"Microsoft.Authorization/locks": -2},
     "budget": {"Microsoft.Consumption/budgets": 1},
+    "scale-out": SCALE_OUT,
+    "scale-out-private": {**PRIVATE, **SCALE_OUT},
 }
 
 # The compiler takes any text where a service's list of values is open: these are the ones that work.
@@ -240,6 +244,28 @@ def test_the_function_and_the_officer_have_these_roles_and_no_others() -> None:
     }
 
 
+def test_a_task_hub_takes_two_roles_more_and_an_alarm_and_the_instances_bear_the_most_shards() -> None:
+    whole, one = taken("scale-out"), taken("default")
+    (account,) = (item["name"] for item in of_type(whole, "Microsoft.Storage/storageAccounts"))
+    storage = f"Microsoft.Storage/storageAccounts/{account}"
+    function = "function (ServicePrincipal)"
+    alarms, before = (
+        {item["name"] for item in of_type(taken, "Microsoft.Insights/scheduledQueryRules")} for taken in (whole, one)
+    )
+    (site,) = of_type(whole, "Microsoft.Web/sites")
+    scale = site["properties"]["functionAppConfig"]["scaleAndConcurrency"]
+    hub = json.loads((INFRA.parent / "host.json").read_text("utf-8"))["extensions"]["durableTask"]
+
+    assert grants(whole) - grants(one) == {
+        (storage, function, "storageQueueDataContributor"),
+        (storage, function, "storageTableDataContributor"),
+    }
+    assert {name.removeprefix("duenotices-prod-") for name in alarms - before} == {"orchestration-stuck"}
+    assert before <= alarms
+    assert scale["maximumInstanceCount"] * hub["maxConcurrentActivityFunctions"] >= MOST_SHARDS
+    assert app_settings(whole)["SCALE_OUT"] == "16"
+
+
 def test_the_officer_of_a_certificate_may_store_certificates() -> None:
     roles = {role for _, who, role in grants(taken("certificate")) if not who.startswith("function")}
 
@@ -393,7 +419,7 @@ def test_a_budget_without_its_first_day_is_refused_before_anything_is_made() -> 
 def test_what_stays_true_until_a_person_acts_does_not_end_by_itself_and_rings_once_a_day() -> None:
     rules = {
         item["name"].removeprefix("duenotices-prod-"): item["properties"]
-        for item in of_type(taken("default"), "Microsoft.Insights/scheduledQueryRules")
+        for item in of_type(taken("scale-out"), "Microsoft.Insights/scheduledQueryRules")
     }
 
     for name, (*_, lasting) in infra_rules.ALARMS.items():

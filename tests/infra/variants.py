@@ -21,6 +21,8 @@ VARIANTS: dict[str, dict[str, str]] = {
     "officer-group": DEFAULT | {"VAULT_OFFICER_OBJECT_ID": PRINCIPAL, "VAULT_OFFICER_PRINCIPAL_TYPE": "Group"},
     "no-locks": DEFAULT | {"DELETE_LOCKS": "false"},
     "budget": DEFAULT | {"MONTHLY_BUDGET": "20", "BUDGET_START_DATE": "2026-12-01"},
+    "scale-out": DEFAULT | {"SCALE_OUT": "16"},
+    "scale-out-private": DEFAULT | {"SCALE_OUT": "1", "PRIVATE_NETWORK": "true"},
     "business-calendar": DEFAULT | {"BUSINESS_CALENDAR": "DE", "BUSINESS_TIME_ZONE": "Europe/Berlin"},
     "test-environment": DEFAULT
     | {"AZURE_ENV_NAME": "test", "RECIPIENT_ALLOW_LIST": "@example.com", "STORAGE_SKU_NAME": "Standard_LRS"},

@@ -58,6 +58,7 @@ const OPERATORS = {
   '<=': compare((a, b) => a <= b),
   '+': (a, b) => (isNull(a) || isNull(b) ? null : a + b),
   '-': (a, b) => (isNull(a) || isNull(b) ? null : a - b),
+  '/': compare((a, b) => a / b),
   and: (a, b) => (a === false || b === false ? false : isNull(a) || isNull(b) ? null : true),
   or: (a, b) => (a === true || b === true ? true : isNull(a) || isNull(b) ? null : false),
   startswith_cs: compare((a, b) => a.startsWith(b)),
@@ -69,6 +70,7 @@ const functions = (now) => ({
   bag_keys: (value) => (isObject(value) ? Object.keys(value) : null),
   bin: (value, size) => (isNull(value) ? null : Math.floor(value / size) * size),
   coalesce: (...values) => values.find((value) => !isNull(value)) ?? null,
+  extract: (pattern, group, value) => new RegExp(pattern).exec(value)?.[group] ?? '',
   iff: (condition, yes, no) => (condition === true ? yes : no),
   indexof: (value, part) => value.indexOf(part),
   isnotempty: (value) => asString(value) !== '',
@@ -82,6 +84,7 @@ const functions = (now) => ({
     }
   },
   substring: (value, start) => value.slice(start),
+  todatetime: (value) => (Number.isNaN(Date.parse(value)) ? null : Date.parse(value)),
   todouble: asNumber,
   toint: (value) => (asNumber(value) === null ? null : Math.trunc(asNumber(value))),
   tostring: asString,
