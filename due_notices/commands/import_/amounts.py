@@ -40,6 +40,8 @@ _CELL = re.compile(
     rf"(?P<minus4>{_MINUS})?(?P<end>\))?"
 )
 _PLAIN = re.compile(r"[0-9]{1,15}")
+_ARABIC = str.maketrans("\u066b\u066c", ".,")  # the decimal sign and the mark between thousands of Arabic digits
+_DASHED = re.compile(r"(?<=\d)([.,])[-\u2212\u2013\u2014]{1,2}(?!\d)")  # 1'000.- and 1.000,-- are whole amounts
 _CREDIT_WORDS = frozenset({"CR", "CR."})
 _DEBIT_WORDS = frozenset({"DR", "DR."})
 
@@ -59,7 +61,10 @@ def taken_apart(text: str) -> Cell:
     """Return the parts of a cell. Raises RowRefused for what is no amount."""
     if _PLAIN.fullmatch(text):
         return Cell(text)
-    text = " ".join(unicodedata.normalize("NFKC", text).split())
+    text = " ".join(unicodedata.normalize("NFKC", text).split()).translate(_ARABIC)
+    if not text.isascii():
+        text = re.sub(r"[^\W_a-zA-Z0-9]", _ascii_digit, text)
+    text = _DASHED.sub(r"\g<1>00", text)
     found = _CELL.fullmatch(text)
     if found is None or bool(found["paren"]) != bool(found["end"]):
         raise RowRefused("amount", "is no amount", "write it with digits, as 1234.50")
@@ -74,6 +79,12 @@ def taken_apart(text: str) -> Cell:
         return Cell(found["number"], negative)
     code = _SYMBOLS.get(names[0]) or (names[0] if decimals_of(names[0]) is not None else None)
     return Cell(found["number"], negative, code, "" if code else names[0])
+
+
+def _ascii_digit(found: re.Match[str]) -> str:
+    """Return a digit of another script as ours; letters stay."""
+    value = unicodedata.decimal(found[0], None)
+    return found[0] if value is None else str(value)
 
 
 def with_sign(number: str, sign: Sign, currency: str | None) -> str | None:

@@ -49,7 +49,7 @@ class ColumnReader:
         self._forms = forms
         self._rows = rows
         self._head = list(layout.head)
-        self._possible = not (layout.carry or layout.kinds or forms.types or layout.paid_flag is not None)
+        self._possible = not (layout.carry or layout.kinds or forms.types or layout.flags or layout.paid_on is not None)
         self._dues: dict[str, date] = {}
         self._states: dict[str, State] = {}
         self._currencies: dict[str, str | None] = {}

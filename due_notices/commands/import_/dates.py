@@ -33,6 +33,7 @@ _DAY_FIRST = re.compile(
 )
 _MONTH_FIRST = re.compile(r"(?P<name>[^\W\d_]{3,12})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})" + _TIME)
 _YEAR_FIRST = re.compile(r"(?P<y>\d{4})[ -](?P<name>[^\W\d_]{3,12})[ -](?P<d>\d{1,2})" + _TIME)
+_NO_YEAR = re.compile(r"\d{1,2}([./-])\d{1,2}\1?|\d{1,2}\.? [^\W\d_]{3,12}|[^\W\d_]{3,12} \d{1,2}")
 _EMPTY = re.compile(r"|0{6,8}|0{4}([./-])00\1 ?0{2}|00([./-])00\2 ?0{4}|-+|n/?a|null|none", re.IGNORECASE)
 _ERA = re.compile(r"(?P<era>[RHS]|令和|平成|昭和)\.?(?P<y>\d{1,2}|元)[./年-](?P<m>\d{1,2})[./月-](?P<d>\d{1,2})日?")
 _ERAS = {"R": 2018, "令和": 2018, "H": 1988, "平成": 1988, "S": 1925, "昭和": 1925}
@@ -158,6 +159,7 @@ def readings(text: str, latest: int) -> Readings:
     if era := _ERA.fullmatch(text):
         return Readings(refusal=_era(era))
     text = re.sub(r"(\d)[年月] ?(?=\d)", r"\1-", text).replace("日", "")
+    text = re.sub(r"(?<=\d)([./]) (?=\d)", r"\1", text)  # 15. 12. 2026
     if found := _NUMERIC.fullmatch(text):
         parts = _orders(found["a"], found["b"], found["c"])
     elif found := _COMPACT.fullmatch(text):
@@ -171,7 +173,8 @@ def readings(text: str, latest: int) -> Readings:
             return Readings(refusal=RowRefused("date", "names a month that is not known", "write dates as YYYY-MM-DD"))
         parts = _named(found["d"], month, found["y"])
     else:
-        return Readings(refusal=RowRefused("date", "is no date", "write dates as YYYY-MM-DD, or leave the cell empty"))
+        why = "has no year" if _NO_YEAR.fullmatch(text) else "is no date"
+        return Readings(refusal=RowRefused("date", why, "write dates as YYYY-MM-DD, or leave the cell empty"))
     return _dated(parts, found, latest)
 
 

@@ -27,6 +27,7 @@ open = ["Sent"]                               # also: paid, void, disputed
 from __future__ import annotations
 
 import codecs
+import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -88,6 +89,13 @@ class Vocabulary:
     heads: Mapping[Field, Sequence[Sequence[str]]]
     """Names of each field, in ranks: a head of an earlier rank is taken before one of a later."""
     paid_flags: frozenset[str]
+    """Columns that say yes or no to whether it is paid; likewise void, open."""
+    void_flags: frozenset[str]
+    open_flags: frozenset[str]
+    paid_dates: frozenset[str]
+    """Columns that hold the day of payment."""
+    remains_parts: Sequence[str]
+    """What stands in the head of an amount that remains to be paid."""
     paid_amounts: frozenset[str]
     types: frozenset[str]
     status: Mapping[str, State]
@@ -107,6 +115,11 @@ def folded(text: str) -> str:
 def head_name(text: str) -> str:
     """Return a head for comparing: a word without the mark of duty (`*DueDate`)."""
     return folded(text).strip("* ")
+
+
+def squeezed(name: str) -> str:
+    """Return a head without what stands between its words: `due_date`, `Due-Date` and `dueDate` are one."""
+    return re.sub(r"[\s_.:#'\u2019/-]+", "", name)
 
 
 @cache
@@ -173,8 +186,14 @@ def vocabulary() -> Vocabulary:
     """Return the words that come with the program."""
     found = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
     return Vocabulary(
-        heads={_field(key): [_heads(rank) for rank in ranks] for key, ranks in found["heads"].items()},
+        heads={
+            _field(key): [tuple(map(squeezed, _heads(rank))) for rank in ranks] for key, ranks in found["heads"].items()
+        },
         paid_flags=frozenset(_heads(found["paid_flags"])),
+        void_flags=frozenset(_heads(found["void_flags"])),
+        open_flags=frozenset(_heads(found["open_flags"])),
+        paid_dates=frozenset(_heads(found["paid_dates"])),
+        remains_parts=_folded(found["remains_parts"]),
         paid_amounts=frozenset(_heads(found["paid_amounts"])),
         types=frozenset(_heads(found["types"])),
         status={word: _state(state) for state, words in found["status"].items() for word in _folded(words)},

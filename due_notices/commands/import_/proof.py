@@ -6,6 +6,7 @@ is taken.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +22,7 @@ _FOLDED_AT = 20_000
 """Distinct cells that are kept before they are looked at: a column of a million different ones stays small."""
 _MOST_WORDS = 12
 _MARK = "\x1f"
+_CODE = re.compile(r"[a-z]{1,3}")
 # What a state or a kind becomes: a state of ours, or the kind of a row that is no obligation.
 Meaning = str
 
@@ -54,11 +56,21 @@ class DateProof:
         self._clash: tuple[int, str] | None = None
         self._serial: tuple[int, str, date] | None = None
         self._buddhist: tuple[int, str, Readings] | None = None
+        self._first_refused: tuple[int, str, RowRefused] | None = None
         self.seen = False
+
+    def none(self) -> Problem:
+        """Return what must be asked where no cell of the column is a date, with why the first one is none."""
+        line, text, why = self._first_refused or (None, "", RowRefused("", ""))
+        such = f": {text} {why.why}" if text else ""
+        remedy = f"{why.remedy + ', or ' if text else ''}add --columns due=NAME"
+        return Problem("columns", f"no cell of this column is a date{such}", remedy, line, self._column)
 
     def see(self, text: str, line: int) -> None:
         """Take a cell into account."""
         found = readings(text, self._latest)
+        if found.refusal is not None:
+            self._first_refused = self._first_refused or (line, text, found.refusal)
         if found.special == "serial":
             self._serial = self._serial or (line, text, next(iter(found.dates.values())))
             self.seen = True
@@ -252,14 +264,11 @@ class Proof:
         self._fold()
         layout, seen = self._layout, self._seen
         problems = list(layout.problems)
-        due = layout.name(layout.columns["due"])
         if not seen.rows:
             problems.append(Problem("file", "there is no row below the head", "export the list again"))
-        form, why_dates = self._dates.form(due, problems)
+        form, why_dates = self._dates.form(layout.name(layout.columns["due"]), problems)
         if seen.rows and not self._dates.seen:
-            problems.append(
-                Problem("columns", "no cell of this column is a date", "add --columns due=NAME", column=due)
-            )
+            problems.append(self._dates.none())
         sign, why_sign = self._amounts.sign(problems)
         meanings = _meanings(seen, layout, self._asked, self._words, problems)
         types = _types(seen, self._asked, self._words, problems)
@@ -282,7 +291,7 @@ class _Seen:
         self.dates: dict[str, int] = {}
         self.amounts: dict[tuple[str, str], tuple[str, int]] = {}
         self.words: dict[str, int] = {}
-        self.flags: dict[str, int] = {}
+        self.flags: dict[int, dict[str, int]] = {flag.position: {} for flag in layout.flags}
         self.types: dict[str, int] = {}
         self.rows = 0
         self._head = list(layout.head)
@@ -290,7 +299,7 @@ class _Seen:
         self._amount = layout.columns.get("amount", -1)
         self._currency = layout.columns.get("currency", -1)
         status = layout.columns.get("status")
-        said = ((status, self.words), (layout.paid_flag, self.flags), (layout.document_type, self.types))
+        said = ((status, self.words), (layout.document_type, self.types), *self.flags.items())
         self._others = [(position, seen) for position, seen in said if position is not None]
         self._needed = max(self._due, self._amount, self._currency, *(position for position, _ in self._others), 0)
 
@@ -340,7 +349,7 @@ class _Seen:
     def _see_words(self, seen: dict[str, int], words: Sequence[str], dues: Sequence[str], lines: Sequence[int]) -> None:
         for word, due, line in zip(words, dues, lines, strict=True):
             # A row without a due date, as a group or a total, says nothing of states.
-            if word not in seen and due.strip() and len(seen) < _FOLDED_AT:
+            if word not in seen and len(seen) < _FOLDED_AT and any(map(str.isdigit, due)):
                 seen[word] = line
 
 
@@ -363,13 +372,16 @@ def _meanings(
             unknown.setdefault(each, line)
     if unknown:
         problems.append(_unknown_words(unknown, found.words, "status", layout.name(layout.columns["status"])))
-    flags: dict[str, int] = {}
-    for word, line in found.flags.items():
-        each = folded(word)
-        if each not in asked.status and each not in words.true and each not in words.false:
-            flags.setdefault(each, line)
-    if flags and layout.paid_flag is not None:
-        problems.append(_unknown_words(flags, found.flags, "whether it is paid", layout.name(layout.paid_flag)))
+    for position, seen in found.flags.items():
+        known_words = words.true | words.false | meanings.keys()
+        flags = {each: line for word, line in seen.items() if (each := folded(word)) not in known_words}
+        if flags and not any(any(map(str.isdigit, each)) for each in flags):
+            problems.append(_unknown_words(flags, seen, "yes or no", layout.name(position)))
+        elif flags and not layout.remains:
+            why = "holds amounts, so the amount may be what was billed; what remains is owed"
+            problems.append(
+                Problem("columns", why, "add --columns amount=NAME", min(flags.values()), layout.name(position))
+            )
     return meanings
 
 
@@ -390,7 +402,9 @@ def matches(word: str, wanted: Iterable[str]) -> bool:
 def _types(found: _Seen, asked: Asked, words: Vocabulary, problems: list[Problem]) -> Mapping[str, Meaning] | None:
     """Return which kinds of documents the rows are; None where the column does not speak of documents."""
     known = {folded(word): line for word, line in found.types.items()}
-    if not any(word in words.kinds or word in words.invoices for word in known):
+    # Short codes in a column that is called the type, as SI and SC, may be documents that are not known.
+    codes = len(known) > 1 and all(_CODE.fullmatch(word) for word in known)
+    if not codes and not any(word in words.kinds or word in words.invoices for word in known):
         return None
     unknown = {
         word: line

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from due_notices.commands.import_.amounts import Sign
 from due_notices.commands.import_.dates import Order
 from due_notices.commands.import_.problems import ListRefused, Problem
-from due_notices.commands.import_.profiles import FIELDS, Field, Profile, State, Vocabulary, head_name
+from due_notices.commands.import_.profiles import FIELDS, Field, Profile, State, Vocabulary, head_name, squeezed
 from due_notices.commands.import_.source import MOST_COLUMNS, parsed_lines
 from due_notices.currencies import decimals_of
 
@@ -18,6 +19,9 @@ HEAD_WITHIN = 40
 """Lines in which the head must stand."""
 _NAMES = frozenset({"displayname", "givenname", "surname", "companyname"})
 _MOST_NAMED = 30
+_NO_AMOUNT = re.compile(
+    r"dat|day|tag|dag|jour|día|giorn|status|state|stav| by$| on$| at$|prest|forest|interest|konto|account"
+)
 _CURRENCY_IN_HEAD = re.compile(r"[(\[ ]([A-Z]{3})[)\]]?\s*$")
 
 
@@ -37,6 +41,14 @@ class Asked:
     match: tuple[str, ...] = ()
 
 
+class Flag(NamedTuple):
+    """A column of yes and no, and the state that either says."""
+
+    position: int
+    yes: State
+    no: State
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where everything stands. `columns` are positions; `customer` is the one that says who is meant."""
@@ -51,7 +63,11 @@ class Layout:
     carry: tuple[int, ...] = ()
     kinds: tuple[tuple[int, str, tuple[str, ...]], ...] = ()
     """Position, kind, and the words of a cell that make a row of this kind."""
-    paid_flag: int | None = None
+    flags: tuple[Flag, ...] = ()
+    paid_on: int | None = None
+    """The column whose date means paid, where nothing else says what remains."""
+    remains: bool = True
+    """Whether the amount is known to be what remains, not what was billed."""
     document_type: int | None = None
     head_currency: str | None = None
     reasons: tuple[str, ...] = ()
@@ -163,7 +179,7 @@ def _generic(heads: Sequence[_Head], asked: Asked, words: Vocabulary) -> _Head:
     """Return the line that says most of what columns mean."""
 
     def known(head: _Head) -> int:
-        bare = {_bare(name) for name in head.names} | set(head.names)
+        bare = {squeezed(each) for name in head.names for each in (name, _bare(name))}
         given = {head_name(name) for name in asked.columns.values()}
         named = sum(3 for name in given if name in head.names)
         return named + sum(any(name in bare for rank in words.heads[each] for name in rank) for each in FIELDS)
@@ -215,7 +231,7 @@ class _Mapper:
         self._reasons: list[str] = []
         self._bare: dict[str, list[int]] = {}
         for name, positions in head.names.items():
-            for each in {name, _bare(name)}:
+            for each in {squeezed(name), squeezed(_bare(name))} - {""}:
                 self._bare.setdefault(each, []).extend(positions)
 
     def layout(self, why: str) -> Layout:
@@ -246,7 +262,7 @@ class _Mapper:
             )
         if "due" not in columns or columns["due"] < 0:
             raise ListRefused(self._problems)
-        profile = self._profile
+        profile, words = self._profile, self._words
         return Layout(
             delimiter=self._head.delimiter,
             head_line=self._head.line,
@@ -259,17 +275,40 @@ class _Mapper:
                 self._head.names[name][0] for name in (profile.carry if profile else ()) if name in self._head.names
             ),
             kinds=self._kinds(),
-            paid_flag=None
-            if profile
-            else self._one_of(self._words.paid_flags - {self._name(columns.get(each)) for each in FIELDS}),
+            flags=() if profile else self._flags(columns),
+            paid_on=None
+            if profile or "status" in columns or self._remains(columns)
+            else self._one_of(words.paid_dates),
+            remains=profile is not None or self._remains(columns),
             document_type=None if profile else self._one_of(self._words.types),
             head_currency=self._head_currency(columns.get("amount")),
             reasons=(why, *self._reasons),
             problems=tuple(self._problems),
         )
 
-    def _name(self, position: int | None) -> str:
-        return "" if position is None else head_name(self._head.cells[position])
+    def _flags(self, columns: Mapping[Field, int]) -> tuple[Flag, ...]:
+        words = self._words
+        kinds: tuple[tuple[frozenset[str], State, State], ...] = (
+            (words.paid_flags, "paid", "open"),
+            (words.void_flags, "void", "open"),
+            (words.open_flags, "open", "paid"),
+        )
+        return tuple(
+            Flag(position, yes, no)
+            for names, yes, no in kinds
+            for name, positions in self._head.names.items()
+            for position in positions
+            if name in names and position not in columns.values()
+        )
+
+    def _remains(self, columns: Mapping[Field, int]) -> bool:
+        """Whether the amount is known to be what remains."""
+        amount = columns.get("amount")
+        if amount is None:
+            return False
+        name = head_name(self._head.cells[amount])
+        remains = self._words.heads["amount"][0]
+        return "amount" in self._asked.columns or squeezed(name) in remains or squeezed(_bare(name)) in remains
 
     def _position(self, key: str, name: str) -> int:
         if re.fullmatch(r"#[0-9]{1,4}", name) and 0 < int(name[1:]) <= len(self._head.cells):
@@ -342,14 +381,26 @@ class _Mapper:
     def _billed(self, columns: Mapping[Field, int]) -> None:
         """Ask where the only amount may be what was billed, since another column says what was paid of it."""
         amount = columns.get("amount")
-        if self._profile is not None or amount is None or "amount" in self._asked.columns:
+        if self._profile is not None or amount is None or self._remains(columns):
             return
-        remains, paid = self._words.heads["amount"][0], self._one_of(self._words.paid_amounts)
-        name = head_name(self._head.cells[amount])
-        if paid is not None and name not in remains and _bare(name) not in remains:
-            billed, payments = (self._head.cells[position].strip() for position in (amount, paid))
+        billed = self._head.cells[amount].strip()
+        if (paid := self._one_of(self._words.paid_amounts)) is not None:
+            payments = self._head.cells[paid].strip()
             why = f"{billed} may be what was billed, since {payments} says what was paid; what remains is owed"
             self._ask(why, "amount")
+        elif (other := self._may_remain(columns)) is not None:
+            name = self._head.cells[other].strip()
+            why = f"{billed} may be what was billed, and {name} what remains; what remains is owed"
+            self._ask(why, "amount", (billed, name))
+
+    def _may_remain(self, columns: Mapping[Field, int]) -> int | None:
+        """Return a column whose head speaks of what remains, if not of its day or state."""
+        flags = {flag.position for flag in self._flags(columns)}
+        for name, positions in self._head.names.items():
+            free = positions[0] not in columns.values() and positions[0] not in flags
+            if free and not _NO_AMOUNT.search(name) and any(part in name for part in self._words.remains_parts):
+                return positions[0]
+        return None
 
     def _kinds(self) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
         if self._profile is None:

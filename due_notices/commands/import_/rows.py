@@ -10,7 +10,7 @@ from datetime import date, tzinfo
 from typing import NamedTuple
 
 from due_notices.commands.import_.amounts import AmountReader
-from due_notices.commands.import_.dates import DateReader
+from due_notices.commands.import_.dates import YEARS_AHEAD, DateReader, readings
 from due_notices.commands.import_.problems import Problem, RowRefused
 from due_notices.commands.import_.profiles import State, Vocabulary, folded, vocabulary
 from due_notices.commands.import_.proof import Forms, matches
@@ -55,6 +55,7 @@ class RowReader:
         """Take what the columns mean, how they are read, the zone in which dates are meant, and the business date."""
         self._layout = layout
         self._forms = forms
+        self._latest = today.year + YEARS_AHEAD
         self._words: Vocabulary = vocabulary()
         self.date = DateReader(forms.dates, zone, today)
         self._amount = AmountReader(forms.sign)
@@ -67,7 +68,8 @@ class RowReader:
         self._known_kinds: dict[tuple[str, ...], str] = {}
         self._known_states: dict[str, str] = {}
         self._known_currencies: dict[str, str | None] = {}
-        used = (layout.customer, self._due, self._ref, self._amounts, self._currency, self._status, layout.paid_flag)
+        used = [layout.customer, self._due, self._ref, self._amounts, self._currency, self._status, layout.paid_on]
+        used += [flag.position for flag in layout.flags]
         self._needed = max(position for position in used if position is not None) + 1
         self._width = len(layout.head)
         self._kind_columns = tuple(dict.fromkeys(position for position, _, _ in layout.kinds))
@@ -114,21 +116,25 @@ class RowReader:
         text = row[self._due]
         if not text or text.isspace():
             return self._without_due(line, row)
+        if not any(map(str.isdigit, text)) and self._is_total(row):
+            return Kind(line, "group or total")
         state = kind or self.state(row)
         return self._obligation(line, row, state) if state in _STATES else Kind(line, state)
 
     def _obligation(self, line: int, row: list[str], state: str) -> Row:
+        try:
+            due = self.date(row[self._due])
+        except RowRefused as refusal:
+            if self._is_heading(row):
+                return Kind(line, "group or total")
+            raise BadCell(self._due, refusal) from refusal
+        if due is None:
+            return self._without_due(line, row)
         negative, amount, currency = self._amount_of(row)
         if amount is not None and amount[0] == "0" and not amount.strip("0."):
             state = "paid" if state == "open" else state  # nothing is left to pay
         elif negative:
             return Kind(line, "credit")
-        try:
-            due = self.date(row[self._due])
-        except RowRefused as refusal:
-            raise BadCell(self._due, refusal) from refusal
-        if due is None:
-            return self._without_due(line, row)
         customer = row[self._layout.customer].strip()
         if not customer or len(customer) > LONGEST_CUSTOMER:
             raise BadCell(self._layout.customer, _NO_CUSTOMER)
@@ -150,7 +156,7 @@ class RowReader:
     def kind(self, row: list[str]) -> str:
         """Return the kind that the profile, or the type of the document, makes of a row; empty for an invoice."""
         if self._forms.types is not None:
-            return self._forms.types[folded(row[self._layout.document_type or 0])]
+            return self._forms.types.get(folded(row[self._layout.document_type or 0]), "")
         cells = tuple([row[position] for position in self._kind_columns])
         try:
             return self._known_kinds[cells]
@@ -164,12 +170,23 @@ class RowReader:
     def state(self, row: list[str]) -> str:
         """Return the state that the row's words say, or the kind of what is no obligation."""
         layout = self._layout
-        if layout.paid_flag is not None:
-            word = folded(row[layout.paid_flag])
-            said = self._forms.meanings.get(word, "paid" if word in self._words.true else "open")
-            if said != "open":
+        for flag in layout.flags:
+            word = folded(row[flag.position])
+            said = self._forms.meanings.get(word)
+            if word and said is None:
+                said = flag.yes if word in self._words.true else flag.no
+            if said and said != "open":
                 return said
+        if layout.paid_on is not None and self._is_filled(layout.paid_on, row[layout.paid_on]):
+            return "paid"
         return "open" if self._status is None else self.state_of(row[self._status])
+
+    def _is_filled(self, column: int, text: str) -> bool:
+        """Whether a cell holds a day. Raises BadCell where it holds something else."""
+        found = readings(text, self._latest)
+        if found.special == "empty" or found.dates:
+            return found.special != "empty"
+        raise BadCell(column, found.refusal or RowRefused("date", "is no date", "correct the list"))
 
     def state_of(self, text: str) -> str:
         """Return what a word of the status column says."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def examined(
     """
     try:
         start = _beginning(path)
-        _bounded(path, wide=bool(start) and start != "utf-8-sig")
+        _bounded(path, wide=_is_wide(encoding or start))
     except OSError as error:
         raise _refused("file", f"{path} cannot be read ({error.strerror})", "check the path") from error
     if encoding:
@@ -97,6 +98,11 @@ def examined(
         "add --encoding, for instance cp932 (Japan), cp949 (Korea), gbk (China), cp1250 (Central Europe), "
         "cp1251 (Cyrillic), cp874 (Thailand)",
     )
+
+
+def _is_wide(encoding: str) -> bool:
+    """Whether an encoding writes NUL bytes in any text."""
+    return re.match(r"utf[-_ ]?(16|32)|u(16|32)", encoding.casefold()) is not None
 
 
 def undecodable(path: Path, encoding: str) -> int | None:

@@ -399,7 +399,7 @@ def test_a_second_import_is_refused_while_the_first_one_writes(
 ) -> None:
     path = big_list(tmp_path, date(2026, 11, 29), 400)
     stack.graph.users = people(400)
-    stack.graph.faults.add(Fault(path="$batch", delay=0.2))
+    stack.graph.faults.add(Fault(path="$batch", delay=1.5))
     command = ("import", str(path), "--partial", "--apply")
     first = subprocess.Popen(operator.command(*command), cwd=tmp_path, env=operator.environ, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

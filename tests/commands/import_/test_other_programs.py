@@ -1,0 +1,199 @@
+"""Lists in the dialects of programs that have no profile: read rightly by their columns' names, or asked about.
+
+Heads as the programs' own documents and users' public exports have them; all names, numbers and amounts are made up.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from due_notices.commands.import_.problems import ListRefused
+from due_notices.commands.import_.rows import Entry, Kind
+from tests.commands.import_.given_lists import codes, rows, written
+
+NBSP, NARROW = "\u00a0", "\u202f"
+ADA, BEN = "ada@example.com", "ben@example.org"
+
+
+def said(path: Path, **asked: object) -> list[tuple[object, ...]]:
+    """Return due date, reference, amount, currency and state of each row, or its kind, or why it is refused."""
+    found: list[tuple[object, ...]] = []
+    for row in rows(path, **asked):
+        if isinstance(row, Entry):
+            found.append((row.due.isoformat(), row.ref, row.amount, row.currency, row.state))
+        else:
+            found.append((row.kind if isinstance(row, Kind) else row.code,))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "A/C,Name,Type,Date,Due Date,Ref,Details,Amount,O/S Amount,E-Mail\r\n"
+            f'A1,Ada,SI,01/11/2026,15/12/2026,1001,"Goods, x",220.50,120.50 DR,{ADA}\r\n'
+            f"A1,Ada,SC,01/11/2026,15/12/2026,1002,Credit,20.00,20.00 CR,{ADA}\r\n"
+            f"A1,Ada,SA,01/11/2026,,1003,On account,30.00,30.00 CR,{ADA}\r\n",
+            [("2026-12-15", "1001", "120.50", None, "open"), ("credit note",), ("payment",)],
+            id="Sage 50: codes of documents, what is outstanding, debit and credit",
+        ),
+        pytest.param(
+            "Fakturanr;Kundnr;Kundnamn;E-post;Förfallodatum;Totalt;Saldo;Valuta;Makulerad\n"
+            f"1001;10;Ada;{ADA};2026-12-15;2{NBSP}250,50;1{NBSP}250,50;SEK;Nej\n"
+            f"1002;11;Ben;{BEN};2026-12-31;99,90;99,90;SEK;Ja\n",
+            [("2026-12-15", "1001", "1250.50", "SEK", "open"), ("2026-12-31", "1002", "99.90", "SEK", "void")],
+            id="Fortnox: cancelled or not, blanks between thousands",
+        ),
+        pytest.param(
+            '"Rechnungsnummer";"Kunde";"E-Mail";"Fälligkeit";"Betrag";"Bezahlt am"\n'
+            f'"1";"Ada";"{ADA}";"15.12.2026";"€ 1.250,00";""\n"2";"Ben";"{BEN}";"31.12.2026";"€ 99,90";"20.11.2026"\n'
+            f'"3";"Ben";"{BEN}";"31.12.2026";"€ 99,90";"nein"\n',
+            [("2026-12-15", "1", "1250.00", "EUR", "open"), ("2026-12-31", "2", "99.90", "EUR", "paid"), ("date",)],
+            id="FastBill: the day of payment",
+        ),
+        pytest.param(
+            "Numéro de facture;Client;Email;Échéance;Montant TTC;Restant dû;Devise;Statut\n"
+            f"F-1;Ada;{ADA};15/12/2026;2{NARROW}250,50{NBSP}€;1{NARROW}250,50{NBSP}€;EUR;Impayée\n"
+            f"F-2;Ben;{BEN};31/12/2026;99,90{NBSP}€;0,00{NBSP}€;EUR;Payée\n",
+            [("2026-12-15", "F-1", "1250.50", "EUR", "open"), ("2026-12-31", "F-2", "0.00", "EUR", "paid")],
+            id="Pennylane: narrow blanks, a sign behind the amount",
+        ),
+        pytest.param(
+            "Num;Cliente;Email;Vencimiento;Total;Pendiente;Estado\n"
+            f"F1;Ada;{ADA};15/12/2026;2.250,50;1.250,50;Pendiente\nF2;Ben;{BEN};31/12/2026;99,90;99,90;Vencido\n",
+            [("2026-12-15", "F1", "1250.50", None, "open"), ("2026-12-31", "F2", "99.90", None, "open")],
+            id="Holded",
+        ),
+        pytest.param(
+            f"Číslo;Odběratel;E-mail;Splatnost;Celkem;Zbývá uhradit;Měna;Stav\n"
+            f"2026-0001;Ada;{ADA};15. 12. 2026;2 250,50;1 250,50;CZK;po splatnosti\n",
+            [("2026-12-15", "2026-0001", "1250.50", "CZK", "open")],
+            id="Fakturoid: dates with blanks",
+        ),
+        pytest.param(
+            "Status,Number,Client,Contact Email,Amount,Balance,Due Date,Currency\n"
+            f'Sent,0001,Ada,{ADA},"2,250.50","1,250.50","15. Dec 2026",EUR\n'
+            f'Viewed,0002,Ben,{BEN},5,5,"31. Dec 2026",EUR\n',
+            [("2026-12-15", "0001", "1250.50", "EUR", "open"), ("2026-12-31", "0002", "5", "EUR", "open")],
+            id="Invoice Ninja",
+        ),
+        pytest.param(
+            '"Type","Document Number","Customer","Email","Due Date","Amount Remaining","Currency"\n'
+            f'"Invoice","INV1","Ada","{ADA}","12/15/2026","1,250.50","USD"\n'
+            f'"Invoice","INV2","Ada","{ADA}","12/15/2026","(1,250.50)","USD"\n'
+            f'"Credit Memo","CM1","Ada","{ADA}","","-50.00","USD"\n"Total","","","","","1,300.40",""\n',
+            [("2026-12-15", "INV1", "1250.50", "USD", "open"), ("credit",), ("credit note",), ("group or total",)],
+            id="NetSuite: brackets, a total in the column of types",
+        ),
+        pytest.param(
+            "Document Type,Document No.,Customer No.,E-Mail,Due Date,Original Amount,Remaining Amount,Open\n"
+            f'Invoice,103001,10000,{ADA},12/15/2026,"2,250.50","1,250.50",Yes\n'
+            f"Invoice,103002,20000,{BEN},12/31/2026,99.90,99.90,No\nInvoice,103003,2,{BEN},12/31/2026,7.00,7.00,\n",
+            [
+                ("2026-12-15", "103001", "1250.50", None, "open"),
+                ("2026-12-31", "103002", "99.90", None, "paid"),
+                ("2026-12-31", "103003", "7.00", None, "open"),
+            ],
+            id="Business Central: open or not",
+        ),
+        pytest.param(
+            f"Fakturanummer;Kundenavn;E-post;Forfallsdato;Beløp;Restbeløp;Valuta;Status\n"
+            f"1001;Ada;{ADA};15.12.2026;2 250,50;1 250,50;NOK;Forfalt\n"
+            f"1002;Ben;{BEN};31.12.2026;99,-;99,-;NOK;Forfalt\n",
+            [("2026-12-15", "1001", "1250.50", "NOK", "open"), ("2026-12-31", "1002", "99.00", "NOK", "open")],
+            id="Visma: what is left of the amount, a dash for the cents",
+        ),
+        pytest.param(
+            "Report: open items,,,,,,\nAs of,2026-11-29,,,,,\n,,,,,,\n"
+            "Customer email,Invoice,Due date,Open amount,Currency,,\n"
+            f'{ADA},R1,2026-12-15,120.50,EUR,,\n{BEN},R2,2026-12-31,"1,250.50",EUR,,\n,,Total,"1,371.00",,,\n',
+            [
+                ("2026-12-15", "R1", "120.50", "EUR", "open"),
+                ("2026-12-31", "R2", "1250.50", "EUR", "open"),
+                ("group or total",),
+            ],
+            id="lines above the head, columns without one, the total in the column of dates",
+        ),
+        pytest.param(
+            f"customer_email,invoice_number,due_date,amountDue,currency_code,invoice_status\n{ADA},R1,2026-12-15,1.50,EUR,open\n",
+            [("2026-12-15", "R1", "1.50", "EUR", "open")],
+            id="heads as programmers write them",
+        ),
+        pytest.param(
+            f"البريد الإلكتروني,تاريخ الاستحقاق,رقم الفاتورة,المبلغ المتبقي,العملة\n{ADA},١٥/١٢/٢٠٢٦,R1,١٬٢٥٠٫٥٠,SAR\n",
+            [("2026-12-15", "R1", "1250.50", "SAR", "open")],
+            id="Arabic: digits and signs of its own, written as ours",
+        ),
+        pytest.param(
+            f"Rechnung;E-Mail;Fällig am;Offen\nR1;{ADA};15.12.2026;CHF 1’250.50\nR2;{BEN};31.12.2026;CHF 1'000.-\n",
+            [("2026-12-15", "R1", "1250.50", "CHF", "open"), ("2026-12-31", "R2", "1000.00", "CHF", "open")],
+            id="Swiss: either apostrophe, a dash for the cents",
+        ),
+        pytest.param(
+            f"email,due,ref,amount\n{ADA},12/15/2026 12:00:00 AM,R1,5\n{BEN},12/16/2026 11:59:00 PM,R2,5\n",
+            [("2026-12-15", "R1", "5", None, "open"), ("2026-12-16", "R2", "5", None, "open")],
+            id="halves of the day",
+        ),
+        pytest.param(
+            f"email,due,ref,amount,Cancelled,Paid\n{ADA},2026-12-15,R1,5,No,No\n{ADA},2026-12-15,R2,5,Yes,No\n"
+            f"{ADA},2026-12-15,R3,5,,Yes\n",
+            [
+                ("2026-12-15", "R1", "5", None, "open"),
+                ("2026-12-15", "R2", "5", None, "void"),
+                ("2026-12-15", "R3", "5", None, "paid"),
+            ],
+            id="two columns of yes and no",
+        ),
+        pytest.param(
+            f"email,due,ref,Total,Balance,Paid\n{ADA},2026-12-15,R1,120.50,70.50,50.00\n",
+            [("2026-12-15", "R1", "70.50", None, "open")],
+            id="what was paid, beside what remains",
+        ),
+    ],
+)
+def test_a_list_is_read_by_the_names_of_its_columns(
+    tmp_path: Path, text: str, expected: list[tuple[object, ...]]
+) -> None:
+    assert said(written(tmp_path, text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("email;due;ref\na@b.example;15.12.;R1\n", "columns", "15.12. has no year"),
+        ("email,due,ref\na@b.example,1448/06/15,R1\n", "columns", "Islamic calendar"),
+        ("email,due,ref,amount,Left to come open\na@b.example,2026-12-15,R1,5,3\n", "columns", "what remains"),
+        ("email,due,ref,Total,Paid\na@b.example,2026-12-15,R1,9,5.00\n", "columns", "Paid: holds amounts"),
+        ("email,due,ref,type\na@b.example,2026-12-15,R1,XA\na@b.example,2026-12-15,R2,XB\n", "status", "XA, XB"),
+        ("email,due,ref,Paid\na@b.example,2026-12-15,R1,perhaps\n", "status", "perhaps"),
+        ("email,due,ref,Status,Payment status\na@b.example,2026-12-15,R1,Active,unpaid\n", "columns", "Payment status"),
+        ("email,due 1,due 2,ref\na@b.example,2026-12-15,2027-01-15,R1\n", "columns", "due 1, due 2"),
+        ('email,due,ref,amount\na@b.example,2026/12/15,R1,"¥1,250"\n', "currency", "several currencies"),
+        ("email,due,ref,amount,currency\na@b.example,2026-12-15,R1,1.250,EUR\nb@b.example,2026-12-15,R2,12.345,KWD\n",
+         "decimal", "1.250 or 1250"),
+        ("email;due;ref\na@b.example;15.12.26;R1\n", "dates", "--dates dmy or --dates ymd"),
+    ],
+)  # fmt: skip
+def test_what_a_list_leaves_open_is_asked_for(tmp_path: Path, text: str, code: str, words: str) -> None:
+    with pytest.raises(ListRefused) as refused:
+        rows(written(tmp_path, text))
+
+    assert codes(refused.value) >= {code}
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
+def test_a_spreadsheets_unicode_text_is_read(tmp_path: Path, encoding: str) -> None:
+    text = f"Factuurnummer\tRelatie\tE-mail\tVervaldatum\tOpenstaand bedrag\r\n1\tZoë\t{ADA}\t15-12-2026\t1.250,50\r\n"
+
+    assert said(written(tmp_path, text, encoding)) == [("2026-12-15", "1", "1250.50", None, "open")]
+
+
+def test_wide_characters_without_a_mark_are_read_where_the_encoding_is_given(tmp_path: Path) -> None:
+    path = written(tmp_path, f"email,due,ref\n{ADA},2026-12-15,R1\n", "utf-16-le")
+
+    assert said(path, encoding="utf-16-le") == [("2026-12-15", "R1", None, None, "open")]
+    with pytest.raises(ListRefused, match="NUL"):
+        rows(path)
