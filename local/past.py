@@ -203,7 +203,7 @@ def _run_row(
         expired=figures["expired"],
         skipped={Reason(name): max(0, round(rng.gauss(usual, 1))) for name, usual in figures["skipped"].items()},
         seconds={"total": 1.2 + sent * 0.03 + rng.random() * 0.8},
-        credential=CredentialEnd(CredentialKind.SECRET, 200),
+        credential=CredentialEnd(CredentialKind.SECRET, 180),
         rules_digest=rules.digest,
         filter_digest=rules.filter_digest,
     )

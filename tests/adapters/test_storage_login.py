@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Awaitable, Callable
+from typing import Any, Self, cast
 
 import pytest
 from azure.core.credentials import AccessToken
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.pipeline.transport import AioHttpTransport
 
 from due_notices.adapters.storage_clients import open_clients
 from due_notices.adapters.storage_errors import LIMITS
@@ -47,6 +49,50 @@ async def test_another_tenant_in_the_challenge_is_logged_in_to_once_and_kept(
 
     assert login.tenants == [None, OTHER_TENANT]
     assert queue_proxy.count("POST", "/messages") == 3
+    del stack
+
+
+async def ask_by_pipeline(login: Login, url: str) -> None:
+    async with StoragePipeline(cast("Any", login), "", LIMITS) as pipeline:
+        await pipeline.post(f"{url}/q/messages".replace("https:", "http:", 1), b"", {}, success=201)
+
+
+async def ask_by_queue_client(login: Login, url: str) -> None:
+    async with open_clients(
+        queue="q", table="t1", connection_string=None, queue_url=url, table_url=url, login=lambda: cast("Any", login)
+    ) as clients:
+        await clients.queue.get_queue_properties()
+
+
+async def ask_by_table_client(login: Login, url: str) -> None:
+    async with open_clients(
+        queue="q", table="t1", connection_string=None, queue_url=url, table_url=url, login=lambda: cast("Any", login)
+    ) as clients:
+        await clients.table.get_entity("p", "r")
+
+
+@pytest.mark.parametrize("ask", [ask_by_pipeline, ask_by_queue_client, ask_by_table_client])
+async def test_whoever_asks_storage_follows_its_challenge_to_another_tenant(
+    stack: LocalStack,
+    queue_proxy: FaultyProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[Login, str], Awaitable[None]],
+) -> None:
+    """The hand-written pipeline and the SDKs' clients alike: else doctor would log in where sending does not."""
+    queue_proxy.plan(Step.OTHER_TENANT, Step.OTHER_TENANT)  # the second ends it
+    login, send = Login(), AioHttpTransport.send
+
+    async def in_plain(self: AioHttpTransport, request: Any, **options: Any) -> Any:
+        request.url = request.url.replace("https:", "http:", 1)  # the clients show no token to a server without TLS
+        return await send(self, request, **options)
+
+    monkeypatch.setattr(AioHttpTransport, "send", in_plain)
+
+    with pytest.raises(AzureError):
+        await ask(login, f"https://127.0.0.1:{queue_proxy.url_port}/devstoreaccount1")
+
+    assert login.tenants == [None, OTHER_TENANT]
+    assert len(queue_proxy.seen) == 2
     del stack
 
 

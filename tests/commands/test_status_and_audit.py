@@ -203,6 +203,17 @@ def test_audit_filters(sent: CommandLine, filters: list[str], count: int) -> Non
     assert len(sent.json("audit", *filters)["notices"]) == count
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_audit_goes_by_the_days_of_the_rows_after_the_time_zone_has_changed(sent: CommandLine, zone: str) -> None:
+    days = ("--from", today(), "--to", today())
+
+    before, after = sent.json("audit", *days), sent.json("audit", *days, BUSINESS_TIME_ZONE=zone)
+
+    assert len(after["notices"]) == 2
+    assert after["notices"] == before["notices"]
+    assert after | {"timeZone": ""} == before | {"timeZone": ""}
+
+
 def test_a_request_for_information_is_answered_with_the_oldest_row_too(
     program: CommandLine, storage_access: StorageAccess, running_stack: LocalStack
 ) -> None:

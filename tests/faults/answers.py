@@ -215,4 +215,5 @@ def check(inputs: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
+    logging.getLogger().addHandler(logging.NullHandler())  # the SDKs' complaints about broken answers are meant
     print(check(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1), "sentences")

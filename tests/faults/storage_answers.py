@@ -6,7 +6,9 @@ python -m tests.faults.storage_answers 100000
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import logging
 import random
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -111,6 +113,8 @@ def questions() -> Mapping[str, Question]:
 async def ask(inputs: int, seed: int) -> int:
     """Ask so many questions; return how many ended in a sentence. AssertionError names the question and the seed."""
     rng, sentences = random.Random(seed), 0
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -125,6 +129,7 @@ async def ask(inputs: int, seed: int) -> int:
     port = server.sockets[0].getsockname()[1]
     storage = f"AccountName=a;AccountKey={KEY};QueueEndpoint=http://127.0.0.1:{port}/a;TableEndpoint=http://127.0.0.1:{port}/a"
     settings = Settings.from_mapping(environ(NOTICE_STORAGE=storage))
+    logging.getLogger().addHandler(handler)
     async with server, bootstrap.open_storage(settings, MovableClock()) as opened:
         asked = questions()
         for number in range(inputs):
@@ -140,6 +145,10 @@ async def ask(inputs: int, seed: int) -> int:
             except Exception as error:
                 raise AssertionError(f"{name}: {type(error).__name__} (seed {seed}, input {number})") from error
             assert ECHOED not in text, f"{name}: what was answered is repeated (seed {seed}, input {number}): {text}"
+            assert ECHOED not in lines.getvalue(), f"{name}: an answer is logged (seed {seed}, input {number})"
+            lines.seek(0)
+            lines.truncate()
+    logging.getLogger().removeHandler(handler)
     return sentences
 
 
@@ -149,4 +158,5 @@ def check(inputs: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
+    logging.getLogger().addHandler(logging.NullHandler())  # the SDKs' complaints about broken answers are meant
     print(check(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1), "sentences")

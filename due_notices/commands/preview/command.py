@@ -76,7 +76,8 @@ def preview(
     elif csv_path is not None:
         write_notices(csv_path, found.plan.notices, with_contacts=with_contacts)
     if as_json:
-        console.print_json(_to_dict(found, with_contacts=with_contacts) | ahead.to_dict())
+        rules = in_force(settings.policy, found.plan.day.business_date)
+        console.print_json(_to_dict(found, with_contacts=with_contacts) | {"inForce": rules} | ahead.to_dict())
     elif skipped:
         print_skips(found.plan)
     else:

@@ -19,7 +19,7 @@ _HEADLINES = {
     Outcome.COMPLETED: "completed: every owed notice is on the queue",
     Outcome.FAILED: "FAILED: not every owed notice is on the queue; the next tick tries again",
     Outcome.LIMIT: "STOPPED at NOTICE_LIMIT: nothing was sent",
-    Outcome.FALLEN: "FALLEN: far too little was found, what is owed was sent, and the day is not completed",
+    Outcome.FALLEN: "FALLEN: far too little was found; what is owed was sent",
     Outcome.OUTSIDE_WINDOW: "nothing sent: outside the send window",
     Outcome.ALREADY_COMPLETED: "nothing done: this day's run is completed already (run --again looks once more)",
 }
