@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import GenericAlias
 from typing import Any, cast
@@ -239,7 +239,10 @@ def _member(row: Row, name: str) -> object:
 
 def _key(row: Row, name: str) -> str | None:
     """Return a property's name as a user has it, or None where there is no such property."""
-    return name if name in row else next((key for key in row if key.casefold() == name.casefold()), None)
+    if name in row:
+        return name
+    folded = name.casefold()
+    return next((key for key in row if key.casefold() == folded), None)
 
 
 def is_set(row: Row, name: str) -> bool:
@@ -256,32 +259,36 @@ def user_id(graph_user: Row) -> str | None:
 
 def to_user(graph_user: Row, identifier: str, *, opted_out: bool = False) -> User:
     """Return the customer behind a Graph user whose checked id is `identifier`."""
-    email = next((address for _, raw in _email_fields(graph_user) if (address := _email(raw))), None)
-    others = (address for _, raw in _other_mails(graph_user) if (address := _email(raw)) and address != email)
+    emails = [(field, raw, _email(raw)) for field, raw in _email_fields(graph_user)]
+    email = next((address for _, _, address in emails if address), None)
+    others = (address for field, _, address in emails if field == "otherMails" and address and address != email)
+    phone = ("mobilePhone", graph_user.get("mobilePhone"), _phone(graph_user.get("mobilePhone")))
     return User(
         id=identifier,
         enabled=graph_user.get("accountEnabled") is not False,
         display_name=_text(graph_user.get("displayName")),
         given_name=_text(graph_user.get("givenName")),
         email=email,
-        mobile_phone=_phone(graph_user.get("mobilePhone")),
+        mobile_phone=phone[2],
         preferred_language=_text(graph_user.get("preferredLanguage")),
         other_emails=tuple(dict.fromkeys(others)),
         opted_out=opted_out,
-        contact_notes=contact_notes(graph_user),
+        contact_notes=_contact_notes([*emails, phone]),
     )
 
 
-def contact_notes(graph_user: Row) -> tuple[ContactNote, ...]:
-    """Return which contact fields of a user are unusable, or usable only when cleaned; no text quotes a value."""
+def _contact_notes(fields: Iterable[tuple[str, object, str | None]]) -> tuple[ContactNote, ...]:
+    """Return which contact fields are unusable, or usable only when cleaned; no text quotes a value.
+
+    A field is given by its name, what it holds and what of that is usable.
+    """
     notes = []
-    for field, raw in (*_email_fields(graph_user), ("mobilePhone", graph_user.get("mobilePhone"))):
-        if raw is None or (isinstance(raw, str) and not raw.strip()):
+    for field, raw, usable in fields:
+        if raw is None or usable == raw or (isinstance(raw, str) and not raw.strip()):
             continue
-        usable = _phone(raw) if field == "mobilePhone" else _email(raw)
         if usable is None:
             notes.append(ContactNote(field, "unusable", _why_unusable(field, raw)))
-        elif usable != raw:
+        else:
             notes.append(ContactNote(field, "cleaned", "blanks around it, or characters that look like others, go"))
     return tuple(notes)
 
@@ -321,7 +328,7 @@ def _email(value: object) -> str | None:
     text = _text(value)
     if text is None or _JOINERS.search(text):
         return None
-    address = _cleaned(text).translate(_HYPHENS)
+    address = text.strip() if text.isascii() else _cleaned(text).translate(_HYPHENS)
     return address if len(address) <= _MAX_EMAIL and _EMAIL.fullmatch(address) else None
 
 

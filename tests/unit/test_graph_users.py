@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from due_notices.adapters.graph_users import SELECTED, contact_notes, to_user, user_id, value_of
+from due_notices.adapters.graph_users import SELECTED, to_user, user_id, value_of
+from due_notices.model import ContactNote
 from due_notices.obligations import values_of
 from tests.factories import ALICE, ATTRIBUTE, BOB, CARLA, DMITRI, ERIN, graph_user
 
 PLAIN = (ATTRIBUTE,)
 ON_PREMISES = ("onPremisesExtensionAttributes", "extensionAttribute7")
 WRONG_TYPES: list[object] = [None, True, False, 0, 7, 1.5, [], {}, ["alice@example.com"], {"mail": "alice@example.com"}]
+
+
+def notes_of(graph: Mapping[str, object]) -> tuple[ContactNote, ...]:
+    return to_user(graph, ALICE).contact_notes
 
 
 def email_of(graph: dict[str, object]) -> str | None:
@@ -183,7 +189,7 @@ ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u202a\u202c\u2066\u2069\u200e
 )
 def test_an_address_is_cleaned_of_what_cannot_be_seen(address: str) -> None:
     assert email_of({"mail": address}) == "alice-a@example.com"
-    assert [(note.field, note.kind) for note in contact_notes({"mail": address})] == [("mail", "cleaned")]
+    assert [(note.field, note.kind) for note in notes_of({"mail": address})] == [("mail", "cleaned")]
 
 
 @pytest.mark.parametrize(
@@ -200,14 +206,14 @@ def test_an_address_is_cleaned_of_what_cannot_be_seen(address: str) -> None:
 )
 def test_a_phone_number_is_cleaned_of_what_cannot_be_seen(number: str, cleaned: str) -> None:
     assert phone_of(number) == cleaned
-    assert [(note.field, note.kind) for note in contact_notes({"mobilePhone": number})] == [("mobilePhone", "cleaned")]
+    assert [(note.field, note.kind) for note in notes_of({"mobilePhone": number})] == [("mobilePhone", "cleaned")]
 
 
 def test_several_addresses_in_one_field_are_named_and_the_phone_stands_in() -> None:
     graph: dict[str, object] = {"mail": "a@example.com; b@example.com", "mobilePhone": "+1 555 0100"}
 
     assert (email_of(graph), phone_of("+1 555 0100")) == (None, "+1 555 0100")
-    (note,) = contact_notes(graph)
+    (note,) = notes_of(graph)
     assert (note.field, note.kind) == ("mail", "unusable")
     assert "several" in note.text
     assert "example.com" not in note.text
@@ -226,7 +232,7 @@ def test_several_addresses_in_one_field_are_named_and_the_phone_stands_in() -> N
     ],
 )
 def test_unusable_contacts_are_named_by_their_fields(graph: dict[str, object], fields: list[str]) -> None:
-    notes = contact_notes(graph)
+    notes = notes_of(graph)
 
     assert [note.field for note in notes] == fields
     assert all(note.kind == "unusable" for note in notes)
@@ -388,7 +394,7 @@ def test_any_user_gives_contacts_that_are_safe_to_use(graph: dict[str, object]) 
         assert set(someone.mobile_phone) <= set("+0123456789 ()./-")
         assert sum(character.isdigit() for character in someone.mobile_phone) >= 5
     assert someone.email not in someone.other_emails
-    assert {note.kind for note in contact_notes(graph)} <= {"unusable", "cleaned"}
+    assert {note.kind for note in notes_of(graph)} <= {"unusable", "cleaned"}
     for text in (someone.display_name, someone.given_name, someone.preferred_language):
         assert text is None or text.encode().strip()
     assert isinstance(values_of(value_of(graph, PLAIN)), list)
