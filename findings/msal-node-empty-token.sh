@@ -7,7 +7,8 @@
 # Why it matters: the next request goes out as "Bearer " and its 401 blames the permissions.
 # Seen: 2026-11-30, through MSAL's own port for a network client, so that no server is needed; the check is
 #   ResponseHandler.validateTokenResponse in @azure/msal-common. That a result may lack a token is on purpose since
-#   pull request 3557 of the project (2021), for flows that ask for an id token alone.
+#   pull request 3557 of the project (2021), for flows that ask for an id token alone. @azure/identity 4.13.1 over it
+#   looks for the expiry itself, and rejects.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -4,8 +4,8 @@
 # A good guess: the dict as JSON (an HTTP response or Node's output would be), or an error, since only text, bytes and
 #   QueueMessage are documented.
 # What happens: the list of its keys, ["stage", "due"]. The converter takes every iterable for a collection of messages
-#   and a dict iterates over its keys; values are lost, the invocation succeeds. Of a list, the host makes one message
-#   for each element (read in the host's source, not run here). A list of dicts is refused as it should be.
+#   and a dict iterates over its keys; values are lost, the invocation succeeds. Of a JSON list the host makes one
+#   message for each element (not run here; met in Azure/azure-functions-python-worker#1492). A list of dicts is refused.
 # Why it matters: the consumer finds messages that say "stage" and "due".
 # Seen: 2026-11-30, through the worker's own path (azure_functions_runtime.bindings.meta); the same in azure-functions
 #   1.26.0. The reason is QueueMessageOutConverter.encode in azure/functions/queue.py. Needs Python 3.13.
