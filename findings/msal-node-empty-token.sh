@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Question: a proxy or gateway answers MSAL for Node's token request itself: 407, 404 or 502 with some JSON that is no
-#   OAuth error. What does acquireTokenByClientCredential do?
+# Question: a proxy or gateway answers MSAL for Node's token request itself: 407, 404 or 502 with some JSON that is not
+#   an OAuth error. What does acquireTokenByClientCredential do?
 # A good guess: it rejects; the status is not 200 and there is no token.
 # What happens: it resolves, with accessToken "", tokenType "" and expiresOn null. Only the fields error,
 #   error_description and suberror make a failure; neither the status nor a missing access_token does.

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Question: Entra answers MSAL for Node's token request with one 503 and is well again a second later. A caller retries
+# Question: Entra answers MSAL for Node's token request with one 503 and works again a second later. A caller retries
 #   by the error's code and status. When does it get its token?
 # A good guess: at the first retry; or, where the library throttles itself, after a few seconds, with the same error.
 # What happens: for 60 seconds every call of the same app object is answered from memory, without the network. The
-#   first error has its code and status. Those from memory have no status, and Entra's number in place of the code
+#   first error has its code and status. Those from memory have no status, and Entra's number instead of the code
 #   ("90033" for "temporarily_unavailable"), or "" where a gateway sent no number: a caller who knows the code or 503
 #   takes them for something else. With "Retry-After: 1" it is one second. MSAL for Python keeps a 5xx for 5 seconds.
 # Why it matters: three retries within ten seconds all fail, and the last error, the one that is logged, says nothing.
 # Seen: 2026-11-30, by MSAL's own port for a network client and a clock that is moved; ThrottlingUtils in
-#   @azure/msal-common. Not in the documents of the package.
+#   @azure/msal-common. Not found in the package's documents.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -20,16 +20,16 @@ npm install --silent --no-audit --no-fund @azure/msal-node@7.2.3
 
 cat >expected <<'END'
 @azure/msal-node 7.2.3
-one 503, then well again
+one 503, then granted
    0 s  code "temporarily_unavailable", status 503 (requests so far: 1)
    2 s  code "90033", status undefined (requests so far: 1)
   10 s  code "90033", status undefined (requests so far: 1)
   59 s  code "90033", status undefined (requests so far: 1)
   61 s  a token (requests so far: 2)
-one 503 of a gateway, then well again
+one 503 of a gateway, then granted
    0 s  code "temporarily_unavailable", status 503 (requests so far: 1)
    2 s  code "", status undefined (requests so far: 1)
-one 503 with Retry-After: 1, then well again
+one 503 with Retry-After: 1, then granted
    0 s  code "temporarily_unavailable", status 503 (requests so far: 1)
    2 s  a token (requests so far: 2)
 END
@@ -70,9 +70,9 @@ async function story(title, headers, numbers, seconds) {
 
 (async () => {
   console.log("@azure/msal-node", require("@azure/msal-node/package.json").version);
-  await story("one 503, then well again", {}, { error_codes: [90033] }, [0, 2, 10, 59, 61]);
-  await story("one 503 of a gateway, then well again", {}, {}, [0, 2]);
-  await story("one 503 with Retry-After: 1, then well again", { "retry-after": "1" }, { error_codes: [90033] }, [0, 2]);
+  await story("one 503, then granted", {}, { error_codes: [90033] }, [0, 2, 10, 59, 61]);
+  await story("one 503 of a gateway, then granted", {}, {}, [0, 2]);
+  await story("one 503 with Retry-After: 1, then granted", { "retry-after": "1" }, { error_codes: [90033] }, [0, 2]);
 })();
 END
 node ask.cjs | tee seen

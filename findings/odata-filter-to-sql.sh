@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Question: odata-query turns the $filter of an API into SQL. Which rows does SQLite then give?
 # A good guess: those that the filter names; its parser knows precedence, and its texts are quoted.
-# What happens: four filters, four wrong answers, no error.
+# What happens: five filters, five wrong answers, no error.
 #   - Brackets around a subtraction are dropped: total sub (paid sub refunded) becomes total - paid - refunded.
 #   - `_` and `%` inside contains() are doubled, which no SQL dialect reads as an escape: INV_7 is not found and
 #     another reference is; 100% finds 1000.
@@ -9,8 +9,8 @@
 #     same day counts as later.
 #   - Through SQLAlchemy the offset of a moment is dropped on the way into SQLite: 12:00+02:00 is taken for 12:00 UTC.
 # Why it matters: who lists open obligations by such a filter gets the wrong customers.
-# Seen: 2026-11-30 (odata-query 0.10.0 is its newest release, of June 2024); read in odata_query/sql/base.py, not
-#   documented.
+# Seen: 2026-11-30 (odata-query 0.10.0 is its newest release, of June 2024); read in odata_query/sql/base.py; not found
+#   in its documents.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

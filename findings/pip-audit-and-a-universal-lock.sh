@@ -6,7 +6,7 @@
 #   left out without a word, and "No known vulnerabilities found" is said of the file. Of pylock.toml all, whatever
 #   their markers.
 # Why it matters: CI that audits on Python 3.13 never looks at what Python 3.11 or Windows would get.
-# Seen: 2026-11-30, by --dry-run, which counts and asks nobody. The marker is evaluated in pip-audit's
+# Seen: 2026-11-30, by --dry-run, which counts and asks no database. The marker is evaluated in pip-audit's
 #   _dependency_source/requirement.py and not looked at in pylock.py; its documents say neither.
 set -euo pipefail
 folder=$(mktemp -d)

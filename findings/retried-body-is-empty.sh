@@ -8,7 +8,7 @@
 #   - aiohttp refuses a consumed generator at a redirect since 2026, and rewinds io.BytesIO; but a retry around it
 #     (tenacity, aiohttp-retry) makes a new request of the same object, which starts at the end: empty, 200.
 #   - httpx raises StreamConsumed for a generator.
-# Why it matters: the receiver has an empty message that nobody refused. Give bytes to whatever may be sent twice.
+# Why it matters: the receiver has an empty message, and the sender a success. Give bytes to whatever may be sent twice.
 # Seen: 2026-11-30, against a server on loopback. aiohttp's refusal is its pull request 12217; of retries it says
 #   nothing.
 set -euo pipefail
