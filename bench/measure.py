@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import io
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
+import tarfile
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +27,7 @@ from local.stack import LocalStack
 ROOT = Path(__file__).resolve().parent.parent
 # Made up, and the same everywhere: the sink checks no signature.
 SINK_KEY = "YmVuY2htYXJr"
+BEFORE = "2ffe524"  # what a user and a notice cost is compared with the program at this commit
 
 
 @dataclass(frozen=True)
@@ -68,11 +75,28 @@ def serving(world: World, stack: LocalStack) -> Iterator[dict[str, str]]:
         server.communicate()
 
 
+@cache
+def _before() -> str:
+    """Return a folder with the program as it was at the commit BEFORE."""
+    folder = tempfile.mkdtemp(prefix="due-notices-")
+    atexit.register(shutil.rmtree, folder)
+    git = ["git", "-C", str(ROOT), "archive", BEFORE, "due_notices"]
+    found = subprocess.run(git, stdout=subprocess.PIPE, check=False)
+    if found.returncode:
+        raise RuntimeError(f"the commit {BEFORE} is not here: the benchmarks need a full clone (git fetch --unshallow)")
+    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as packed:
+        packed.extractall(folder, filter="data")
+    return folder
+
+
 def run(contender: str, settings: Mapping[str, str], python: str = sys.executable) -> dict[str, Any]:
-    """Run a contender once and return its figures."""
-    environ = {**os.environ, **settings, "PYTHONPATH": str(ROOT)}  # noqa: TID251 (hands it to a child)
+    """Run a contender once and return its figures; BEFORE is our program as it was at that commit."""
+    sources = [str(ROOT)]
+    if contender == BEFORE:
+        contender, sources = "ours", [_before(), *sources]
+    environ = {**os.environ, **settings, "PYTHONPATH": os.pathsep.join(sources)}  # noqa: TID251 (hands it to a child)
     done = subprocess.run(
-        [python, "-m", "bench.contender", contender],
+        [python, "-P", "-m", "bench.contender", contender],
         cwd=ROOT,
         env=environ,
         stdout=subprocess.PIPE,

@@ -11,6 +11,7 @@ from bench import growth
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 NAMES = {
     "ours": "ours",
+    "2ffe524": "2ffe524",
     "sample": "sample grown up",
     "msgraph": "msgraph-sdk",
     "limit": "bare limit",
@@ -18,6 +19,7 @@ NAMES = {
 }
 COLOURS = {
     "ours": "#0969da",
+    "2ffe524": "#54aeff",
     "sample": "#bc4c00",
     "msgraph": "#8250df",
     "limit": "#6e7781",
