@@ -132,9 +132,8 @@ class Parts:
         if self.proved is None:
             return "the tenant does not count its users, and no run before has read them one page after another"
         if self.today - self.proved.business_date >= SERIAL_EVERY:
-            return (
-                f"the tenant does not count its users, and {self.proved.business_date} is {SERIAL_EVERY.days} days ago"
-            )
+            proved = self.proved.business_date
+            return f"the tenant does not count its users, and their number was last proved on {proved}"
         return None
 
     def why_unproved(self, read: int, counted: int | None) -> str | None:

@@ -64,7 +64,6 @@ def read_users(
         if isinstance(found, Read):
             return found
         note = f"{found}: all users were read one page after another"
-        progress.say(note)
     planner, _ = _to_the_end(lambda: _one_chain(directory, deadline), clock, progress, begin, deadline)
     return Read(planner, count_users(directory, planner.users_read, deadline), {}, note)
 
@@ -103,6 +102,7 @@ def _in_parts(
     """Read in parts; return why all users must be read one page after another where nothing proves the parts."""
     counted = directory.count(deadline=deadline)
     if (why := parts.why_serial(counted)) is not None:
+        progress.detail(f"{why}: reading one page after another")
         return why
     prefixes = parts.prefixes
     try:
@@ -111,12 +111,16 @@ def _in_parts(
         )
         found = {prefix: found[prefix] for prefix in prefixes}
     except PartRefused as refused:
+        progress.say(f"{refused}: reading one page after another")
         return str(refused)
     why = parts.why_unproved(planner.users_read, counted)
     if why is not None and counted is not None:  # the number may be some minutes old
         counted = directory.count(deadline=deadline)
         why = parts.why_unproved(planner.users_read, counted)
-    return Read(planner, counted, found) if why is None else why
+    if why is None:
+        return Read(planner, counted, found)
+    progress.say(f"{why}: reading again, one page after another")
+    return why
 
 
 def _to_the_end(

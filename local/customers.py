@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+import string
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,19 @@ def sample_customers(
     """
     generator = _Generator(seed, business_date, attribute)
     return [generator.user(number) for number in range(count)]
+
+
+def with_every_sign(users: Sequence[User]) -> list[User]:
+    """Return the users with principal names that begin with each sign which Entra allows, in turn, in either case."""
+    signs = (*string.ascii_letters, *string.digits, *"'.-_!#^~")
+    return [
+        {**user, "userPrincipalName": f"{signs[number % len(signs)]}{number}@{TENANT_DOMAIN}"}
+        for number, user in enumerate(users)
+    ]
+
+
+UNFORESEEN_SIGN = "$"
+"""Entra allows no name that begins with it, so that no reader by beginnings asks for one."""
 
 
 def shown_customers(

@@ -140,6 +140,16 @@ def invalid_json() -> Damage:
     return damage
 
 
+def without_users() -> Damage:
+    """Leave out the users of a page, and what comes after it."""
+
+    def damage(reply: Reply, url: str) -> Reply:
+        del url
+        return reply.with_body(b'{"value":[]}')
+
+    return damage
+
+
 def next_link_to_itself() -> Damage:
     """Point the page's next link at the page itself: once is a repeated page, always is a circle."""
     return _next_link(lambda _, url: url)
