@@ -417,3 +417,15 @@ def test_a_second_import_is_refused_while_the_first_one_writes(
         assert f"in the hands of another import (process {first.pid} on " in refused.stderr
     assert operator(*command).returncode == 0
     assert writes(stack) == Counter(user_id(number) for number in range(400))
+
+
+def test_a_currency_that_has_gone_is_written_and_said(stack: LocalStack, operator: CommandLine, tmp_path: Path) -> None:
+    stack.graph.users = people(1)
+    path = tmp_path / "list.csv"
+    path.write_text("customer,due,ref,amount,currency\nc0@example.com,2027-01-15,R1,120.50,BGN\n", "utf-8")
+
+    found = operator.json("import", str(path), "--partial", "--apply")
+
+    assert found["written"] == 1
+    assert any("has no BGN (any longer)" in each for each in found["notes"])
+    assert json.loads(str(values(stack)[user_id(0)]))["currency"] == "BGN"

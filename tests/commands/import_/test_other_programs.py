@@ -11,6 +11,7 @@ import pytest
 
 from due_notices.commands.import_.problems import ListRefused
 from due_notices.commands.import_.rows import Entry, Kind
+from due_notices.currencies import CODES
 from tests.commands.import_.given_lists import codes, rows, written
 
 NBSP, NARROW = "\u00a0", "\u202f"
@@ -197,3 +198,58 @@ def test_wide_characters_without_a_mark_are_read_where_the_encoding_is_given(tmp
     assert said(path, encoding="utf-16-le") == [("2026-12-15", "R1", None, None, "open")]
     with pytest.raises(ListRefused, match="NUL"):
         rows(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "match", "expected"),
+    [
+        pytest.param(
+            "Posting Date,Party Type,Party,Voucher Type,Voucher No,Due Date,Invoiced Amount,Paid Amount,Credit Note,"
+            "Outstanding Amount,Age (Days),Currency\n"
+            "2026-11-01,Customer,C-1,Sales Invoice,SINV-1,2026-12-15,220.5,100.0,0.0,120.5,28,EUR\n"
+            "2026-11-01,Customer,C-1,Payment Entry,PE-1,2026-11-01,0.0,20.0,0.0,20.0,28,EUR\n"
+            "2026-11-01,Customer,C-1,Sales Invoice,SINV-2,2026-12-15,-50.0,0.0,0.0,-50.0,28,EUR\n"
+            ",,Total,,,,170.5,120.0,0.0,90.5,,\n",
+            ("employeeId",),
+            [("2026-12-15", "SINV-1", "120.5", "EUR", "open"), ("payment",), ("credit",), ("group or total",)],
+            id="ERPNext: the report of receivables",
+        ),
+        pytest.param(
+            "ID,Customer,Contact Email,Payment Due Date,Outstanding Amount,Currency,Status\n"
+            f"SINV-1,Ada,{ADA},2026-12-15,120.5,EUR,Partly Paid\n"
+            f"SINV-2,Ada,{ADA},2026-12-15,5,EUR,Internal Transfer\n",
+            (),
+            [("2026-12-15", "SINV-1", "120.5", "EUR", "open"), ("internal transfer",)],
+            id="ERPNext: invoices",
+        ),
+        pytest.param(
+            "Number,Partner,Partner/Email,Due Date,Amount Due,Currency,Payment Status\n"
+            f"INV/2026/00001,Ada,{ADA},2026-12-15,120.50,EUR,Not Paid\n"
+            f"RINV/2026/00001,Ada,{ADA},2026-12-15,50.00,EUR,Not Paid\n",
+            (),
+            [("2026-12-15", "INV/2026/00001", "120.50", "EUR", "open"), ("credit note",)],
+            id="Odoo: invoices, credit notes without a minus",
+        ),
+        pytest.param(
+            "Account;Document Number;Assignment;Document Type;Document Date;Net due date;"
+            "Amount in local currency;Local Currency\n"
+            "10001;1800001;x;RV;01.11.2026;15.12.2026;1.120,50;EUR\n10001;1800002;x;DG;01.11.2026;15.12.2026;50,00-;EUR\n",
+            ("employeeId",),
+            [("2026-12-15", "1800001", "1120.50", "EUR", "open"), ("credit note",)],
+            id="SAP: a grid saved as a spreadsheet",
+        ),
+    ],
+)
+def test_a_program_writes_more_than_one_list(
+    tmp_path: Path, text: str, match: tuple[str, ...], expected: list[tuple[object, ...]]
+) -> None:
+    assert said(written(tmp_path, text), match=match) == expected
+
+
+@pytest.mark.parametrize("code", ["BGN", "HRK", "ANG", "CUC", "SLL", "ZWL", "VEF", "BYR", "MRO", "STD", "EEK"])
+def test_a_currency_that_has_gone_is_read_as_the_list_says(tmp_path: Path, code: str) -> None:
+    """Bulgaria has the euro since 2026, Croatia since 2023, Curacao XCG since 2025."""
+    found = said(written(tmp_path, f"email,due,ref,amount,currency\n{ADA},2026-12-15,R1,120.50,{code}\n"))
+
+    assert found == [("2026-12-15", "R1", "120.50", code, "open")]
+    assert code not in CODES
