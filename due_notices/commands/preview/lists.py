@@ -15,6 +15,8 @@ from due_notices.planning import Plan
 
 _NOTICES = ("stage", "stage_date", "due_date", "user_id", "reference", "amount", "currency", "late", "notice_id")
 _CONTACTS = ("name", "email", "phone")
+_WIDE = 120  # columns; below it the users' ids would leave no room for why
+_SHORT = 9
 _SKIPS = ("user_id", "due_date", "reference", "reason", "why")
 
 
@@ -25,16 +27,23 @@ def print_skips(plan: Plan) -> None:
         console.plain(f"{counted(count, 'obligation')} skipped on {plan.day.business_date}", "bold"), soft_wrap=True
     )
     if count:
+        wide = screen.width >= _WIDE
         screen.print()
-        screen.print(_table(plan))
+        screen.print(_table(plan, wide=wide))
+        if not wide:
+            screen.print(
+                console.plain("shortened; a wider terminal, --csv and --json show the users whole", style="dim")
+            )
 
 
-def _table(plan: Plan) -> Any:
-    each = console.table("", "due", "user", "reason", "reference", "why", whole=frozenset({"due", "user", "reason"}))
+def _table(plan: Plan, *, wide: bool) -> Any:
+    whole = frozenset({"due", "user", "reason", "reference"})
+    each = console.table("", "due", "user", "reason", "reference", "why", whole=whole)
     each.title = None
     for skip in _sorted(plan):
         due = skip.due.isoformat() if skip.due else ""
-        each.add_row(due, skip.user_id, skip.reason, skip.reference, _why(skip))
+        user = skip.user_id if wide or len(skip.user_id) <= _SHORT else f"{skip.user_id[: _SHORT - 1]}…"
+        each.add_row(due, user, skip.reason, skip.reference, _why(skip))
     return each
 
 
