@@ -6,7 +6,8 @@
 #   formula decides: amount * rate * days / 365 is right to the cent. DuckDB multiplies with four decimals and divides
 #   in floating point. Neither warns.
 # Why it matters: dunning programs work out interest and fees from exported lists; 0.00 looks like a rule, not an error.
-# Seen: 2026-11-30. The rule is in Polars' decimal arithmetic, not in the text of the data type Decimal.
+# Seen: 2026-11-30. On purpose since pola-rs/polars#24542 (September 2025): the scale stays, whatever is calculated. The
+#   text of the data type Decimal does not say it.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
