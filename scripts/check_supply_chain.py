@@ -10,8 +10,10 @@ in every file that git knows or would add; that needs no network, and never pass
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,20 +37,16 @@ def main() -> int:
 
 
 def vulnerabilities() -> int:
-    """Audit the pinned requirements."""
-    given = [part for lock in LOCKS for part in ("-r", lock)]
-    command = [
-        *tool("pip-audit"),
-        *given,
-        "--no-deps",
-        "--disable-pip",
-        "--format",
-        "json",
-        "--progress-spinner",
-        "off",
-    ]
+    """Audit every pin, those for other Pythons and systems, too.
+
+    pip-audit 2.10.1 leaves out the lines of a requirements file whose marker does not hold for its own Python, and
+    audits all packages of a pylock.toml (findings/pip-audit-and-a-universal-lock.sh).
+    """
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "pylock.toml").write_text(lock_of(pins()), "utf-8")
+            command = [*tool("pip-audit"), "--locked", folder, "--format", "json", "--progress-spinner", "off"]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
         found = json.loads(done.stdout)["dependencies"]
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError):
         print("vulnerabilities: not looked up, the advisory database does not answer here")
@@ -64,6 +62,19 @@ def vulnerabilities() -> int:
     elif not bad:
         print(f"vulnerabilities: none known in {len(found)} packages")
     return int(bool(bad))
+
+
+def pins() -> list[tuple[str, str]]:
+    """Return each name and version that a lock pins, whatever its marker says."""
+    texts = [(ROOT / lock).read_text("utf-8") for lock in LOCKS]
+    pinned = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==([^\s;]+)", re.MULTILINE)
+    return sorted({pin for text in texts for pin in pinned.findall(text)})
+
+
+def lock_of(packages: list[tuple[str, str]]) -> str:
+    """Return the least lock of PEP 751 that holds these packages."""
+    tables = [f'[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name, version in packages]
+    return "\n".join(['lock-version = "1.0"\ncreated-by = "due-notices"\n', *tables])
 
 
 def leaked() -> int:

@@ -156,3 +156,16 @@ def test_what_the_page_about_scale_computes_is_right() -> None:
     shown = dict(re.findall(r"\| (([\d,]+)(?: s| min| MB| million)?) \| [^|]+ \|$", page, re.MULTILINE))
     assert {text: f"{value:,.0f}" for text, value in results.items()} == shown
     assert f"\n${sum(costs):.0f} a day" in page
+
+
+def test_every_pin_is_audited_whatever_its_marker_says(tmp_path: Path) -> None:
+    checks = script("check_supply_chain")
+    lines = [line for lock in checks.LOCKS for line in (ROOT / lock).read_text("utf-8").splitlines()]
+    pins = {re.split(r"[\s;]", line)[0] for line in lines if re.match(r"\w", line)}
+    assert any(";" in line for line in lines), "no pin has a marker: then this test shows nothing"
+
+    (tmp_path / "pylock.toml").write_text(checks.lock_of(checks.pins()), "utf-8")
+    audit = [*checks.tool("pip-audit"), "--locked", str(tmp_path), "--dry-run", "--progress-spinner", "off"]
+    done = subprocess.run(audit, capture_output=True, text=True, check=True)
+
+    assert f"would have audited {len(pins)} packages" in done.stderr
