@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import AsyncIterator, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -228,7 +228,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def sent(self, due: date, users: Container[str], today: date) -> SentByUser:
+    async def sent(self, due: date, users: Collection[str], today: date) -> SentByUser:
         """Return what was sent of the obligations due on a day, of those whose user's key is in `users`.
 
         A claim whose business date lies more than CLAIM_COUNTS_AS_SENT before `today` counts as sent on that date.

@@ -11,7 +11,7 @@ import math
 import sys
 import threading
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -181,7 +181,7 @@ class FakeLedger:
         if why is not None:
             raise StorageError(why)
 
-    async def sent(self, due: date, users: Container[str], today: date) -> SentByUser:
+    async def sent(self, due: date, users: Collection[str], today: date) -> SentByUser:
         """Return what was sent, and what was claimed too long ago to be sent again."""
         await self._begin("sent")
         found: dict[str, dict[str, Sent]] = {}

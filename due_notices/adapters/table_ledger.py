@@ -19,7 +19,6 @@ from collections.abc import (
     Awaitable,
     Callable,
     Collection,
-    Container,
     Iterable,
     Iterator,
     Mapping,
@@ -60,6 +59,8 @@ ROWS_AT_A_TIME = 16  # looked at one by one
 TRANSACTIONS_AT_A_TIME = 8  # when rows are deleted; one after another is slower than a day's sending
 PARTITIONS_AT_A_TIME = 8  # counted
 RANGES_AT_A_TIME = 5  # of partitions, looked at for one user
+USERS_A_PAGE = 4  # that are asked for one by one in place of a page: a request each, several at a time, and few rows
+USERS_AT_A_TIME = 8
 _ACCEPTED = 202
 _KEYS = ("PartitionKey", "RowKey")
 _NOTICES = "PartitionKey lt 'A'"  # their partitions begin with a digit, the others with a letter
@@ -113,18 +114,41 @@ class TableLedger:
             raise StorageError(why)
         return found
 
-    async def sent(self, due: date, users: Container[str], today: date) -> SentByUser:
-        """Return what was sent of one partition; keep what is asked for, a page at a time."""
-        reader = table_rows.SentReader(users, today)
-        query = Query(of_partition(due.isoformat()), table_rows.SENT_COLUMNS)
-        async for rows in self._pages(query):
+    async def sent(self, due: date, users: Collection[str], today: date) -> SentByUser:
+        """Return what was sent of one partition, a page at a time; user by user where that is less.
+
+        The first page tells how many follow: in a large partition there may be thousands of them, of which a shard
+        wants few rows.
+        """
+        reader, partition = table_rows.SentReader(users, today), due.isoformat()
+        is_first = True
+        async for rows in self._pages(Query(of_partition(partition), table_rows.SENT_COLUMNS)):
             with self._reading():
                 reader.add(rows)
+            if is_first and len(rows) == PAGE:
+                left = [user for user in users if user >= table_rows.user_of(rows[-1])]
+                if len(left) <= USERS_A_PAGE * table_rows.pages_after(rows):
+                    await self._add_users(reader, partition, left)
+                    break
+            is_first = False
         return reader.result()
+
+    async def _add_users(self, reader: table_rows.SentReader, partition: str, users: Iterable[str]) -> None:
+        """Ask for each user's rows alone, several users at a time."""
+        waiting = iter(users)
+
+        async def work() -> None:
+            for user in waiting:
+                query = Query(of_partition(partition, _rows_of(user)), table_rows.SENT_COLUMNS)
+                async for rows in self._pages(query):
+                    with self._reading():
+                        reader.add(rows)
+
+        await together(work() for _ in range(USERS_AT_A_TIME))
 
     async def of_user(self, due_dates: Collection[date], user: str) -> Sequence[PastNotice]:
         """Return ranges of rows, whose keys begin with the user's, of some ranges of partitions."""
-        rows = f"RowKey ge {literal(user)} and RowKey lt {literal(f'{user}~')}"
+        rows = _rows_of(user)
 
         async def within(first: date, last: date) -> list[PastNotice]:
             query = Query(f"{between(first.isoformat(), last.isoformat())} and {rows}", table_rows.NOTICE_COLUMNS)
@@ -366,6 +390,10 @@ class TableLedger:
             return await retrying(work)
         except AzureError as error:
             raise table_unusable(error, self._table, role) from error
+
+
+def _rows_of(user: str) -> str:
+    return f"RowKey ge {literal(user)} and RowKey lt {literal(f'{user}~')}"
 
 
 class _Conflict(StorageError):

@@ -5,7 +5,7 @@ Azure answers a column that a row lacks with null where `$select` names it, Azur
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
@@ -52,6 +52,21 @@ def row_of(body: bytes) -> Row:
     if not isinstance(row, dict) or not isinstance(row.get("RowKey"), str):
         raise ForeignAnswer("the answer to a question for a row is no row")
     return row
+
+
+def user_of(row: Row) -> str:
+    """Return the key of the user whose row it is; nothing where it is nobody's."""
+    key = row.get("RowKey") if isinstance(row, dict) else None
+    return key[:_USER] if isinstance(key, str) else ""
+
+
+def pages_after(rows: Sequence[Row]) -> float:
+    """Return about how many pages like this first one follow: users' keys are digests, so they lie evenly."""
+    try:
+        share = (int(user_of(rows[-1]), 16) + 1) / (1 << 4 * _USER)
+    except ValueError:  # nobody's row tells nothing
+        return 0.0
+    return (1 - share) / share
 
 
 class SentReader:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
@@ -70,7 +70,7 @@ class Mortal:
     async def send(self, text: str) -> str:
         return await self._live(lambda: self._storage.queue.send(text))
 
-    async def sent(self, due: date, users: Container[str], today: date) -> SentByUser:
+    async def sent(self, due: date, users: Collection[str], today: date) -> SentByUser:
         return await self._live(lambda: self._storage.ledger.sent(due, users, today))
 
     async def claim(
