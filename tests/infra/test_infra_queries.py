@@ -17,6 +17,7 @@ from due_notices.calendars import HolidayCalendar
 from due_notices.planning import Rules
 from due_notices.policy import Policy
 from due_notices.stages import SendWindow, Stages
+from tests.fan_out.test_starter import DONE, found, tick
 from tests.infra import infra_rules, kql_service, query_cases
 from tests.infra.query_cases import CASES, Case
 
@@ -224,6 +225,34 @@ def test_the_reason_for_a_closed_day_is_the_one_that_the_alarm_knows() -> None:
     answered = kql_service.ask(jobs, query_cases.NOW)
 
     assert [answer.rows for answer in answered] == [({"Value": 1},), ({"Value": 0},)]
+
+
+def said_by_ticks(*orchestrations: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the log rows of ticks, each of which finds one of some orchestrations."""
+    watchers = [tick(orchestration)[1] for orchestration in orchestrations]
+    return [
+        {"TimeGenerated": query_cases.NOW, "Message": text, "OperationId": str(number)}
+        for number, watcher in enumerate(watchers)
+        for text in (*watcher.said, *watcher.details)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "orchestrations", "value"),
+    [
+        ("orchestration-stuck", [found("Running", createdTime="2026-03-05T09:30:00Z")], 150),
+        ("run-failed", [found(status, output="an error") for status in ("Failed", "Terminated", "Canceled")], 3),
+        ("run-failed", [found("Running"), found("Completed", output={**DONE, "filterDigest": "another"})], 0),
+    ],
+)
+def test_what_a_tick_says_of_an_orchestration_is_what_the_alarms_read(
+    name: str, orchestrations: list[dict[str, Any]], value: int
+) -> None:
+    rows = said_by_ticks(*orchestrations)
+    (answer,) = kql_service.ask([kql_service.Job(query(f"queries/{name}"), {"AppTraces": rows})], query_cases.NOW)
+
+    assert len(rows) >= len(orchestrations)
+    assert answer.rows == ({"Value": value},)
 
 
 def test_an_unfinished_run_is_one_that_has_outlived_the_hosts_time_limit() -> None:
