@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from due_notices.errors import DueNoticesError
 from due_notices.fan_out import Shards, whole_day
-from due_notices.report import RunReport
+from due_notices.report import Outcome, RunReport
 from tests.factories import GraphUser
 from tests.fakes import Watcher
 from tests.fan_out.engine import Engine, handle_of
@@ -57,10 +58,10 @@ class Day:
     runs: int = 0
 
     def run(self) -> RunReport:
-        """Play a day and return its report."""
+        """Play a day and return its report; one that has failed, where each attempt to record it died."""
         self.runs += 1
         self.world.watcher = Watcher()
-        given = {
+        given: dict[str, Any] = {
             "day": str(self.world.policy.business_date(self.world.clock.now())),
             "run": f"{self.runs:032x}"[::-1],
             "shards": self.shards,
@@ -68,7 +69,8 @@ class Day:
         self.engine = Engine(handle_of(whole_day), given, self._do, random.Random(self.seed), times=self.times)
         self.output = self.engine.run()
         assert self.engine.replayed() == self.output
-        return self.reports[-1]
+        failed = RunReport(given["run"], date.fromisoformat(given["day"]), Outcome(self.output["outcome"]))
+        return next(reversed(self.reports), failed)
 
     def _do(self, name: str, given: Any, attempt: int) -> Any:
         del attempt

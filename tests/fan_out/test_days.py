@@ -16,7 +16,7 @@ from tests.fan_out.days import Day, crowd, named, same_figures, world_of
 from tests.fan_out.engine import ProcessEnded
 from tests.run.world import TODAY, in_days
 
-USERS = 220
+USERS = 132
 
 
 def alone() -> tuple[Any, list[str]]:

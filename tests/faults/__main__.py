@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.fan_out.decisions import a_later_day, differences
 from tests.faults.fuzz import has_atheris
 from tests.faults.harness import Arena
 from tests.faults.ladders import ladder
@@ -31,6 +32,7 @@ from tests.faults.scenarios import (
     restart,
     storm,
 )
+from tests.faults.shards import braked_day, killed_days
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
@@ -46,6 +48,7 @@ def main() -> int:
     """Run everything; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=216, help="how many ticks to kill (default: 216)")
+    parser.add_argument("--shards", type=int, default=200, help="how many processes of shards to kill (default: 200)")
     parser.add_argument("--rounds", type=int, default=6, help="how often to overlap, restart and storm (default: 6)")
     parser.add_argument("--inputs", type=int, default=100_000, help="how many hostile inputs (default: 100,000)")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="for the randomness of all of it")
@@ -57,9 +60,11 @@ def main() -> int:
     with Arena() as arena:
         os.environ.update(arena.stack.environ)
         kill(arena, options.kills, rng, tallies)
+        kill_shards(arena, options.shards, rng, tallies)
         disturb(arena, options.rounds, rng, tallies)
 
     faults = [fault for tally in tallies.values() for fault in tally.faults]
+    faults += [f"eight shards decide otherwise than one reading: {each}" for each in differences(a_later_day(100_000))]
     faults += fuzzed(options.inputs, options.seed)
     for fault in faults:
         print(f"FAULT: {fault}")
@@ -89,6 +94,18 @@ def kill(arena: Arena, kills: int, rng: random.Random, tallies: dict[str, Tally]
     tally = tallies[f"killed {AT_RANDOM}"] = Tally()
     random_kills(arena, kills - killed, rng, tally, IN_A_ROW)
     show(f"killed {AT_RANDOM}", tally)
+
+
+def kill_shards(arena: Arena, kills: int, rng: random.Random, tallies: dict[str, Tally]) -> None:
+    """Kill processes of days in eight shards, and of days that owe one notice too many."""
+    tally = tallies["a process of a day in eight shards killed"] = Tally()
+    killed_days(arena, kills, rng, tally)
+    show("shards", tally)
+    braked = Tally()  # nothing is on its queue, which the table would call missing
+    for _ in range(3):
+        braked_day(arena, IN_A_ROW, rng, braked)
+    tally.faults += braked.faults
+    show("shards with one notice too many", braked)
 
 
 def disturb(arena: Arena, rounds: int, rng: random.Random, tallies: dict[str, Tally]) -> None:

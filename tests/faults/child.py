@@ -21,7 +21,8 @@ from typing import Any, Literal, NamedTuple, cast
 
 from due_notices import bootstrap
 from due_notices.adapters import graph, key_vault, msal, storage_queue, table_ledger  # noqa: F401 (loaded once, for all)
-from due_notices.ports import Ledger, NoticeQueue, OpenStorage, Storage
+from due_notices.fan_out import Shards
+from due_notices.ports import Ledger, NoticeQueue, OpenStorage, Progress, Storage
 from due_notices.run import send_due_notices
 from due_notices.settings import Settings
 
@@ -45,6 +46,13 @@ class Tick:
     start: datetime
     kill: Point | None = None
     patient: bool = False
+
+
+class Activity(NamedTuple):
+    """What a tick does in place of a whole run: an activity of a day in shards, with its input."""
+
+    name: str
+    given: Mapping[str, Any]
 
 
 class ShiftedClock:
@@ -114,8 +122,11 @@ def watched(open_storage: OpenStorage, on_call: OnCall) -> OpenStorage:
     return open_
 
 
-def run_tick(tick: Tick, parent: Connection, together: Barrier | None = None) -> None:
-    """Run in a child process: say that it begins, then the report. `together` is where several ticks meet."""
+def run_tick(tick: Tick, parent: Connection, together: Barrier | None = None, activity: Activity | None = None) -> None:
+    """Run in a child process: say that it begins, then the report. `together` is where several ticks meet.
+
+    An `activity` answers with what it answers.
+    """
     os.environ.update(tick.environ)
     calls: Counter[tuple[str, str]] = Counter()
 
@@ -131,4 +142,7 @@ def run_tick(tick: Tick, parent: Connection, together: Barrier | None = None) ->
     services = bootstrap.build_services(settings, ShiftedClock(tick.start, patient=tick.patient))
     services = replace(services, open_storage=watched(services.open_storage, on_call))
     parent.send("begun")
+    if activity is not None:
+        parent.send(getattr(Shards(settings.policy, services, Progress()), activity.name)(activity.given))
+        return
     parent.send(send_due_notices(settings.policy, services).to_dict())

@@ -25,13 +25,15 @@ from azure.storage.queue import QueueServiceClient
 from local.customers import sample_customers
 from local.expected import expected
 from local.stack import LocalStack
-from tests.faults.child import Point, ShiftedClock, Tick, run_tick
+from tests.faults.child import Activity, Point, ShiftedClock, Tick, run_tick
 from tests.verify import OPTIONS, Verdict, verify
 
 NINE = datetime(2026, 11, 24, 9, tzinfo=UTC)
 TODAY = NINE.date()
 CHUNKS = {0: 150, 1: 90, 3: 60, 7: 30}
 """Days until due, and how many customers owe then: partitions of two chunks, of one, and of less than one."""
+BEGINNINGS = "acegikmoqsuwy13579"
+"""Of the names of these customers, so that each shard of a day has some."""
 A_TICK = timedelta(hours=1)
 PATIENCE = 60.0  # seconds for a process; a tick takes less than one
 # Windows cannot fork; the tests that kill are skipped there.
@@ -49,6 +51,7 @@ def crowd(attribute: str) -> list[dict[str, Any]]:
             "accountEnabled": True,
             "displayName": "Casey Crowd",
             "mail": f"casey.{days}.{number}@example.com",
+            "userPrincipalName": f"{BEGINNINGS[number % len(BEGINNINGS)]}.{days}.{number}@example.com",
             attribute: json.dumps({"due": str(TODAY + timedelta(days=days)), "ref": f"INV-{days}-{number}"}),
         }
         for days, count in CHUNKS.items()
@@ -60,10 +63,10 @@ def crowd(attribute: str) -> list[dict[str, Any]]:
 class Child:
     """A tick in its process."""
 
-    def __init__(self, tick: Tick, together: Any = None) -> None:
+    def __init__(self, tick: Tick, together: Any = None, activity: Activity | None = None) -> None:
         """Start it."""
         self._answers, theirs = PROCESSES.Pipe(duplex=False)
-        self._process = PROCESSES.Process(target=run_tick, args=(tick, theirs, together), daemon=True)
+        self._process = PROCESSES.Process(target=run_tick, args=(tick, theirs, together, activity), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -73,6 +76,12 @@ class Child:
         self._end()
         assert report is not None, f"the tick ended without a report, exit code {self._process.exitcode}"
         return report
+
+    def answer(self) -> dict[str, Any] | None:
+        """Wait for its end and return its answer; None where it died."""
+        answer = self._answer(self._answers, "begun")
+        self._end()
+        return answer
 
     def dies(self) -> None:
         """Wait for the death that was planned for it."""
