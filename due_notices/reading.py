@@ -28,7 +28,7 @@ SKIPS_NAMED = 5  # ids of skipped users in the log, for each reason
 IDS_A_LINE = 300  # of missed and expired ones; a line holds 32,768 characters
 LISTINGS = 3  # how often an expired listing is begun again
 LOOK_BACK = timedelta(days=400)  # for the last completed run, however long ago
-DUE_DATES_AT_A_TIME = 8  # of which the ledger is asked
+DUE_DATES_AT_A_TIME = 32  # of which the ledger is asked: each is a partition, which answers only so fast
 CHAIN = "chain of parts"  # the name of a thread
 PAGES_HELD = 4  # that were read in parts and wait for the planner; each has about one MiB
 LOOK_UP = 0.5  # seconds that a thread waits before it looks whether it should stop
