@@ -1,7 +1,8 @@
 """`python -m bench`: everything side by side, interleaved, on this machine, in one run.
 
-Writes bench/results.json, and the tables and plots of docs/performance.md. Absolute figures hold for one machine
-at one moment; compare the ratios. The short form takes less than a quarter of an hour, `--long` adds a million users.
+Writes bench/results.json, and the tables and plots of docs/performance.md and docs/scale.md. Absolute figures hold for
+one machine at one moment; compare the ratios. The short form takes less than a quarter of an hour, `--long` adds a
+million users; `--only` measures some scenarios anew and leaves the others as they are, and the page says so.
 """
 
 from __future__ import annotations
@@ -19,19 +20,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import imports, limits, lists, measure
+from bench import imports, limits, lists, measure, scale
 from bench.measure import World
+from bench.steady import directory
 from local.stack import LocalStack
 
 RESULTS = Path(__file__).resolve().parent / "results.json"
 AZURITE = frozenset({"put-only", "whole"})  # the scenarios on real storage
 # Beside the four scenarios in which the contenders compete.
-MORE = frozenset({"whole", "sink-put", "sink-claim", "steady", "growth-users", "growth-owed"})
+MORE = frozenset(
+    {"whole", "sink-put", "sink-claim", "steady", "steady-run", "growth-users", "growth-owed"}
+    | {"limits-one", "limits-four", "forget", "forget-limits", "parts"}
+)
 # Of these, a piece of a run is measured and not the whole.
-PIECES = {"put-only": "put-", "sink-put": "put-", "sink-claim": "claim-", "steady": "steady-"}
+PIECES = {
+    "put-only": "put-",
+    "sink-put": "put-",
+    "sink-claim": "claim-",
+    "steady": "steady-",
+    "forget": "forget-",
+    "forget-limits": "forget-",
+}
 STEADY = (("steady", "ours", 200), ("steady", "ours", 2_000), ("steady", "sdk", 200))
+STEADY_RUNS = (1_000, 2_500, 5_000)  # obligations due on each day; a day's notices are four times as many
+TWICE = frozenset({"parts", "steady-run", "growth-users", "growth-owed"})  # they have several sizes, or are long
+APART = ("imports", "lists")  # what is measured, but is no scenario
 WARMED_UP = 3_000  # messages, after which Azurite's own speed rises no more
-TOO_SLOW = 30.0  # seconds; what takes longer is run twice and no more
+TOO_SLOW = 15.0  # seconds; what takes longer is run twice and no more
+FAR_TOO_SLOW = 45.0  # and what takes so long only once
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,26 @@ def cases(*, long: bool) -> Iterator[Case]:
     for who in ("limit", "ours", "sample", "msgraph"):
         yield Case("put-only", who, World(4_000, 1.0))
     yield Case("whole", "ours", World(4_000, 1.0))
+    yield from cases_at_scale(long=long)
+
+
+def cases_at_scale(*, long: bool) -> Iterator[Case]:
+    """Yield what says how large a day one instance, one queue and one partition bear."""
+    # 150 ms for a page, read by so many chains; a million users at last. The others have one chain.
+    for chains in (1, 2, 4, 8, 16, 32):
+        users = 1_000_000 if chains == scale.CHAINS or (long and chains in {1, 32}) else min(50_000 * chains, 400_000)
+        yield Case("parts", "ours", World(users, 300 / users, page_delay=0.15, storage_delay=0.01, chains=chains))
+    for who, users in ((measure.BEFORE, 50_000), ("sample", 50_000), ("msgraph", 1_000)):
+        yield Case("parts", who, World(users, 0.0, page_delay=0.15, storage_delay=0.01, chains=1))
+    # Whole runs with a full ledger, and forgetting what is old.
+    for a_day in STEADY_RUNS:
+        yield Case("steady-run", "ours", World(len(directory(a_day)), 0.0, storage_delay=0.01, sent_a_day=a_day))
+    yield Case("forget", "ours", World(1_000, 0.0, storage_delay=0.01, old=20_000))
+    # What one queue and one partition of Azure's bear: all due on one day, and a day as any other.
+    owed = 200_000 if long else 15_000
+    yield Case("limits-one", "ours", World(owed, 1.0, storage_delay=0.01, stages=(-7,), limited=True))
+    yield Case("limits-four", "ours", World(owed, 1.0, storage_delay=0.01, limited=True))
+    yield Case("forget-limits", "ours", World(1_000, 0.0, storage_delay=0.01, old=owed, limited=True))
 
 
 def run_round(chosen: Sequence[Case], python: str, noise: list[float]) -> Iterator[tuple[Case, dict[str, Any]]]:
@@ -100,31 +136,53 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="a million users, too")
     parser.add_argument("--rounds", type=int, default=3, help="how often each case is run (default: 3)")
     parser.add_argument("--contenders", default=sys.executable, help="the Python that has msgraph-sdk and matplotlib")
+    parser.add_argument("--only", type=lambda text: frozenset(text.split(",")), help="these scenarios, by their names")
     given = parser.parse_args()
-    runs: dict[Case, list[dict[str, Any]]] = {case: [] for case in cases(long=given.long)}
+    every = {case.scenario for case in cases(long=given.long)} | {*APART}
+    if unknown := (given.only or frozenset()) - every:
+        parser.error(f"there is no scenario {', '.join(sorted(unknown))}: take {', '.join(sorted(every))}")
+    measured = given.only or every
+    runs: dict[Case, list[dict[str, Any]]] = {case: [] for case in cases(long=given.long) if case.scenario in measured}
     noise: list[float] = []
     # Round by round, so that a busy moment of the machine meets all contenders alike.
     for number in range(given.rounds):
         print(f"round {number + 1} of {given.rounds}", file=sys.stderr)
-        chosen = [case for case, done in runs.items() if len(done) < 2 or done[0]["total_s"] < TOO_SLOW]  # noqa: PLR2004
+        chosen = [case for case, done in runs.items() if number < _rounds(case, done, given.rounds)]
         if number % 2:
             chosen.reverse()  # neither of two neighbours is always the first
         for case, figures in run_round(chosen, given.contenders, noise):
             runs[case].append(figures)
-    results = {
-        "machine": {
+    results: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if given.only else {"runs": [], "more": []}
+    if not given.only:
+        results["machine"] = {
             "cores": os.cpu_count(),
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
             "noise": _deciles(noise),
-        },
-        "runs": [_row(case, done) for case, done in runs.items() if case.scenario not in MORE],
-        "more": [_row(case, done) for case, done in runs.items() if case.scenario in MORE],
-        "imports": imports.measure(given.contenders, given.rounds),
-        "lists": lists.measure(given.rounds),
-    }
+        }
+    results["apart"] = sorted({*results.get("apart", ()), *(given.only or ())})
+    for place, is_here in (("runs", False), ("more", True)):
+        others = [row for row in results[place] if row["scenario"] not in measured]
+        results[place] = [
+            *others,
+            *(_row(case, done) for case, done in runs.items() if (case.scenario in MORE) is is_here),
+        ]
+    if "imports" in measured:
+        results["imports"] = imports.measure(given.contenders, given.rounds)
+    if "lists" in measured:
+        results["lists"] = lists.measure(min(given.rounds, 2))
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return subprocess.run([given.contenders, "-m", "bench.report"], cwd=RESULTS.parent.parent, check=True).returncode
+
+
+def _rounds(case: Case, done: Sequence[dict[str, Any]], most: int) -> int:
+    """Return how often a case is run: what waits for others' clocks, and not for the machine, is always the same."""
+    waits = case.scenario.endswith("-limits") or case.scenario.startswith("limits-")
+    if waits or (case.scenario == "parts" and case.world.chains not in {1, scale.CHAINS}):
+        return 1
+    if done and done[0]["total_s"] >= FAR_TOO_SLOW:
+        return 1
+    return min(most, 2) if case.scenario in TWICE or (done and done[0]["total_s"] >= TOO_SLOW) else most
 
 
 def _deciles(noise: Sequence[float]) -> list[float]:
@@ -150,6 +208,7 @@ def _row(case: Case, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "who": case.who,
         "users": case.world.users,
         "owed": round(owed or 0),
+        **({"chains": case.world.chains} if case.world.chains else {}),
         "read_users_per_s": rate(case.world.users, middle("read_s")),
         "notices_per_s": rate(owed, middle("send_s")),
         "total_s": round(statistics.median(totals), 3),

@@ -166,6 +166,7 @@ CONTENDERS: dict[str, Callable[[], Done]] = {
     "claim-sdk": pieces.claim_sdk,
     "steady-ours": steady.steady_ours,
     "steady-sdk": steady.steady_sdk,
+    "forget-ours": steady.forget_ours,
 }
 _STORAGE = ("azure.identity.aio", "azure.storage.queue.aio", "azure.data.tables.aio", "azure.keyvault.secrets")
 _OURS = (

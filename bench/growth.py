@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from due_notices import function_timeout
 from due_notices.adapters.graph import PAGE_SIZE
+from due_notices.run import FOR_THE_END
 
 PAGE_SECONDS = 0.15  # what a page of a real directory is taken to need
-LONGEST_RUN = 25 * 60.0  # seconds: `Policy.longest`
+# Seconds that a run has for all but its record.
+LONGEST_RUN = (function_timeout.LONGEST_RUN - FOR_THE_END).total_seconds()
 NOTICES_PER_SECOND = 2_000  # https://learn.microsoft.com/azure/storage/queues/scalability-targets
 INSTANCE_MB = 2_048  # what infra/ asks for
 KILOBYTES = 1024  # in a megabyte
@@ -73,3 +76,8 @@ def forecast(users: int, owed: int, by_users: Mapping[str, Line], by_owed: Mappi
         send=max(by_owed["seconds"].each * owed, owed / NOTICES_PER_SECOND),
         memory=by_users["memory"].at_zero + by_owed["memory"].each * owed,
     )
+
+
+def about(count: float) -> str:
+    """Return a number of millions in words."""
+    return f"about {count / 1_000_000:.1f} million"

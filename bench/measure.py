@@ -34,7 +34,9 @@ BEFORE = "2ffe524"  # what a user and a notice cost is compared with the program
 class World:
     """A scenario's servers: how many users, which share of them is owed, and how slow the answers are (seconds).
 
-    `sent_a_day` is how many obligations of each due date the ledger remembers as sent already. `stages` are those that
+    `sent_a_day` is how many obligations of each due date the ledger remembers as sent already; the users are then those
+    of `steady.directory`. `old` is how many rows the ledger may forget. With
+    `chains` the users' names begin unevenly, and ours reads by so many. `stages` are those that
     today's notices are spread over. With `limited` the storage bears no more than Azure's.
     """
 
@@ -43,6 +45,8 @@ class World:
     page_delay: float = 0.0
     storage_delay: float = 0.0
     sent_a_day: int = 0
+    old: int = 0
+    chains: int = 0
     stages: tuple[int, ...] = STAGES
     limited: bool = False
 
@@ -52,7 +56,7 @@ def serving(world: World, stack: LocalStack) -> Iterator[dict[str, str]]:
     """Run the servers; yield the settings for a contender on them. The login stays with the local stack."""
     command = [sys.executable, "-m", "bench.servers", "--users", str(world.users), "--share", str(world.share)]
     command += ["--page-delay", str(world.page_delay), "--storage-delay", str(world.storage_delay)]
-    command += ["--sent-a-day", str(world.sent_a_day)]
+    command += ["--sent-a-day", str(world.sent_a_day), "--old", str(world.old), "--chains", str(world.chains)]
     command += [f"--stages={','.join(map(str, world.stages))}", *(["--limited"] if world.limited else [])]
     command += ["--chain", str(stack.certificates.chain), "--key", str(stack.certificates.key)]
     server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -69,6 +73,7 @@ def serving(world: World, stack: LocalStack) -> Iterator[dict[str, str]]:
             "NOTICE_STORAGE": f"{account};QueueEndpoint={storage}/bench;TableEndpoint={storage}/bench",
             "SEND_WINDOW": "00:00-24:00",
             "NOTICE_LIMIT": "10000000",
+            "READ_PARTS": str(world.chains) if world.chains > 1 else "off",
             "BENCH_SENT_A_DAY": str(world.sent_a_day),
         }
     finally:

@@ -19,16 +19,22 @@ import socket
 import ssl
 import sys
 import time
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from bench.customers import PAGE_SIZE, customers
-from bench.steady import FullTable
+from bench.customers import PAGE_SIZE, customers, customers_by_name, today
+from bench.steady import FullTable, directory
+from due_notices.report import Outcome, RunReport
 
 # https://learn.microsoft.com/azure/storage/queues/scalability-targets and .../tables/scalability-targets
 A_SECOND = 2_000  # messages of a queue, entities of a partition
+SIGNS = 3  # of a name by which a part may be asked for
+_PART = re.compile(r"startsWith\(userPrincipalName,'((?:[^']|'')*)'\)")
 BUSY = ("503 Server Busy", "ServerBusy")
 OWN = "x-ms-request-id: 00000000-0000-0000-0000-000000000000\r\n"  # by which a client knows the service's own answer
 
@@ -89,13 +95,37 @@ def queue_error(status: str, code: str) -> bytes:
 
 
 class GraphPages:
-    """`/v1.0/users`, rendered beforehand."""
+    """`/v1.0/users`, rendered beforehand, whole or those whose principal name begins with some signs.
 
-    def __init__(self, users: int, share: float, stages: Sequence[int], base: str) -> None:
-        """Render the users, of whom `share` are owed a notice of `stages` today; next links begin with `base`."""
+    The users lie one behind the other in one piece of memory, in an order in which those of a part are neighbours, so
+    that a page costs one copy.
+    """
+
+    def __init__(self, users: Iterable[dict[str, Any]], base: str) -> None:
+        """Render the users; next links begin with `base`."""
         self.counts: Counter[str] = Counter()
-        self._base, self._users = base, users
-        self._answers = self._pages(json.dumps(user["graph"]).encode() for user in customers(users, share, stages))
+        self._base = base
+        self._users = bytearray()
+        self._begins = array("Q", [0])  # of each user, and the end of the last
+        self._parts: dict[str, tuple[int, int]] = {"": (0, 0)}
+        for longest, neighbours in itertools.groupby(users, lambda user: str(user["userPrincipalName"])[:SIGNS]):
+            number = len(self)
+            for user in neighbours:
+                self._users += json.dumps(user).encode() + b","
+                self._begins.append(len(self._users))
+            for prefix in (longest[:signs] for signs in range(SIGNS + 1)):
+                first, end = self._parts.get(prefix, (number, number))
+                if end != number:
+                    raise ValueError(f"the users of part {prefix} are no neighbours")
+                self._parts[prefix] = first, len(self)
+
+    def name_counts(self) -> dict[str, int]:
+        """Return the users by the first two signs of their names."""
+        return {prefix: end - first for prefix, (first, end) in self._parts.items() if len(prefix) == 2}  # noqa: PLR2004
+
+    def __len__(self) -> int:
+        """Return how many users there are."""
+        return len(self._begins) - 1
 
     def __call__(self, method: str, target: str, body: bytes) -> bytes:
         """Answer a request."""
@@ -105,22 +135,23 @@ class GraphPages:
             return reply("200 OK", json.dumps(self.counts).encode(), "application/json")
         if parts.path.endswith("/$count"):
             self.counts["graph counts"] += 1
-            return reply("200 OK", str(self._users).encode(), "text/plain")
+            return reply("200 OK", str(len(self)).encode(), "text/plain")
         self.counts["graph"] += 1
-        return self._answers[int(parse_qs(parts.query).get("page", ["0"])[0])]
+        asked = parse_qs(parts.query)
+        part = _PART.search(asked.get("$filter", [""])[0])
+        prefix = part[1].replace("''", "'") if part else asked.get("part", [""])[0]
+        return self._page(prefix, int(asked.get("page", ["0"])[0]))
 
-    def _pages(self, users: Iterable[bytes]) -> list[bytes]:
-        """Return the answers of the list of users, each with the link to the next."""
-        pages: list[bytes] = []
-        rest = iter(users)
-        page, follows = list(itertools.islice(rest, PAGE_SIZE)), list(itertools.islice(rest, PAGE_SIZE))
-        while True:
-            link = f'"@odata.nextLink":"{self._base}/v1.0/users?page={len(pages) + 1}",' if follows else ""
-            body = b"{" + link.encode() + b'"value":[' + b",".join(page) + b"]}"
-            pages.append(reply("200 OK", body, "application/json"))
-            if not follows:
-                return pages
-            page, follows = follows, list(itertools.islice(rest, PAGE_SIZE))
+    def _page(self, prefix: str, number: int) -> bytes:
+        if len(prefix) > SIGNS:
+            raise ValueError(f"parts are known by {SIGNS} signs at the most, not by {prefix}")
+        first, end = self._parts.get(prefix, (0, 0))
+        first += number * PAGE_SIZE
+        until = min(first + PAGE_SIZE, end)
+        link = f"{self._base}/v1.0/users?part={quote(prefix, safe='')}&page={number + 1}"
+        following = f'"@odata.nextLink":"{link}",' if until < end else ""
+        users = memoryview(self._users)[self._begins[first] : max(self._begins[until] - 1, self._begins[first])]
+        return reply("200 OK", b"".join((b"{", following.encode(), b'"value":[', users, b"]}")), "application/json")
 
 
 class Limit:
@@ -149,9 +180,9 @@ class StorageSink:
     With `limited`, the queue and each partition bear `A_SECOND`, and the ids of the messages are counted.
     """
 
-    def __init__(self, table: FullTable, *, limited: bool) -> None:
-        """Begin with nothing counted."""
-        self._table = table
+    def __init__(self, table: FullTable, record: Mapping[str, str], *, limited: bool) -> None:
+        """Begin with nothing counted. `record` is the row of yesterday's run; empty if there was none."""
+        self._table, self._record = table, record
         self._limits: defaultdict[str, Limit] | None = defaultdict(Limit) if limited else None
         self._ids: set[bytes] = set()
         self.counts: Counter[str] = Counter()
@@ -188,6 +219,10 @@ class StorageSink:
         self.counts["table reads" if method == "GET" else "table writes"] += 1
         if (page := self._table.page(urlsplit(target).query)) is not None:
             return reply("200 OK", page[0], "application/json;odata=nometadata", page[1])
+        if self._record and f"RowKey='{self._record['RowKey']}'" in unquote(target):
+            return reply("200 OK", json.dumps(self._record).encode(), "application/json", f'{OWN}ETag: W/"1"\r\n')
+        if self._record and "PartitionKey eq 'runs'" in unquote(target):
+            return reply("200 OK", json.dumps({"value": [self._record]}).encode(), "application/json", OWN)
         if "RowKey=" in unquote(target):
             return table_error("404 Not Found", "ResourceNotFound")
         return reply("200 OK", b'{"value":[]}', "application/json;odata=minimalmetadata")
@@ -199,13 +234,26 @@ class StorageSink:
             if not self._limits[partition].bears(rows):
                 self.counts["transactions refused"] += 1
                 return table_error(*BUSY)
-            self.counts["rows claimed"] += body.count(b"\r\nPOST ")
-            self.counts["rows marked sent"] += body.count(b"\r\nPATCH ")
+            if partition[:1].isdigit():  # a due date
+                self.counts["rows claimed"] += body.count(b"\r\nPOST ")
+                self.counts["rows marked sent"] += body.count(b"\r\nPATCH ")
         self.counts["transactions"] += 1
         one = b'--c\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\nETag: W/"1"\r\n\r\n\r\n'
         parts = one * rows
         content = b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n" + parts + b"--c--\r\n--b--\r\n"
         return reply("202 Accepted", content, "multipart/mixed; boundary=b")
+
+
+def yesterday(pages: GraphPages) -> dict[str, str]:
+    """Return the row of a run that read the same users in parts the day before, so that today's parts are even."""
+    day = today() - timedelta(days=1)
+    at = datetime.combine(day, datetime.min.time(), UTC)
+    report = RunReport("0" * 32, day, outcome=Outcome.COMPLETED, users_read=len(pages), at=at)
+    return {
+        "RowKey": f"{day}_{report.run_id}",
+        "report": json.dumps({**report.to_dict(), "parts": len(pages.name_counts())}),
+        "nameCounts": json.dumps(pages.name_counts()),
+    }
 
 
 async def serve(given: argparse.Namespace) -> None:
@@ -215,8 +263,14 @@ async def serve(given: argparse.Namespace) -> None:
     context.load_cert_chain(given.chain, given.key)
     listener = socket.create_server(("127.0.0.1", 0))
     base = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    pages = GraphPages(given.users, given.share, given.stages, base)
-    sink = StorageSink(FullTable(given.sent_a_day), limited=given.limited)
+    if given.sent_a_day:
+        users = iter(directory(given.sent_a_day))
+    else:
+        make = customers if given.chains == 0 else customers_by_name
+        users = make(given.users, given.share, given.stages)
+    pages = GraphPages(users, base)
+    record = yesterday(pages) if given.chains else {}
+    sink = StorageSink(FullTable(given.sent_a_day, given.old), record, limited=given.limited)
     await loop.create_server(lambda: Http(pages, given.page_delay), sock=listener, ssl=context)
     storage = await loop.create_server(lambda: Http(sink, given.storage_delay), "127.0.0.1", 0)
     addresses = {"graph": base, "storage": f"http://127.0.0.1:{storage.sockets[0].getsockname()[1]}"}
@@ -233,6 +287,8 @@ def main() -> None:
     parser.add_argument("--page-delay", type=float, default=0.0)
     parser.add_argument("--storage-delay", type=float, default=0.0)
     parser.add_argument("--sent-a-day", type=int, default=0)
+    parser.add_argument("--chains", type=int, default=0)
+    parser.add_argument("--old", type=int, default=0)
     parser.add_argument("--stages", type=lambda text: [int(stage) for stage in text.split(",")], required=True)
     parser.add_argument("--limited", action="store_true")
     parser.add_argument("--chain", type=Path, required=True)

@@ -23,11 +23,13 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize("place", ["machine", "targets", "runs", "imports", "lists", "growth"])
-def test_the_page_shows_what_the_results_give(place: str) -> None:
-    page = report.PAGE.read_text("utf-8")
+@pytest.mark.parametrize(
+    ("document", "place"), [(each, place) for each in report.PLACES for place in report.PLACES[each]]
+)
+def test_the_pages_show_what_the_results_give(document: str, place: str) -> None:
+    page = (report.DOCS / document).read_text("utf-8")
 
-    assert f"<!-- {place} -->\n{report.tables(RESULTS)[place]}<!-- /{place} -->" in page
+    assert f"<!-- {place} -->\n{report.PLACES[document][place](RESULTS)}<!-- /{place} -->" in page
 
 
 def test_every_measured_run_has_every_figure() -> None:
