@@ -1,6 +1,6 @@
 """Lists in the dialects of programs that have no profile: read rightly by their columns' names, or asked about.
 
-Heads as the programs' own documents and users' public exports have them; all names, numbers and amounts are made up.
+Heads as such programs write them, by memory and not looked up; all names, numbers and amounts are made up.
 """
 
 from __future__ import annotations
