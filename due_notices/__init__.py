@@ -3,6 +3,7 @@
 Read it in this order; `make check` holds that imports run down only:
 
     run           one run in numbered steps
+    fan_out       the same day in shards, for what has outgrown one instance; `fan_out_app` has its functions
     reading       read all users and plan
     planning      pure: which notices are owed on a business date, and who is skipped and why
     ladder        pure: which stage of an obligation counts, given what was sent of it
