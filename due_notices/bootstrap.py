@@ -35,6 +35,7 @@ from due_notices.settings import Settings
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+    from due_notices.adapters.graph_http import Pause
     from due_notices.adapters.identity import Login
     from due_notices.adapters.msal import GraphToken
     from due_notices.adapters.storage_clients import StorageClients
@@ -102,7 +103,8 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     # The SDKs log every request at INFO, which would bury the report.
     logging.getLogger("azure").setLevel(logging.WARNING)
     clock = clock or SystemClock()
-    token = once(lambda: graph_token(settings, clock))  # one for all threads: each would log in by its own
+    # One of each for all threads: each would log in by itself, and not hear what another was asked to wait.
+    token, pause = once(lambda: graph_token(settings, clock)), once(_graph_pause)
 
     def open_directory() -> UserDirectory:
         from due_notices.adapters.graph import GraphDirectory
@@ -115,9 +117,16 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
             clock=clock,
             opt_out=settings.opt_out_attribute,
             names=graph_names(settings),
+            pause=pause(),
         )
 
     return Services(open_directory, functools.partial(open_storage, settings, clock), clock)
+
+
+def _graph_pause() -> Pause:
+    from due_notices.adapters.graph_http import Pause
+
+    return Pause()
 
 
 def graph_names(settings: Settings) -> Mapping[str, str]:

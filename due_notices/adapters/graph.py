@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Protocol
 from urllib.parse import quote
 
-from due_notices.adapters.graph_http import GraphHttp, GraphRefused, Token
+from due_notices.adapters.graph_http import GraphHttp, GraphRefused, Pause, Token
 from due_notices.adapters.graph_users import SELECTED, GraphPage, PageDecoder, Row, is_set, to_user, user_id, value_of
 from due_notices.credentials import CredentialEnd, ExpiryWarning
 from due_notices.errors import DirectoryError, ListingExpired, PartRefused
@@ -55,13 +55,14 @@ class GraphDirectory:
         opt_out: str = "",
         names: Mapping[str, str] | None = None,
         select: Sequence[str] = SELECTED,
+        pause: Pause | None = None,
     ) -> None:
         """Take the endpoint (`https://graph.microsoft.com`) and what to ask it for; nothing is sent yet.
 
         `opt_out` is the boolean property of the users who want no notices; empty where there is none. `names` fill the
-        commands in refusals.
+        commands in refusals. A `pause` is shared with other directories.
         """
-        self._graph = GraphHttp(endpoint, token, clock, names=names)
+        self._graph = GraphHttp(endpoint, token, clock, names=names, pause=pause)
         self._token = token
         self._attribute = attribute
         self._opt_out = opt_out

@@ -138,6 +138,20 @@ class _Answer(NamedTuple):
         return is_own_answer(Service.GRAPH, self.headers)
 
 
+class Pause:
+    """Until when Graph has asked one to wait, on the clock's monotonic scale: the quota is the app's, so all wait."""
+
+    def __init__(self) -> None:
+        """Begin without."""
+        self._lock = threading.Lock()
+        self.until = -math.inf
+
+    def prolong(self, until: float) -> None:
+        """Wait until then at least."""
+        with self._lock:
+            self.until = max(self.until, until)
+
+
 class GraphHttp:
     """Asks one Graph endpoint (`https://graph.microsoft.com`) and counts its requests. Raises DirectoryError."""
 
@@ -148,8 +162,12 @@ class GraphHttp:
         clock: Clock,
         retries: Retries = PATIENCE,
         names: Mapping[str, str] | None = None,
+        pause: Pause | None = None,
     ) -> None:
-        """Take what a request needs; nothing is sent yet. `names` fill the commands in refusals."""
+        """Take what a request needs; nothing is sent yet.
+
+        `names` fill the commands in refusals; a `pause` is shared with others who ask.
+        """
         self.endpoint = endpoint
         self._names = names or {}
         self._token = token
@@ -158,7 +176,7 @@ class GraphHttp:
         self._session = session_to(endpoint)
         self._session.mount("https://", HTTPAdapter(pool_maxsize=MOST_CHAINS))  # a connection for each reader
         self._counting, self._renewing = threading.Lock(), threading.Lock()
-        self._not_before = -math.inf
+        self._pause = pause or Pause()
         self.requests = 0
         self.throttled = 0
         self.skew = Skew(Service.GRAPH, clock)
@@ -251,11 +269,11 @@ class GraphHttp:
     def _wait_with_the_others(self, deadline: float | None) -> None:
         """Wait as long as Graph has asked anybody to."""
         now = self._clock.monotonic()
-        if self._not_before - now < _MOMENT:
+        if self._pause.until - now < _MOMENT:
             return
-        if deadline is not None and self._not_before > deadline:
+        if deadline is not None and self._pause.until > deadline:
             raise DirectoryError("Graph asks to wait, and the run has no time left; the next tick tries again")
-        self._clock.sleep(self._not_before - now)
+        self._clock.sleep(self._pause.until - now)
 
     def _another_than(self, refused: str) -> str:
         """Return another token than the refused one: that of a thread which was refused before, or a new one."""
@@ -331,8 +349,7 @@ class GraphHttp:
                     "waits; the next tick tries again"
                 )
             if wait is not None:
-                with self._counting:
-                    self._not_before = max(self._not_before, self._clock.monotonic() + wait)
+                self._pause.prolong(self._clock.monotonic() + wait)
             return _Transient(said, wait=wait)
         refusal = refusal_of(GRAPH, f"{status} {code}", *(_BY_STATUS.get(status, ()) if code == _NO_CODE else ()))
         return GraphRefused(status, code, said, refusal.sentence(said, **self._names))
