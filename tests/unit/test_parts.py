@@ -25,6 +25,7 @@ from due_notices.parts import (
     last_proved,
     prefixes_of,
     rolled_up,
+    shards_of,
 )
 from due_notices.report import RunReport
 from tests.factories import on, run_report
@@ -208,3 +209,29 @@ def test_where_nothing_is_counted_the_sum_is_near_the_last_proved(read: int, pro
 
 def test_without_any_number_nothing_is_proved() -> None:
     assert parts().why_unproved(1_000, None) is not None
+
+
+@given(st.integers(1, 64), st.dictionaries(st.sampled_from(FIRST_SIGNS), st.integers(1, 10**6)))
+def test_shards_have_each_prefix_once_in_order_and_none_is_empty(number: int, counts: dict[str, int]) -> None:
+    prefixes = prefixes_of(counts, 4 * number)
+
+    shards = shards_of(prefixes, counts, number)
+
+    assert sorted(prefix for shard in shards for prefix in shard) == sorted(prefixes)
+    assert len(shards) == min(number, len(prefixes))
+    assert all(shard and list(shard) == sorted(shard) for shard in shards)
+
+
+def test_shards_are_about_as_heavy_as_each_other() -> None:
+    counts = {sign: 1_000 * place for place, sign in enumerate(FIRST_SIGNS, 1)}
+
+    sizes = [sum(counts[prefix] for prefix in shard) for shard in shards_of(tuple(counts), counts, 8)]
+
+    assert max(sizes) < 1.05 * min(sizes)
+
+
+def test_a_prefix_that_was_never_counted_weighs_its_share_of_the_one_it_comes_from() -> None:
+    counts = {"a": 300, "b": 100}
+
+    assert shards_of(("aa", "ab", "ac", "b"), counts, 4) == [("aa",), ("ab",), ("ac",), ("b",)]
+    assert shards_of(("aa", "ab", "ac", "b"), counts, 2) == [("aa", "ac"), ("ab", "b")]

@@ -528,3 +528,14 @@ def test_a_login_may_be_named_in_any_case(name: str) -> None:
 )
 def test_what_only_looks_odd_is_taken(name: str, text: str) -> None:
     assert Settings.from_mapping(environ(**{name: text}))
+
+
+@pytest.mark.parametrize(("text", "shards"), [("0", 0), ("", 0), ("1", 1), (" 8 ", 8), ("64", 64)])
+def test_scale_out_is_a_number_of_shards_and_off_by_default(text: str, shards: int) -> None:
+    assert read(SCALE_OUT=text).scale_out == shards
+    assert read().scale_out == 0
+
+
+@pytest.mark.parametrize("text", ["65", "-1", "eight", "on"])
+def test_scale_out_is_no_other_number(text: str) -> None:
+    assert any("SCALE_OUT" in problem and "0 to 64" in problem for problem in problems(SCALE_OUT=text))
