@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from due_notices.commands.doctor.links import Diagnosis, State
 
 SWITCH = "PYTHON_ENABLE_OPENTELEMETRY"
 MODE = "telemetryMode"
-_PACKAGE = "opentelemetry"
+_SENDERS = ("azure-monitor-opentelemetry", "opentelemetry-exporter-otlp")
 
 
 def telemetry(environ: Mapping[str, str], host_json: Path) -> Diagnosis | None:
     """Judge the two switches of OpenTelemetry, the worker's app setting and the host's mode; None where all is well.
 
-    With either of them the host leaves out the worker's lines, because the worker is to send them itself. Without the
-    OpenTelemetry package, which this program does not have, the worker cannot, and the report vanishes.
+    With either of them the host leaves out the worker's lines, because the worker is to send them itself. Without a
+    package that sends them, which this program does not have, the worker cannot, and the report vanishes. OpenTelemetry
+    itself, which Durable Functions brings along, sends nothing.
     """
     on = [f"{SWITCH}={environ[SWITCH]}"] if environ.get(SWITCH, "").strip().lower() in {"true", "1"} else []
     mode = _mode(host_json)
     if mode.lower() == "opentelemetry":
         on.append(f"{MODE} {mode!r} in {host_json.name}")
-    if not on or (len(on) == len((SWITCH, MODE)) and find_spec(_PACKAGE) is not None):
+    if not on or (len(on) == len((SWITCH, MODE)) and any(map(_is_installed, _SENDERS))):
         return None
     return Diagnosis(
         "telemetry",
@@ -40,3 +41,10 @@ def _mode(host_json: Path) -> str:
     except (OSError, ValueError):
         return ""
     return str(content.get(MODE) or "") if isinstance(content, dict) else ""
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False

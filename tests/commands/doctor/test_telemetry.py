@@ -50,6 +50,17 @@ def test_both_without_the_package_are_named(tmp_path: Path) -> None:
     assert found.text.startswith("PYTHON_ENABLE_OPENTELEMETRY=true and telemetryMode")
 
 
+def test_both_with_a_package_that_sends_the_lines_are_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = host_json(tmp_path, telemetryMode="OpenTelemetry")
+    package = tmp_path / "azure_monitor_opentelemetry-1.8.11.dist-info" / "METADATA"
+    package.parent.mkdir()
+    package.write_text("Metadata-Version: 2.1\nName: azure-monitor-opentelemetry\nVersion: 1.8.11\n", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    assert telemetry({"PYTHON_ENABLE_OPENTELEMETRY": "true"}, path) is None
+    assert telemetry({}, path) is not None
+
+
 @pytest.mark.parametrize("value", ["", "false", "0", "no"])
 def test_a_switch_that_is_off_is_none(tmp_path: Path, value: str) -> None:
     assert telemetry({"PYTHON_ENABLE_OPENTELEMETRY": value}, host_json(tmp_path, telemetryMode="")) is None
