@@ -85,7 +85,7 @@ def test_only_the_two_modules_of_functions_know_azure_functions() -> None:
     assert knowing == {"function_app.py", "due_notices/fan_out_app.py"}
 
 
-@pytest.mark.parametrize("setting", [None, "", "0", " 00 "])
+@pytest.mark.parametrize("setting", [None, "", "0", " 00 ", "0\n"])
 def test_without_scale_out_nothing_of_durable_functions_is_loaded(setting: str | None) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "SCALE_OUT"}
     environ |= {} if setting is None else {"SCALE_OUT": setting}
