@@ -69,6 +69,13 @@ def count_differs(read: int, counted: int) -> bool:
     return difference > COUNT_LEAST and 100 * difference > COUNT_SHARE * counted
 
 
+def why_short(read: int, counted: int) -> str | None:
+    """Return why a second reading cannot have found everybody, or None; `counted` users were in the first."""
+    if read >= counted or not count_differs(read, counted):
+        return None
+    return f"{read:,} users were read to send, and {counted:,} to count: the next tick looks for the rest"
+
+
 def signs_of(
     report: RunReport, base: RunReport | None, days: Sequence[RunReport], limit: int, attribute: str
 ) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Any, Protocol, cast
 
 from due_notices import VERSION
 from due_notices.errors import DueNoticesError, PartRefused, sentence_of
+from due_notices.falls import why_short
 from due_notices.parts import Parts, rolled_up, shards_of
 from due_notices.planning import Plan
 from due_notices.policy import Policy
@@ -199,7 +200,8 @@ async def start_day(client: Client, policy: Policy, shards: int, app: str, clock
         return False
     if status:
         progress.say(f"the orchestration {name} ended as {output.get('outcome', status)}; it is started anew")
-    given = {"day": report.business_date.isoformat(), "run": report.run_id, "shards": shards}
+    day = {"day": report.business_date.isoformat(), "run": report.run_id}
+    given = {**day, "shards": shards, "settings": policy.digest}
     await client.start_new(ORCHESTRATOR, name, given)
     progress.detail(f"the orchestration {name} is started, run {report.run_id}")
     return True
@@ -339,9 +341,10 @@ class Shards:
         for count in counts:
             shard = count["shard"]
             total.add(_settled(RunReport.from_dict(count["report"]), last.get(shard), sent[shard]))
+        counted = report.users_read
         report.take_sum(total)
         report.stages = {str(stage): stages[stage] for stage in sorted(stages)}
-        report.error = _errors(sends) or None
+        report.error = _errors(sends) or why_short(report.users_read, counted)
         report.outcome = Outcome.FAILED if report.error or report.failed else Outcome.COMPLETED
         if report.failed and not report.error:
             report.fail(f"{report.failed:,} notices are not on the queue; the next tick sends them")
@@ -352,7 +355,7 @@ class Shards:
         answer: dict[str, Any] = {"shard": given["shard"], "prefixes": given["prefixes"]}
         way = functools.partial(read_shard, prefixes=given["prefixes"], chains=CHAINS_OF_A_SHARD)
         try:
-            self._check_hour(report)
+            self._check(report, given)
             with working(self._policy, self._services, self._progress) as run:
                 runs = run.within(past_runs(run.storage.ledger, report.business_date), "asking for the runs before")
                 take_rules(report, self._policy, runs)
@@ -368,11 +371,16 @@ class Shards:
         return {**answer, "report": _figures(report)}
 
     def _report(self, given: Answer) -> RunReport:
-        now = self._services.clock.now()
-        return RunReport(given["run"], date.fromisoformat(given["day"]), version=VERSION, at=now)
+        day, digest = date.fromisoformat(given["day"]), self._policy.rules.filter_digest
+        return RunReport(given["run"], day, version=VERSION, at=self._services.clock.now(), filter_digest=digest)
 
-    def _check_hour(self, report: RunReport) -> None:
-        """Refuse to go on with a day that is over, or outside its window."""
+    def _check(self, report: RunReport, given: Answer) -> None:
+        """Refuse to go on with a day that is over, or outside its window, or was begun with other settings."""
+        if given.get("settings") != self._policy.digest:
+            raise DueNoticesError(
+                "the settings are not those with which the day's orchestration began: they were changed, and the next "
+                "tick goes on with the new ones, or another app has the same task hub (hubName in host.json)"
+            )
         now = self._services.clock.now()
         if self._policy.business_date(now) != report.business_date:
             raise DueNoticesError(f"{report.business_date} is over; the next day's first tick sends what is left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -37,6 +38,12 @@ class Policy:
     look_again: timedelta | None = None
     read_parts: int | None = None
     schedule: Schedule = HOURLY
+
+    @property
+    def digest(self) -> str:
+        """What stands for the settings that decide whom runs notify of what."""
+        text = "\x1f".join((self.source, *self.rules.attribute, self.rules.digest, self.rules.filter_digest))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def business_date(self, now: datetime) -> date:
         """Return today in the business time zone; there is no other today."""

@@ -65,6 +65,7 @@ class Day:
             "day": str(self.world.policy.business_date(self.world.clock.now())),
             "run": f"{self.runs:032x}"[::-1],
             "shards": self.shards,
+            "settings": self.world.policy.digest,
         }
         self.engine = Engine(handle_of(whole_day), given, self._do, random.Random(self.seed), times=self.times)
         self.output = self.engine.run()

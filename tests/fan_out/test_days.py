@@ -347,3 +347,58 @@ def test_a_ladder_in_shards_goes_on_as_in_one_instance() -> None:
     assert many.ids == one.ids
     assert in_days(0) == TODAY.isoformat()
     assert many.clock.now() - one.clock.now() == timedelta()
+
+
+def test_users_who_are_missing_when_it_is_sent_leave_the_day_open() -> None:
+    users = [named(number) for number in range(100)]
+    lost = [{**named(number, in_days(7)), "id": f"lost-{number}"} for number in range(30)]
+    world = world_of([*users, *lost])
+    day = Day(world)
+
+    def lose(name: str, given: Any) -> None:
+        del given
+        world.directory.users = users if name == SEND else [*users, *lost]
+
+    day.before = lose
+    report = day.run()
+
+    assert report.outcome is Outcome.FAILED
+    assert report.error == "100 users were read to send, and 130 to count: the next tick looks for the rest"
+
+    day.before = lambda *_: None
+    world.directory.users = [*users, *lost]
+    world.next_tick()
+    assert day.run().outcome is Outcome.COMPLETED
+    assert len(world.ids) == 130
+
+
+@pytest.mark.parametrize("step", [COUNT, SEND])
+def test_settings_that_change_on_the_way_leave_the_day_open(step: str) -> None:
+    day = Day(world_of(crowd(USERS)))
+
+    def change(name: str, given: Any) -> None:
+        if name == step and given["shard"] == 2:
+            rules = replace(day.world.policy.rules, filter_digest="another filter")
+            day.world.policy = replace(day.world.policy, rules=rules)
+
+    day.before = change
+    report = day.run()
+
+    assert report.outcome is Outcome.FAILED
+    assert "the settings are not those with which the day's orchestration began" in str(report.error)
+    assert len(day.world.ids) < len(alone()[1])
+
+    day.world.next_tick()
+    assert day.run().outcome is Outcome.COMPLETED
+    assert day.world.ids == alone()[1]
+
+
+def test_a_day_that_another_run_has_completed_is_done_for_those_with_its_filter() -> None:
+    day = Day(world_of(crowd(50)))
+    day.world.policy = replace(day.world.policy, rules=replace(day.world.policy.rules, filter_digest="a filter"))
+    day.world.run()
+
+    day.run()
+
+    assert day.output["outcome"] == "already-completed"
+    assert day.output["filterDigest"] == "a filter"

@@ -55,7 +55,7 @@ def test_the_first_tick_of_a_day_starts_its_orchestration_by_app_and_date() -> N
 
     ((name, instance, given),) = client.started
     assert (name, instance) == ("due_notices_day", NAME)
-    assert given == {"day": "2026-11-24", "run": given["run"], "shards": 8}
+    assert given == {"day": "2026-11-24", "run": given["run"], "shards": 8, "settings": POLICY.digest}
     assert len(given["run"]) == 32
     assert client.asked == [NAME]
     assert watcher.reports == []

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from due_notices.fan_out import COUNT, JUDGE, PREPARE, RECORD, SEND, whole_day
+from due_notices.settings import Settings
 from tests.fan_out.engine import Engine, ProcessEnded, handle_of
 from tests.faults.child import Activity, Point
 from tests.faults.harness import A_TICK, NINE, TODAY, Arena, Case, Child
@@ -54,7 +55,8 @@ class KilledDay:
         for number in range(MOST_DAYS):
             self.now = NINE + number * A_TICK
             run = f"{self.rng.getrandbits(128):032x}"
-            given = {"day": TODAY.isoformat(), "run": run, "shards": self.shards}
+            settings = Settings.from_mapping(self.case.tick(self.now).environ).policy.digest
+            given = {"day": TODAY.isoformat(), "run": run, "shards": self.shards, "settings": settings}
             engine = Engine(handle_of(whole_day), given, self._do, random.Random(self.rng.random()))
             ended = engine.run()
             assert engine.replayed() == ended
