@@ -152,7 +152,7 @@ class Parts:
 def chains_wanted(setting: int | None, runs: Sequence[RunReport]) -> int:
     """Return how many chains to read by, 0 for one page after another.
 
-    `setting` is READ_PARTS (None: `auto`), `runs` are those with the same filter, in their order.
+    `setting` is READ_PARTS (None: `auto`), `runs` are those with the same filter where there are any, in their order.
     """
     if setting is not None:
         return setting

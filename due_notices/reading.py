@@ -22,7 +22,7 @@ from due_notices.parts import Parts, chains_wanted, last_in_parts, last_proved
 from due_notices.planning import Plan, Planner, Rules
 from due_notices.policy import Policy
 from due_notices.ports import Clock, Ledger, Progress, UserListing
-from due_notices.report import RunReport
+from due_notices.report import RunReport, of_filter
 
 SKIPS_NAMED = 5  # ids of skipped users in the log, for each reason
 IDS_A_LINE = 300  # of missed and expired ones; a line holds 32,768 characters
@@ -230,12 +230,14 @@ class _Chains:
 
 async def parts_of(policy: Policy, runs: Sequence[RunReport], today: date, ledger: Ledger) -> Parts | None:
     """Return how to read in parts on a day, given the recorded runs; None for one page after another."""
-    chains = chains_wanted(policy.read_parts, runs)
+    # A run with another filter may have read few of the users, and says nothing of how many there are.
+    alike = of_filter([run for run in runs if run.completed], policy.rules.filter_digest)
+    chains = chains_wanted(policy.read_parts, alike)
     if not chains:
         return None
-    last = last_in_parts(runs)
+    last = last_in_parts(alike)
     counts = await ledger.name_counts(last) if last is not None else {}
-    own = [run for run in runs if run.filter_digest == policy.rules.filter_digest]
+    own = [run for run in alike if run.filter_digest == policy.rules.filter_digest]
     return Parts(chains, today, policy.fall_limit, last_proved(own), counts)
 
 

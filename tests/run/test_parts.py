@@ -98,6 +98,23 @@ def test_auto_reads_in_parts_once_a_run_has_read_many() -> None:
     assert report.users_read == 100
 
 
+def test_a_run_with_another_filter_does_not_say_how_to_read() -> None:
+    world = in_parts(people(880))
+    own = world.policy.rules.filter_digest
+    world.run()
+    ((key, counts),) = world.storage.ledger.counts.items()
+    world.storage.ledger.records[key] = replace(world.storage.ledger.records[key], users_read=50_000)
+    world.storage.ledger.counts[key] = {**counts, "m": 1_000_000}
+    world.policy = replace(world.policy, rules=replace(world.policy.rules, filter_digest="a laptop's"))
+    world.directory.users = world.directory.users[:3]
+    world.run(Wish.ACCEPT)
+    world.clock.move(days=1)
+    world.directory.users = people(880)
+    world.policy = replace(world.policy, read_parts=None, rules=replace(world.policy.rules, filter_digest=own))
+
+    assert world.run().parts == 43 + len(NEXT_SIGNS)
+
+
 def chains_left() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == CHAIN]
 
