@@ -9,6 +9,7 @@ https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprinc
 from __future__ import annotations
 
 import heapq
+import math
 import string
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ MOST_SIGNS = 12  # of a prefix
 MOST_COUNTS = 1_000  # in a record
 """With 12 signs and a number of at most 10 digits each they stay below 28,000 of a table property's 32,768 signs."""
 
-SERIAL_EVERY = timedelta(days=7)  # where the tenant does not count its users
+SERIAL_EVERY = timedelta(days=7)  # where the tenant does not count its users, or counts a few more than are in parts
 PROOF_PERCENT = 1  # by which the sum of the parts may differ from what the tenant counts
 
 
@@ -111,7 +112,8 @@ class Parts:
     """How to read in parts: `chains` at a time, and what proves it on a business date.
 
     `proved` is the last run whose number of users is beyond doubt: it read one page after another, or the tenant
-    counted as many. From its number the sum may differ by `fall_limit` percent. `counts` are the last run's in parts.
+    counted as many. From its number the sum may differ by `fall_limit` percent. `counts` are the last run's in parts,
+    `all_read` is the day of the last run that has certainly left nobody out.
     """
 
     chains: int
@@ -119,6 +121,7 @@ class Parts:
     fall_limit: int
     proved: RunReport | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    all_read: date | None = None
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -148,6 +151,14 @@ class Parts:
         on = self.proved.business_date
         return f"in parts {read:,} users were read, and {then:,} by the run of {on}" if differs else None
 
+    def why_short(self, read: int, counted: int | None) -> str | None:
+        """Return why a few users may be in no part day after day, with the numbers, or None."""
+        recently = self.all_read is not None and self.today - self.all_read < SERIAL_EVERY
+        if counted is None or read >= counted or recently:
+            return None
+        since = "no run before" if self.all_read is None else f"no run since {self.all_read}"
+        return f"in parts {read:,} users were read, Graph counts {counted:,}, and {since} has read as many as it counts"
+
 
 def chains_wanted(setting: int | None, runs: Sequence[RunReport]) -> int:
     """Return how many chains to read by, 0 for one page after another.
@@ -164,6 +175,16 @@ def last_proved(runs: Sequence[RunReport]) -> RunReport | None:
     """Return the last completed run whose number of users is beyond doubt, or None; `runs` are in their order."""
     proved = (run for run in reversed(runs) if run.completed and (not run.parts or run.users_counted is not None))
     return next(proved, None)
+
+
+def last_of_all(runs: Sequence[RunReport]) -> date | None:
+    """Return the day of the last completed run that read no fewer users than there are, or None."""
+    serial_or_all = (
+        run.business_date
+        for run in reversed(runs)
+        if run.completed and (not run.parts or run.users_read >= (run.users_counted or math.inf))
+    )
+    return next(serial_or_all, None)
 
 
 def last_in_parts(runs: Sequence[RunReport]) -> RunReport | None:

@@ -18,7 +18,7 @@ from due_notices.falls import count_differs
 from due_notices.ladder import CompletedRun, Day, days_of
 from due_notices.message import fits
 from due_notices.model import UserPage
-from due_notices.parts import Parts, chains_wanted, last_in_parts, last_proved
+from due_notices.parts import Parts, chains_wanted, last_in_parts, last_of_all, last_proved
 from due_notices.planning import Plan, Planner, Rules
 from due_notices.policy import Policy
 from due_notices.ports import Clock, Ledger, Progress, UserListing
@@ -113,14 +113,18 @@ def _in_parts(
     except PartRefused as refused:
         progress.say(f"{refused}: reading one page after another")
         return str(refused)
-    why = parts.why_unproved(planner.users_read, counted)
+    why = _why_not_all(parts, planner.users_read, counted)
     if why is not None and counted is not None:  # the number may be some minutes old
         counted = directory.count(deadline=deadline)
-        why = parts.why_unproved(planner.users_read, counted)
+        why = _why_not_all(parts, planner.users_read, counted)
     if why is None:
         return Read(planner, counted, found)
     progress.say(f"{why}: reading again, one page after another")
     return why
+
+
+def _why_not_all(parts: Parts, read: int, counted: int | None) -> str | None:
+    return parts.why_unproved(read, counted) or parts.why_short(read, counted)
 
 
 def _to_the_end(
@@ -238,7 +242,7 @@ async def parts_of(policy: Policy, runs: Sequence[RunReport], today: date, ledge
     last = last_in_parts(alike)
     counts = await ledger.name_counts(last) if last is not None else {}
     own = [run for run in alike if run.filter_digest == policy.rules.filter_digest]
-    return Parts(chains, today, policy.fall_limit, last_proved(own), counts)
+    return Parts(chains, today, policy.fall_limit, last_proved(own), counts, last_of_all(own))
 
 
 async def ask_ledger(planner: Planner, ledger: Ledger) -> Plan:

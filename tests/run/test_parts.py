@@ -188,6 +188,28 @@ def test_who_begins_with_an_unforeseen_sign_is_found_by_the_proof_alone() -> Non
     assert "user-00088" in {event["subject"] for event in world.events}
 
 
+def test_one_of_many_who_is_in_no_part_is_found_within_seven_days() -> None:
+    world = in_parts(people(300, more=("$odd@contoso.example",)))
+    found = []
+    for _ in range(9):
+        report = world.run()
+        assert (report.outcome, report.users_counted) == (Outcome.COMPLETED, 301)
+        found.append(report.users_read)
+        world.clock.move(days=1)
+
+    assert found == [301, *[300] * 6, 301, 300]
+
+
+def test_a_few_who_are_counted_too_late_or_too_early_do_not_have_all_be_read_again() -> None:
+    world = in_parts(people(300))
+    counts = [300, *[301] * 6, 299, *[301] * 6]
+    world.directory.counts = lambda: counts[0]
+    while counts:
+        assert world.run().parts == 44
+        world.clock.move(days=1)
+        counts.pop(0)
+
+
 def test_a_part_that_comes_short_has_the_run_read_serially() -> None:
     world = in_parts(people(880))
 
