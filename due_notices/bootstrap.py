@@ -81,7 +81,7 @@ def app() -> tuple[Settings, Services]:
 def for_whole_runs() -> tuple[Policy, Services]:
     """Return what the timer of an app without SCALE_OUT works with. Raises SettingsError."""
     settings, services = app()
-    if settings.scale_out:  # then this timer stands in for functions that could not be loaded
+    if settings.scale_out:  # then this timer runs only because the functions of SCALE_OUT could not be loaded
         why = (
             f"SCALE_OUT: is {settings.scale_out}, and azure-functions-durable, which does it, cannot be loaded: "
             "publish with the requirements.txt of this version, or set SCALE_OUT to 0"
@@ -103,7 +103,7 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     # The SDKs log every request at INFO, which would bury the report.
     logging.getLogger("azure").setLevel(logging.WARNING)
     clock = clock or SystemClock()
-    # One of each for all threads: each would log in by itself, and not hear what another was asked to wait.
+    # One of each for all threads, so that they share one login and any wait that Graph asks for.
     token, pause = once(lambda: graph_token(settings, clock)), once(_graph_pause)
 
     def open_directory() -> UserDirectory:
@@ -130,7 +130,7 @@ def _graph_pause() -> Pause:
 
 
 def graph_names(settings: Settings) -> Mapping[str, str]:
-    """Return what fills the commands in Graph's refusals."""
+    """Return the values with which the commands in Graph's refusals are filled in."""
     return {"GRAPH_CLIENT_ID": settings.client_id, "GRAPH_ENDPOINT": settings.graph_endpoint}
 
 
@@ -192,7 +192,7 @@ def identity(settings: Settings, *, otherwise: str = "") -> TokenCredential:
 def _login(kind: str, client_id: str | None, setting: str) -> Login:
     from due_notices.adapters.identity import Identity, Login
 
-    # The platform tells the app what it is called.
+    # The platform sets these in a function app's environment.
     places = {"function app": "WEBSITE_SITE_NAME", "resource group": "WEBSITE_RESOURCE_GROUP"}
     names = {name: environment()[variable] for name, variable in places.items() if environment().get(variable)}
     return Login(Identity(client_id, setting, kind, names), SystemClock())
@@ -206,7 +206,7 @@ async def open_storage(settings: Settings, clock: Clock) -> AsyncIterator[Storag
     from due_notices.adapters.table_ledger import TableLedger
 
     async with storage_clients(settings) as (queue, poison, table, login, options), AsyncExitStack() as stack:
-        expiry = SystemClock().now() + timedelta(days=1)  # a matter between us and the service, whatever day a test has
+        expiry = SystemClock().now() + timedelta(days=1)  # the service judges it by the real time, also in a test
         signature = "" if login else queue_signature(queue, expiry)
         puts = await stack.enter_async_context(StoragePipeline(login, signature, options))
         signature = "" if login else table_signature(table, expiry)

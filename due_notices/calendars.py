@@ -1,7 +1,7 @@
 """On which days notices may be sent: the calendars of countries, their parts and markets, and one's own days. Pure.
 
 The package `holidays` knows the days. It works out its years when they are first asked for, without a lock, so
-that a second thread may see half a year; here each year is worked out whole before anybody sees it.
+that a second thread may see half a year; here each year is worked out whole before it is used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class BusinessCalendar(Protocol):
     """Knows on which days notices may be sent."""
 
     def why_closed(self, day: date) -> str | None:
-        """Return None for a business day, else the reason it is none ("weekend", a holiday's name)."""
+        """Return None for a business day, else why the day is closed ("weekend", a holiday's name)."""
         ...
 
 
@@ -127,8 +127,8 @@ class HolidayCalendar:
 class BusinessDays:
     """Several calendars, each of which is asked, and one's own days. A day is closed if anything closes it.
 
-    `open_days` win over all else. `weekend` (0 is Monday) stands instead of the calendars' weekends and of their
-    working days at weekends; it is kept here, because the package ignores a weekend that is set from outside for
+    `open_days` win over all else. `weekend` (0 is Monday) replaces the calendars' weekends and their working
+    days at weekends; it is kept here, because the package ignores a weekend that is set from outside for
     a dozen countries, and its own sum of calendars forgets weekends and working days.
     """
 
@@ -200,7 +200,7 @@ def _day(text: str, number: int) -> date:
         raise ValueError(f"entry {number} is a date that does not exist") from None
     if day is None:
         raise ValueError(
-            f"entry {number} is no date written YYYY-MM-DD; separate dates by commas, for example "
+            f"entry {number} is not a date written YYYY-MM-DD; separate dates by commas, for example "
             "2026-12-24,2026-12-31, or write 2027-08-01/2027-08-31"
         )
     if day.year not in _YEARS:

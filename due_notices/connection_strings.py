@@ -79,11 +79,11 @@ def _parts(text: str) -> Mapping[str, str]:
     named = [(name.strip().lower(), value.strip()) for name, _, value in pairs]
     parts = dict(named)
     if not parts or not all(name and value for name, value in named):
-        raise ValueError(f"is no connection string; {_COPY_IT}")
+        raise ValueError(f"is not a connection string; {_COPY_IT}")
     if len(parts) < len(pairs):
         twice = next(name for name, _ in named if sum(name == other for other, _ in named) > 1)
         where = " (it is two strings in one)" if twice == "accountname" else ""
-        raise ValueError(f"is no connection string, it names one of its parts twice{where}; {_COPY_IT}")
+        raise ValueError(f"is not a connection string, it names one of its parts twice{where}; {_COPY_IT}")
     if set("\"'“”‘’") & set("".join(parts.values())):
         raise ValueError(f"holds a quotation mark, which no connection string does; {_COPY_IT}")
     return parts
@@ -95,7 +95,7 @@ def _emulator(parts: Mapping[str, str]) -> Mapping[str, str]:
         raise ValueError(f"means the emulator on this machine; write {_EMULATOR} and nothing else")
     proxy = parts.get("developmentstorageproxyuri", "http://127.0.0.1")
     if not is_address(proxy):
-        raise ValueError("its DevelopmentStorageProxyUri is no address of the form http://host")
+        raise ValueError("its DevelopmentStorageProxyUri is not an address of the form http://host")
     address = urlsplit(proxy)
     host = f"[{address.hostname}]" if ":" in (address.hostname or "") else address.hostname
     return {
@@ -109,20 +109,20 @@ def _emulator(parts: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _proof(parts: Mapping[str, str]) -> str:
-    """Return the part that lets somebody in: the account's name and key, or a shared access signature."""
+    """Return the part that grants access: the account's name and key, or a shared access signature."""
     if "accountkey" in parts and "accountname" in parts:
         try:
             key = base64.b64decode(parts["accountkey"], validate=True)
         except ValueError:
             key = b""
         if not key:
-            raise ValueError(f"its AccountKey is no base64, so that a part is missing or wrong; {_COPY_IT}")
+            raise ValueError(f"its AccountKey is not base64, so that a part is missing or wrong; {_COPY_IT}")
         return f"AccountName={parts['accountname']};AccountKey={parts['accountkey']}"
     signature = parts.get("sharedaccesssignature", "").lstrip("?&")
     given = parse_qs(signature)
     if "sig" not in given:
         raise ValueError(
-            "is no connection string that lets anybody in: it holds neither AccountName and AccountKey nor a "
+            "is not a connection string that grants access: it holds neither AccountName and AccountKey nor a "
             f"SharedAccessSignature with its sig=; {_COPY_IT}"
         )
     # https://learn.microsoft.com/rest/api/storageservices/create-account-sas: of which services, which kinds of things
@@ -140,7 +140,7 @@ def _endpoint(service: str, parts: Mapping[str, str]) -> str:
     if service not in known and name == _EMULATOR_ACCOUNT:
         raise ValueError(f"is the emulator's account; write {_EMULATOR}")
     if service not in known and name and not re.fullmatch("[a-z0-9]{3,24}", name):
-        raise ValueError("its AccountName is no storage account's: 3 to 24 lower-case letters and digits, nothing else")
+        raise ValueError("its AccountName is not an account's: 3 to 24 lower-case letters and digits, nothing else")
     if service in known:
         address = known[service].rstrip("/")
     elif "accountname" not in parts:

@@ -13,7 +13,7 @@ DECIMALS: Mapping[str, int] = {
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),  # noqa: SIM905
     **dict.fromkeys("CLF UYW".split(), 4),  # noqa: SIM905
 }
-"""The currencies that have not two decimals."""
+"""The currencies that have more or fewer than two decimals."""
 
 _TWO_DECIMALS = frozenset(
     """

@@ -1,4 +1,4 @@
-"""How what services do is awaited: one deadline binds all of a run, and pieces of work are awaited together."""
+"""Waiting for services: one deadline binds all that a run does, and pieces of work are awaited together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on the clock's monotonic scale. `limit` is how long that is in words, and what then."""
+    """A moment on the clock's monotonic scale. `limit` says in words how long that is, and what happens then."""
 
     clock: Clock
     at: float
@@ -38,7 +38,7 @@ class Deadline:
                 return await work
         except TimeoutError as error:
             raise StorageError(
-                f"{what} took longer than {self.limit}; look whether the storage account is slow, throttled or away"
+                f"{what} took longer than {self.limit}; check whether the storage account is slow, throttled or down"
             ) from error
 
 

@@ -86,8 +86,8 @@ class Delivery:
             if pause == 1.0:
                 until = max(item.since for item in held) + self.lapse
                 self.progress.say(
-                    f"{len(held)} notices are claimed by another run; waiting until it has sent them or its claims "
-                    f"lapse, at {until:%H:%M:%S} UTC"
+                    f"another run has claimed notices of this run ({len(held):,}); waiting until it has sent them or "
+                    f"its claims lapse, at {until:%H:%M:%S} UTC"
                 )
             await self.clock.wait(min(pause, max(self.deadline - self.clock.monotonic(), 0.0)))
             pause = min(pause * 2, LONGEST_LOOK_PAUSE)
@@ -215,7 +215,7 @@ class Delivery:
 
 
 def _chunks(notices: Iterable[Notice]) -> Iterator[tuple[str, Sequence[Notice]]]:
-    """Yield chunks of one partition each, of each partition in turn: together they bear more than one of them."""
+    """Yield chunks of one partition each, of each partition in turn: several together take more writes than one."""
     grouped: dict[str, list[Notice]] = defaultdict(list)
     for notice in notices:
         grouped[notice.partition].append(notice)

@@ -53,11 +53,11 @@ class SettingsError(DueNoticesError):
 class CredentialError(DueNoticesError):
     """The managed identity, the vault or Entra did not give what is needed to call Graph.
 
-    `code` is Entra's own (`AADSTS7000215`), empty where somebody else refuses.
+    `code` is Entra's own (`AADSTS7000215`), empty where another service refuses.
     """
 
     def __init__(self, message: str, *, code: str = "") -> None:
-        """Take the sentence for the report, and the code for who reacts to it."""
+        """Take the sentence for the report, and the code for a caller that reacts to it."""
         super().__init__(message)
         self.code = code
 
@@ -67,7 +67,7 @@ class DirectoryError(DueNoticesError):
 
 
 class ListingExpired(DirectoryError):
-    """Graph forgot where the listing stood: what was read is void, begin again."""
+    """Graph lost its place in the listing: what was read does not count, read again from the first page."""
 
 
 class PartRefused(DirectoryError):
@@ -75,7 +75,7 @@ class PartRefused(DirectoryError):
 
 
 class ClockError(DueNoticesError):
-    """The clock of this machine is not that of the services, so that nobody knows what day it is."""
+    """The machine's clock differs from those of Graph and Entra, so that the business date may be wrong."""
 
 
 class StorageError(DueNoticesError):
@@ -86,8 +86,8 @@ class SendError(DueNoticesError):
     """One notice could not be sent.
 
     `accepted_perhaps` is true when the service may have taken the message all the same (a time-out, a
-    connection lost after the request): its claim is then kept, and lapses, so that nobody sends a
-    second message before the first one's fate is as settled as it can be.
+    connection lost after the request): its claim is then kept until it lapses, so that no run sends a
+    second message while the first one may still arrive.
     """
 
     def __init__(self, message: str, *, accepted_perhaps: bool) -> None:

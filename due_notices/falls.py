@@ -1,6 +1,6 @@
-"""Whether the world of a run fell silent: its numbers against those of the last completed run. Pure.
+"""Whether a run found far too little: its numbers against those of the last completed run. Pure.
 
-A reading that comes to its end and finds far too little looks like a good day. What is a *fall* keeps the day open; a
+A run that reads all pages and finds far too little would otherwise count as completed. A *fall* keeps the day open; a
 *sign* is worth a look. Both are sentences with the two numbers.
 """
 
@@ -21,7 +21,7 @@ COUNT_LEAST = 20  # users
 QUIET_DAYS = 7  # open days without a payment
 USUAL_DAYS = 30  # days before them, on most of which there were some
 OF_THE_USER = ("disabled", "unreachable", "not-allowed", "opted-out")
-ACCEPT = "if the new number is right, `due-notices run --accept` takes it for normal"
+ACCEPT = "if the new number is right, `due-notices run --accept` accepts it as normal"
 SIGNS = ("no-values", "values-fell", "skips-grew", "payments-stand-still", "given-up-grew")
 """Every sign; docs/runbook.md has a line on each."""
 
@@ -55,7 +55,7 @@ def _falls_since(report: RunReport, base: RunReport, limit: int) -> Iterator[str
         ("obligations", report.obligations, base.obligations, VALUES_FALL),
     ):
         if _fell(now, then, percent):
-            yield f"{now:,} {what} were read, and {then:,} by the run of {base.business_date}"
+            yield f"{now:,} {what} were read, and {then:,} in the run of {base.business_date}"
 
 
 def _fell(now: int, then: int, percent: int) -> bool:
@@ -86,25 +86,25 @@ def signs_of(
     found: dict[str, str] = {}
     if report.users_read and not report.obligations and (base is None or not base.obligations):
         found["no-values"] = (
-            f"nobody of {report.users_read:,} users has a value in {attribute}: is DUE_DATE_ATTRIBUTE right, and does "
+            f"none of {report.users_read:,} users has a value in {attribute}: is DUE_DATE_ATTRIBUTE right, and does "
             "anything write it?"
         )
     if base is not None:
         if why_fallen(report, base, limit) is None and _fell(report.obligations, base.obligations, VALUES_LOOK):
             found["values-fell"] = (
-                f"{report.obligations:,} obligations were read, and {base.obligations:,} by the run of "
-                f"{base.business_date}, while the users are as many"
+                f"{report.obligations:,} obligations were read, and {base.obligations:,} in the run of "
+                f"{base.business_date}, while the number of users is about the same"
             )
         if grown := "; ".join(_grown_shares(report, base, limit)):
-            found["skips-grew"] = f"{grown}: nobody is notified of these"
+            found["skips-grew"] = f"{grown}: these are not notified"
         before, now = base.missed + base.expired, report.missed + report.expired
         if now > before:
             found["given-up-grew"] = (
-                f"{now:,} obligations are missed or expired, and {before:,} were by the run of {base.business_date}"
+                f"missed or expired obligations: {now:,}, and {before:,} in the run of {base.business_date}"
             )
     if (since := payments_stand_still(report, days)) is not None:
         found["payments-stand-still"] = (
-            f"of no due date the open obligations have become fewer since {since}: do payments still reach the "
+            f"no due date has had fewer open obligations since {since}: do payments still reach the "
             "directory? Customers who have paid may be reminded"
         )
     return found
@@ -114,7 +114,7 @@ def _grown_shares(report: RunReport, base: RunReport, limit: int) -> Iterator[st
     for reason in ("malformed", *OF_THE_USER):
         now, then = _share(report, reason), _share(base, reason)
         if 100 * (now - then) > limit:
-            yield f"{now:.0%} are skipped as {reason}, and {then:.0%} were by the run of {base.business_date}"
+            yield f"{now:.0%} are skipped as {reason}, and {then:.0%} were in the run of {base.business_date}"
 
 
 def _share(report: RunReport, reason: str) -> float:

@@ -64,7 +64,7 @@ class Context(Protocol):
         ...
 
     def set_custom_status(self, status: Any) -> None:
-        """Let those who ask see how far it is."""
+        """Set the status that a query of the orchestration shows: how far it is."""
         ...
 
     def call_activity(self, name: str, input_: Any, expected_type: type) -> Any:
@@ -100,7 +100,7 @@ def whole_day(context: Context) -> Steps:
 
 
 def _in_shards(context: Context, name: str, asked: Sequence[Answer], most: int) -> Steps:
-    """Do an activity for each shard, `most` at a time; return the answers, and how many at a time Graph bears."""
+    """Do an activity for each shard, `most` at a time; return the answers, and how many at a time Graph allows."""
     phase = "counting" if name == COUNT else "sending"
     answers: list[Answer] = []
     waiting = [(each, 1) for each in asked]
@@ -144,7 +144,7 @@ class Found(Protocol):
 
     @property
     def created_time(self) -> datetime | None:
-        """Since when it is there."""
+        """When it was created."""
         ...
 
     @property
@@ -159,14 +159,14 @@ class Found(Protocol):
 
 
 class Client(Protocol):
-    """What starts orchestrations and tells of them, as Durable Functions has it."""
+    """Starts orchestrations and says what is known of them, as Durable Functions has it."""
 
     async def get_status(self, instance_id: str) -> Found:
         """Return what is known of an orchestration."""
         ...
 
     async def start_new(self, orchestration_function_name: str, instance_id: str, client_input: Any) -> Any:
-        """Start an orchestration, in place of one with the same id that has ended."""
+        """Start an orchestration; one with the same id that has ended is replaced."""
         ...
 
 
@@ -208,7 +208,7 @@ async def start_day(client: Client, policy: Policy, shards: int, app: str, clock
 
 
 def _since(found: Found) -> str:
-    """Return since when it is there, in UTC; an alarm reads it."""
+    """Return when it was created, in UTC; an alarm reads it."""
     return "?" if found.created_time is None else f"{found.created_time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -271,7 +271,7 @@ class Shards:
         if errors := _errors(counts):
             return {"error": f"{errors}. Nothing was sent"}
         if [_part(count) for count in counts] != [_part(shard) for shard in given["shards"]]:
-            return {"error": "what was counted is not what was to be counted, so nothing was sent"}
+            return {"error": "the shards that were counted are not those that were asked for, so nothing was sent"}
         for count in counts:
             report.add(RunReport.from_dict(count["report"]))
         with working(self._policy, self._services, self._progress) as run:
@@ -296,8 +296,8 @@ class Shards:
             counted = given["owed"]
             if report.owed > counted + max(DRIFT_LEAST, counted * DRIFT_PERCENT // 100):
                 raise DueNoticesError(
-                    f"{report.owed:,} notices are owed in shard {given['shard']}, of which {counted:,} were counted: "
-                    "nothing of it was sent, the next tick counts anew"
+                    f"{report.owed:,} notices are owed in shard {given['shard']}, and {counted:,} were counted before: "
+                    "none of them was sent, the next tick counts again"
                 )
             mark = f"{_mark(given)}{given['shard']:02x}"
             deliver(run, report, plan.notices, mark=mark, chunks_at_a_time=CHUNKS_OF_A_SHARD)
@@ -439,7 +439,7 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def _ended(report: RunReport) -> dict[str, Any]:
-    """Return how a day ended, as those see it who ask for its orchestration."""
+    """Return how a day ended, as a query of its orchestration shows it."""
     return {
         "outcome": report.outcome.value,
         "run": report.run_id,

@@ -1,7 +1,7 @@
 """The functions of an app with SCALE_OUT: the timer that starts the day, its orchestrator, and the activities.
 
 Triggers and bindings alone; `fan_out` has what they do. Nothing of this is loaded where SCALE_OUT is off. The program
-is imported inside the functions: an error at the app's start would leave an app without functions, and no word of it.
+is imported inside the functions: an error at the app's start would leave an app without functions, and not log it.
 """
 
 from __future__ import annotations

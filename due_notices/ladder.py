@@ -56,7 +56,7 @@ def day_of(today: date, stages: Stages, completed: Iterable[CompletedRun] = (), 
         last = ([run for run in earlier if run.own] or earlier)[-1]
         begins, looks = last.business_date + ONE_DAY, 1 if last.rules == rules else 2
         look_back = looks * timedelta(days=stages.look_back_days)
-    else:  # nobody was promised the days before the first run
+    else:  # no notice was promised for the days before the first run
         begins, looks, look_back = open_days.before(today, stages.catch_up_days), 1, timedelta()
     own_reach = open_days.before(begins, reach_days(stages, looks))
     recent = open_days.before(begins, stages.last_step + stages.catch_up_days)

@@ -92,7 +92,7 @@ class ContactNote:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A customer as far as a notice needs one. `None` is "not there, or of no use".
+    """A customer as far as a notice needs one. `None` is "absent, or not usable".
 
     `opted_out` is whether they want no notices at all.
     """
@@ -127,7 +127,7 @@ class UserPage(Protocol):
         ...
 
     def user(self, index: int) -> User | None:
-        """Return the user at `index`; None where the id is nothing that a log or a key could hold."""
+        """Return the user at `index`; None where the id cannot go into a log or a key."""
         ...
 
 
@@ -144,7 +144,7 @@ class Notice:
 
     `expires` is the moment (UTC) from which a late consumer must drop it. It is `late` after the day on which it would
     have been sent without outages and pauses. `previous_stage` is the last stage of this obligation that was sent,
-    `superseded` the number of those between that will never be.
+    `superseded` the number of stages between the two that will never be sent.
     """
 
     id: str

@@ -65,7 +65,7 @@ class Fault(StrEnum):
 
 
 class Malformed(ValueError):
-    """A value that is no obligation. Its text names the fault and what would be right, and never quotes the value."""
+    """A value that is not an obligation. Its text names fault and remedy, and never quotes the value."""
 
     def __init__(self, fault: Fault, text: str) -> None:
         """Take the fault's code and its sentence."""
@@ -104,7 +104,7 @@ class _Reader:
         except Malformed:
             raise
         except (ValueError, RecursionError):
-            _malformed(Fault.NOT_JSON, 'the value begins like JSON and is none; write {"due":"2027-01-31"}')
+            _malformed(Fault.NOT_JSON, 'the value begins like JSON and is not JSON; write {"due":"2027-01-31"}')
         status = _text_field(fields, "status")
         if status is None:
             status = "open"
@@ -240,7 +240,7 @@ def _amount(fields: Mapping[str, object], currency: str | None) -> str | None:
         return None
     found = _AMOUNT.fullmatch(text)
     if not found:
-        _malformed(Fault.AMOUNT_FORM, "amount is no plain decimal number; write it as 120.50")
+        _malformed(Fault.AMOUNT_FORM, "amount is not a plain decimal number; write it as 120.50")
     most = decimals_of(currency or "")
     most = 2 if most is None else most
     decimals = found["decimals"] or ""

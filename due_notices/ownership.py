@@ -1,4 +1,4 @@
-"""Whose a ledger is: one ledger, one deployment. Pure.
+"""Which deployment a ledger belongs to: one ledger, one deployment. Pure.
 
 The ledger's `format` row names the form of its rows and the deployment that they belong to. Two deployments on
 one ledger would each take the other's completed day for their own, and one that writes another form of rows
@@ -48,8 +48,8 @@ def why_refused(
         if not has_rows:
             return None
         return (
-            f"the ledger table {table} has rows but does not say whose they are: an older version of Due Notices, or "
-            f"something else, wrote them; {_OWN_TABLE}"
+            f"the ledger table {table} has rows but does not say which deployment they belong to: an older version of "
+            f"Due Notices, or something else, wrote them; {_OWN_TABLE}"
         )
     if found.version != FORMAT:
         named = "an unreadable format" if found.version is None else f"format {found.version}"

@@ -1,7 +1,7 @@
-"""Reading the directory in parts: by which beginnings of names, and what proves that they found everybody. Pure.
+"""Reading the directory in parts: which beginnings of names, and what proves that no user is left out. Pure.
 
 A part is all users whose principal name begins with a prefix, letters in either case. Together the prefixes cover
-every name that begins with a legal sign; what covers the others is the proof, which compares the sum with another
+every name that begins with a legal character; the others are covered by the proof, which compares the sum with another
 number, and has the run read one page after another where they differ.
 https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname
 """
@@ -19,18 +19,18 @@ from datetime import date, timedelta
 from due_notices.report import RunReport
 
 FIRST_SIGNS = f"{string.ascii_lowercase}{string.digits}'.-_!#^~"
-"""What a principal name may begin with; one sign for both cases of a letter."""
+"""What a principal name may begin with; one character for both cases of a letter."""
 NEXT_SIGNS = f"{FIRST_SIGNS}@"
 """What may follow, up to the end of the part before the host."""
 
 FROM_USERS = 50_000  # `auto` reads in parts from so many on
 CHAINS = 16  # that `auto` reads at a time
 
-UNEVEN = 1.25  # by which a part may be longer than a chain's even share; splitting costs a request for each sign
+UNEVEN = 1.25  # by which a part may be longer than a chain's even share; splitting costs a request for each character
 LEAST_SPLIT = 20_000  # users, twenty pages: a shorter part is never split
 MOST_SIGNS = 12  # of a prefix
 MOST_COUNTS = 1_000  # in a record
-"""With 12 signs and a number of at most 10 digits each they stay below 28,000 of a table property's 32,768 signs."""
+"""With 12 characters and at most 10 digits each they stay below 28,000 of a table property's 32,768 characters."""
 
 SERIAL_EVERY = timedelta(days=7)  # where the tenant does not count its users, or counts a few more than are in parts
 PROOF_PERCENT = 1  # by which the sum of the parts may differ from what the tenant counts
@@ -40,8 +40,8 @@ def prefixes_of(counts: Mapping[str, int], chains: int) -> tuple[str, ...]:
     """Return the prefixes to read by, the heaviest first: each name that begins legally begins with exactly one.
 
     `counts` are the users by prefix that the last run in parts found; empty before there was one. A prefix that held
-    more than its share of `chains` is split by the next sign, so that from run to run the parts become even, however
-    long a beginning all names have in common; what has become light is one part again.
+    more than its share of `chains` is split by the next character, so that from run to run the parts become even,
+    however long a beginning all names have in common; what has become light is one part again.
     """
     counts = legal_counts(counts)
     weights = _weights(counts)
@@ -149,7 +149,7 @@ class Parts:
         then = self.proved.users_read
         differs = 100 * abs(read - then) > self.fall_limit * then
         on = self.proved.business_date
-        return f"in parts {read:,} users were read, and {then:,} by the run of {on}" if differs else None
+        return f"in parts {read:,} users were read, and {then:,} in the run of {on}" if differs else None
 
     def why_short(self, read: int, counted: int | None) -> str | None:
         """Return why a few users may be in no part day after day, with the numbers, or None."""

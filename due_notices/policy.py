@@ -16,7 +16,7 @@ from due_notices.stages import SendWindow
 
 MOST_CATCH_UP_DAYS = 30  # to which CATCH_UP_DAYS may be raised any day
 SKEW_NOTICED = timedelta(seconds=60)
-SKEW_REFUSED = timedelta(minutes=5)  # what Entra and most verifiers of tokens bear
+SKEW_REFUSED = timedelta(minutes=5)  # what Entra and most verifiers of tokens tolerate
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def is_refused(ahead: timedelta) -> bool:
 
 
 def skew_sentence(ahead: timedelta, whose: str) -> str:
-    """Return how wrong this machine's clock is against somebody's, with the remedy."""
+    """Return how wrong this machine's clock is compared with another clock, with the remedy."""
     seconds = round(ahead.total_seconds())
     where = "ahead of" if seconds > 0 else "behind"
     return f"this machine's clock is {abs(seconds):,} s {where} {whose}: set it, or turn on its time service"

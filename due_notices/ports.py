@@ -53,7 +53,7 @@ class UserListing(Protocol):
         ...
 
     def count(self, *, deadline: float | None = None) -> int | None:
-        """Return how many users `pages` would yield in all, as the tenant counts them; None where it does not tell.
+        """Return how many users `pages` would yield in all, as the tenant counts them; None where it does not say.
 
         The number may be some minutes old.
         """
@@ -102,7 +102,7 @@ class UserDirectory(UserListing, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class QueueLook:
-    """What somebody sees who looks at a queue without touching it.
+    """What can be seen of a queue without changing anything.
 
     `count` is approximate. `oldest` is since when the oldest message that shows itself waits (UTC); None where none
     does. What cannot be seen is None, and `problem` then says in a sentence why.
@@ -128,7 +128,7 @@ class NoticeQueue(Protocol):
         ...
 
     async def waiting(self) -> Waiting:
-        """Return how many messages wait in the queue and its poison queue; None for what cannot be told."""
+        """Return how many messages wait in the queue and its poison queue; None for what is not known."""
         ...
 
     async def look(self) -> QueueLooks:
@@ -160,7 +160,7 @@ class ClaimRow:
 
 
 class Entry(NamedTuple):
-    """What stands in the way of a claim: the notice was sent, or somebody has claimed it, since `at` (UTC)."""
+    """What stands in the way of a claim: the notice was sent, or another run has claimed it, since `at` (UTC)."""
 
     state: Literal["claimed", "sent"]
     at: datetime
@@ -282,7 +282,7 @@ class Ledger(Protocol):
         ...
 
     async def record_run(self, report: RunReport) -> None:
-        """Store the report of a run, with its name counts, in place of what the same run recorded before."""
+        """Store the report of a run, with its name counts, instead of what the same run recorded before."""
         ...
 
     async def name_counts(self, report: RunReport) -> Mapping[str, int]:

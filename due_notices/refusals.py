@@ -187,8 +187,8 @@ REFUSALS = (
         VAULT,
         "403 ForbiddenByPolicy",
         "the vault's access policies do not name the caller",
-        "allow it with `az keyvault set-policy -n <vault> --object-id <caller> --secret-permissions get`, or turn the "
-        "vault over to roles",
+        "allow it with `az keyvault set-policy -n <vault> --object-id <caller> --secret-permissions get`, or switch "
+        "the vault to Azure roles",
     ),
     Refusal(
         VAULT,
@@ -219,20 +219,20 @@ REFUSALS = (
     Refusal(
         VAULT,
         "429 TooManyRequests",
-        "the vault is throttled, by whoever else reads it",
-        "try again; `az monitor activity-log list` and the vault's log show who",
+        "the vault is throttled: others read it too often",
+        "try again; `az monitor activity-log list` and the vault's log show who reads it",
     ),
     Refusal(
         VAULT,
         "no answer",
-        "the vault is not there, or a firewall or a private name server stands in between",
+        "the vault does not exist, or a firewall or a private DNS zone is in the way",
         "check KEY_VAULT_URL with `az keyvault show -n <vault> --query properties.vaultUri`, the vault's firewall and "
         "the network",
     ),
     Refusal(
         VAULT,
         "no certificate",
-        "what the vault holds under this name is no certificate with its private key",
+        "what the vault holds under this name is not a certificate with its private key",
         "with GRAPH_CREDENTIAL=certificate KEY_VAULT_SECRET_NAME names a certificate of the vault, exportable, RSA: "
         "`az keyvault certificate show --vault-name <vault> -n <KEY_VAULT_SECRET_NAME>`",
     ),
@@ -285,7 +285,7 @@ REFUSALS = (
         IDENTITY,
         "login",
         "none of the logins that AZURE_TOKEN_CREDENTIALS chooses was accepted",
-        "on a laptop set AZURE_TOKEN_CREDENTIALS=dev and run `az login` again; on Azure take the setting away",
+        "on a laptop set AZURE_TOKEN_CREDENTIALS=dev and run `az login` again; on Azure remove the setting",
     ),
     Refusal(
         IDENTITY,
@@ -302,7 +302,7 @@ REFUSALS = (
     Refusal(
         GRAPH,
         "401 Authorization_IdentityNotFound",
-        "Graph finds no service principal of the app in this tenant, or one that may do nothing yet",
+        "Graph finds no service principal of the app in this tenant, or one without permissions so far",
         "make it with `az ad sp create --id <GRAPH_CLIENT_ID>`, and grant its permission with `az ad app permission "
         "admin-consent --id <GRAPH_CLIENT_ID>`",
     ),
@@ -340,7 +340,7 @@ _BY_CODE: Mapping[tuple[str, str], Refusal] = {(refusal.service, refusal.code): 
 def refusal_of(service: str, *codes: str) -> Refusal:
     """Return the first refusal of a service that the table has by one of these codes, else the service's "any other".
 
-    `codes` are as the table writes them, the most telling first.
+    `codes` are as the table writes them, the most specific first.
     """
     return next(_BY_CODE[service, code] for code in (*codes, OTHERWISE) if (service, code) in _BY_CODE)
 
@@ -348,7 +348,7 @@ def refusal_of(service: str, *codes: str) -> Refusal:
 def not_its_own(service: str, address: str, status: int) -> str:
     """Return the sentence for an answer that is not the service's own: it says nothing about the service."""
     return (
-        f"HTTP {status} came in the place of an answer of {service} at {address}: something between here and the "
+        f"HTTP {status} came instead of an answer of {service} at {address}: something between here and the "
         "service answered, a proxy or a firewall: check HTTPS_PROXY and NO_PROXY, and that the network lets this "
         "address through"
     )

@@ -55,7 +55,7 @@ class RunReport:
     `parts` is in how many parts the users were read; 0: one page after another. `name_counts` are the users by the
     beginnings of their names, as these parts found them: the ledger's row alone keeps them.
     `open_by_due_date` has the open obligations of each of the last 30 due dates. `signs` are worth a look: a sentence
-    by name. `accepted` is whether an operator took the numbers for normal. `shards` is in how many shards an
+    by name. `accepted` is whether an operator accepted the numbers as normal. `shards` is in how many shards an
     orchestration reads and sends, 0 where one instance does all. `seconds` are wall-clock seconds. `unusual` compares
     `owed` with `usual_owed`, the median of the last completed days. `at` is when the run ended or, while it has not,
     began (UTC).
@@ -129,17 +129,17 @@ class RunReport:
         return ends is not None and now <= ends
 
     def time(self, phase: str, seconds: float) -> None:
-        """Take how long a phase took."""
+        """Record how long a phase took."""
         self.seconds = {**self.seconds, phase: seconds}
 
     def fail(self, why: str) -> None:
-        """Take the end of a run that failed. The same sentence may come from sending and from recording."""
+        """Record that the run failed. The same sentence may come from sending and from recording."""
         self.outcome = Outcome.FAILED
         if why not in (self.error or ""):
             self.error = "; ".join(filter(None, (self.error, why)))
 
     def stop_at(self, limit: int, *, missed: bool) -> None:
-        """Take the end of a run that would have sent more than the limit, `missed` ones among it by wish."""
+        """Record that the run would have sent more than the limit; `missed`: with what `run --missed` sends."""
         option = " --missed" if missed else ""
         then = "call `python -m due_notices run --missed` again" if missed else "the next tick sends them"
         self.outcome = Outcome.LIMIT
@@ -149,7 +149,7 @@ class RunReport:
         )
 
     def fall(self, why: str, remedy: str) -> None:
-        """Take that far too little was found: what was owed is sent, and the day stays open."""
+        """Record that far too little was found: what was owed is sent, and the day stays open."""
         if self.completed:
             self.outcome = Outcome.FALLEN
         self.error = "; ".join(filter(None, (self.error, f"{why}. What is owed was sent; {remedy}")))
@@ -185,7 +185,7 @@ class RunReport:
         self.credential = self.credential or other.credential
 
     def take_sum(self, total: RunReport) -> None:
-        """Take the figures of a sum in place of its own."""
+        """Take the figures of a sum instead of its own."""
         for name in (*_SEEN, *_DONE, *_COUNTED):
             setattr(self, name, getattr(total, name))
 

@@ -1,7 +1,7 @@
 """One run, in numbered steps. All or nothing: if any page of users cannot be read, nothing is sent.
 
 1. Outside the send window, or on a closed day: nothing is done.
-2. The ledger knows the earlier runs: if today's last one is completed, nothing is left to do, unless it is wished.
+2. The ledger knows the earlier runs: if today's last one is completed, the run ends, unless another look is asked for.
 3. Read all users, and gather what the ledger must be asked for (`reading`, `planning`).
 4. Ask the ledger what was sent before, and decide (`ladder`).
 5. Compare with the runs before: far too little is a fall, and keeps the day open (`falls`).
@@ -63,10 +63,10 @@ UNUSUAL_LEAST = 100  # below this many notices nothing is unusual
 
 
 class Wish(Flag):
-    """What a run is asked for, besides what is owed; with any of it it looks at a completed day, too.
+    """What a run is asked for, besides what is owed; with any of these it looks at a completed day, too.
 
-    AGAIN: no more than that. MISSED: one notice for each obligation that was missed or has expired. ACCEPT: take what
-    is found for normal, however little it is.
+    AGAIN: no more than that. MISSED: one notice for each obligation that was missed or has expired. ACCEPT: accept
+    what is found as normal, however little it is.
     """
 
     OWED = 0
@@ -214,7 +214,7 @@ def begin(run: Run, report: RunReport) -> list[RunReport] | None:
 
 
 def take_rules(report: RunReport, policy: Policy, runs: Sequence[RunReport]) -> None:
-    """Have a report say by which rules it was decided."""
+    """Put into a report by which rules it was decided."""
     report.rules_digest, report.filter_digest = policy.rules.digest, policy.rules.filter_digest
     report.reach = days_to(report.business_date, runs, policy.rules)[-1].own_reach
 
@@ -242,7 +242,7 @@ def judge(report: RunReport, runs: Sequence[RunReport], policy: Policy, progress
 
 
 def take_fall(report: RunReport, why: str, runs: Sequence[RunReport], policy: Policy) -> None:
-    """Take that far too little was found, although what is owed was sent."""
+    """Record that far too little was found, although what is owed was sent."""
     report.fall(why, f"find out where the rest went; {_next_look(policy, report, runs)}; {ACCEPT}")
 
 
@@ -303,7 +303,7 @@ def is_completed(policy: Policy, today: date, runs: Sequence[RunReport]) -> bool
 
 
 def is_done(policy: Policy, today: date, runs: Sequence[RunReport], now: datetime) -> bool:
-    """Whether a run with the same filter has completed the day, none after it broke off, and it is not time for one."""
+    """Whether a run with the same filter completed the day, none after it broke off, and no new look is due yet."""
     own = _of_day(policy, today, runs)
     completed = [run for run in own if run.completed]
     if not completed or own[-1].outcome in {Outcome.BEGAN, Outcome.FAILED, Outcome.LIMIT}:
@@ -356,4 +356,4 @@ def _forget(run: Run, report: RunReport) -> None:
         run.progress.say(f"the day is done; forgetting what is older than LEDGER_RETENTION_DAYS failed: {error}")
         return
     if forgotten:
-        run.progress.detail(f"the ledger forgot {forgotten:,} entries from before {before}")
+        run.progress.detail(f"the ledger forgot entries from before {before}: {forgotten:,}")

@@ -1,6 +1,6 @@
 """The timer's schedule, read as the Functions host reads it. Pure.
 
-The host reads NCRONTAB with the .NET library NCrontab.Signed, whose grammar is no other cron's: six fields, or five
+The host reads NCRONTAB with the .NET library NCrontab.Signed, whose grammar no other cron has: six fields, or five
 without seconds, split at blanks alone; the day of the month and the weekday must both hold; Sunday is 0 and never 7;
 a range written the wrong way round is turned round; names count by their first letters. What is no NCRONTAB may be
 an interval, a .NET TimeSpan. Sources: the timer extension's `TimerSchedule`, NCrontab's `CrontabFieldImpl` and
@@ -166,9 +166,9 @@ def _cron(tokens: list[str]) -> Schedule:
 
 
 def _why_damaged(text: str) -> str:
-    """Return what surrounds or separates the fields that the host does not bear; empty where nothing does."""
+    """Return what surrounds or separates the fields and that the host does not accept; empty where nothing does."""
     if text.strip()[:1] in {"'", '"'}:
-        return f"stands in quotes, which the host takes for a part of it; {_GRAMMAR}"
+        return f"is in quotes, which the host takes as part of it; {_GRAMMAR}"
     if text.strip() != text.strip(" "):
         return f"begins or ends with white space other than blanks, such as a line break; {_GRAMMAR}"
     if re.search(r"[^\S ]", text):

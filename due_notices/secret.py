@@ -41,9 +41,9 @@ class Secret:
         if self._value != self._value.strip():
             end = "begins" if self._value == self._value.rstrip() else "ends"
             blank = "a line break" if self._value[0 if end == "begins" else -1] in "\r\n" else "a blank"
-            return f"it {end} with {blank}, which counts as a part of it"
+            return f"it {end} with {blank}, which counts as part of it"
         if len(self._value) > 1 and self._value[0] in _QUOTES and self._value[-1] in _QUOTES:
-            return "it stands in quotes, which count as a part of it"
+            return "it is in quotes, which count as part of it"
         return ""
 
     def __repr__(self) -> str:

@@ -43,7 +43,7 @@ def opened(
             storage = runner.run(stack.enter_async_context(open_storage()))
             ledger = storage.ledger
             work = ledger.take_ownership(accept=accept) if to_write else ledger.check_owner()
-            runner.run(work if deadline is None else deadline.bind(work, "asking whose the ledger is"))
+            runner.run(work if deadline is None else deadline.bind(work, "asking the ledger for its owner"))
             yield storage, runner
         finally:
             runner.run(stack.aclose())

@@ -51,7 +51,7 @@ def https(text: str) -> str:
     if not _is_https(text) or urlsplit(text).path.strip("/"):
         meant = re.match(r"(?i)(?:https?:/*)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?=[/?#]|$)", text)
         raise ValueError(
-            f"is no address of the form https://host{f': write https://{meant[1].lower()}' if meant else ''}"
+            f"is not an address of the form https://host{f': write https://{meant[1].lower()}' if meant else ''}"
         )
     return f"https://{urlsplit(text).netloc.lower()}"
 
@@ -60,14 +60,14 @@ def vault(text: str) -> str:
     """Return the address of a vault."""
     found = https(text)
     if urlsplit(found).hostname in {cloud.vault_domain for cloud in CLOUDS}:
-        raise ValueError("names no vault: its name stands before that, as in https://my-vault.vault.azure.net")
+        raise ValueError("names no vault: the vault's name comes before that, as in https://my-vault.vault.azure.net")
     return found
 
 
 def optional_https(text: str) -> str:
     """Return an address that may have a path; empty for nothing."""
     if text and not _is_https(text):
-        raise ValueError("is no address of the form https://account.queue.core.windows.net")
+        raise ValueError("is not an address of the form https://account.queue.core.windows.net")
     return text.rstrip("/")
 
 
@@ -89,7 +89,7 @@ def token_credentials(text: str) -> str:
 def authority(text: str) -> str:
     """Return the address of a login, which may be written as a host."""
     if "." not in text and "://" not in text:
-        raise ValueError("is no host: write https://login.microsoftonline.com, or that of your cloud")
+        raise ValueError("is not a host: write https://login.microsoftonline.com, or that of your cloud")
     return https(text if "://" in text else f"https://{text}")
 
 
@@ -100,7 +100,7 @@ def _is_extension(text: str) -> bool:
 def optional_extension(text: str) -> str:
     """Return the name of a directory extension, in the case that it is written in; empty for nothing."""
     if text and not _is_extension(text):
-        raise ValueError("is no directory extension: write extension_<32 hex digits>_<name>")
+        raise ValueError("is not a directory extension: write extension_<32 hex digits>_<name>")
     return text
 
 
@@ -123,7 +123,7 @@ def time_zone_of(text: str) -> ZoneInfo:
         raise ValueError(f"no such IANA time zone{proposal(text, known_names()) or '; one is Europe/Berlin'}") from None
 
 
-# Before the @ none of what stands around an address, and no star, which would match nobody.
+# Before the @ nothing that surrounds an address (brackets, quotes), and no star, which would match no one.
 _ADDRESS = r"(?:[^@\"'“”‘’<>()\[\]{}*:][^@\"“”<>()\[\]{}*:]*)?@[\w-]+(?:\.[\w-]+)+"
 
 
@@ -131,7 +131,7 @@ def allow_list_of(text: str) -> frozenset[str]:
     """Return addresses and @domains in lower case."""
     entries = [entry.casefold() for entry in re.split(r"[,;\s]+", text) if entry]
     if text and not entries:
-        raise ValueError("is set and names nobody: leave it out to notify everybody, or write addresses and @domains")
+        raise ValueError("is set and names no one: leave it out to notify everybody, or write addresses and @domains")
     for number, entry in enumerate(entries, 1):
         if not re.fullmatch(_ADDRESS, entry) or not entry.isprintable():
             raise ValueError(f"entry {number} is neither an address nor an @domain; separate them by commas")
@@ -139,18 +139,18 @@ def allow_list_of(text: str) -> frozenset[str]:
 
 
 def odata_filter(text: str) -> str:
-    """Return a filter that may stand in brackets; the rest of OData's grammar is asked of Graph, by the doctor."""
+    """Return a filter that may be put in brackets; the rest of OData's grammar the doctor leaves to Graph."""
     if not text.isprintable() or len(text) > 1000:  # noqa: PLR2004 (far below a URL's limit)
-        raise ValueError("is no OData filter on one line, such as accountEnabled eq true")
+        raise ValueError("is not an OData filter on one line, such as accountEnabled eq true")
     outside, quotes = re.subn(r"'[^']*'", "", text)
     if "'" in outside:
-        raise ValueError("a text in it has no end: ' stands before and after a text, and twice for one within")
+        raise ValueError("a text in it has no end: write ' before and after a text, and '' for one inside it")
     if wrong := re.search(r"[\"“”‘’`]", outside):
         raise ValueError(f"holds {wrong[0]}, and OData puts texts between two of ': surname eq 'A'")
     if text.lstrip("?&").startswith("$filter"):
         raise ValueError("leave out $filter=, and write what follows it")
     if quotes and not outside.strip():
-        raise ValueError("is a text and no filter: leave out the quotes around it")
+        raise ValueError("is a text, not a filter: leave out the quotes around it")
     depth = 0
     for character in outside:
         depth += {"(": 1, ")": -1}.get(character, 0)
@@ -203,7 +203,7 @@ def matching(pattern: str, example: str) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise ValueError(f"is no name that Azure allows; one is {example}")
+            raise ValueError(f"is not a name that Azure allows; one is {example}")
         return text
 
     return parse

@@ -87,7 +87,7 @@ SETTINGS = (
     Setting(
         "KEY_VAULT_URL",
         None,
-        "the vault, for example `https://my-vault.vault.azure.net`; of no use with `GRAPH_CREDENTIAL=federated`",
+        "the vault, for example `https://my-vault.vault.azure.net`; not used with `GRAPH_CREDENTIAL=federated`",
         example="https://my-vault.vault.azure.net",
     ),
     Setting("KEY_VAULT_SECRET_NAME", "graph-client-secret", "the vault's secret, or certificate, of the app"),
@@ -114,39 +114,40 @@ SETTINGS = (
     Setting(
         "LOOK_BACK_DAYS",
         "",
-        "for how many days after its last chance an obligation is named that was missed or has expired; empty: 30, or "
-        "twice the last day of DAYS_AFTER_DUE plus 14 if that is more",
+        "for how many days after its last chance a missed or expired obligation is named; empty: 30, or twice the last "
+        "day of DAYS_AFTER_DUE plus 14 if that is more",
     ),
     Setting(
         "LOOK_AGAIN_HOURS",
         "",
-        "look again at the day, for what is owed by then, that many hours after its last completed run (1 to 23); "
-        "empty: once a day",
+        "look again at a day for what is owed by then, so many hours after its last completed run (1 to 23); empty: "
+        "once a day",
     ),
     Setting(
         "READ_PARTS",
         "auto",
         "how the directory is read: `auto` (in parts, 16 at a time, from 50,000 users on), `off` (one page after "
-        "another), or in parts, so many at a time (1 to 32)",
+        "another), or a number (in parts, so many at a time, 1 to 32)",
     ),
     Setting(
         "FALL_LIMIT",
         "20",
-        "by how many percent the users may fall from one completed run to the next (1 to 99); more, and the day is not "
-        "completed",
+        "by how many percent the number of users may fall from one completed run to the next (1 to 99); if it falls "
+        "further, the day is not completed",
     ),
     Setting("BUSINESS_TIME_ZONE", "UTC", "IANA name of the time zone that decides what day it is"),
     Setting("SEND_WINDOW", "08:00-18:00", "local hours in which notices may be sent; `24:00` is midnight"),
     Setting(
         "BUSINESS_CALENDAR",
         "",
-        "one or several, separated by commas, whose weekends and holidays count: a country, a part of one, a market, "
-        "more days of theirs after `+`: `DE`, `US-NY,XFED`, `SE+de_facto`; empty: every day is a business day",
+        "one or several, separated by commas, whose weekends and holidays count: a country, a part of one, or a "
+        "market, with further categories of days after `+`: `DE`, `US-NY,XFED`, `SE+de_facto`; empty: every day is a "
+        "business day",
     ),
     Setting(
         "CLOSED_DAYS", "", "your own closed days, besides the calendar's: `2026-12-24,2027-08-02/2027-08-13` (a span)"
     ),
-    Setting("OPEN_DAYS", "", "your own open days, against calendar and weekend, written in the same way"),
+    Setting("OPEN_DAYS", "", "your own open days, whatever calendar and weekend say, written in the same way"),
     Setting("WEEKEND", "", "weekend days instead of the calendar's, such as `FRI,SAT`; empty: the calendar's"),
     Setting(
         "NOTICE_SCHEDULE",
@@ -163,11 +164,11 @@ SETTINGS = (
     Setting("NOTICE_STORAGE__queueServiceUri", "", "queue endpoint, used with a managed identity"),
     Setting("NOTICE_STORAGE__tableServiceUri", "", "table endpoint, used with a managed identity"),
     Setting("NOTICE_STORAGE__clientId", "", "client id of that identity; empty: the same as `AZURE_CLIENT_ID`"),
-    Setting("NOTICE_QUEUE", "due-notices", "the queue; made by the infrastructure, never by the function"),
-    Setting("LEDGER_TABLE", "duenotices", "the ledger's table; made by the infrastructure too"),
+    Setting("NOTICE_QUEUE", "due-notices", "the queue; created by the infrastructure, never by the function"),
+    Setting("LEDGER_TABLE", "duenotices", "the ledger's table; created by the infrastructure too"),
     Setting("NOTICE_LIMIT", "10000", "brake: a run that would send more than this sends nothing"),
-    Setting("CLAIM_LAPSE_MINUTES", "10", "after this a dead run's claims may be taken over (5 to 1440)"),
-    Setting("LEDGER_RETENTION_DAYS", "400", "days after its due date that the ledger remembers a notice (90 to 3650)"),
+    Setting("CLAIM_LAPSE_MINUTES", "10", "after so many minutes a dead run's claims may be taken over (5 to 1440)"),
+    Setting("LEDGER_RETENTION_DAYS", "400", "days that the ledger remembers a notice after its due date (90 to 3650)"),
     Setting(
         "RECIPIENT_ALLOW_LIST",
         "",
@@ -177,8 +178,8 @@ SETTINGS = (
     Setting(
         "SCALE_OUT",
         "0",
-        "for what has outgrown one instance: in how many shards (1 to 64) Durable Functions reads and sends, on as "
-        "many instances as the plan gives; `0`: each run in one instance",
+        "for more users than one instance can serve: in how many shards (1 to 64) Durable Functions reads and sends, "
+        "on as many instances as the plan gives; `0`: each run in one instance",
     ),
     Setting("GRAPH_ENDPOINT", "https://graph.microsoft.com", "Microsoft Graph of your cloud"),
     Setting("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com", "Entra of your cloud"),
@@ -201,11 +202,11 @@ DECIDING = (
 )
 """What decides which stage is sent when. Where it differs from the last run's, a run looks back further."""
 _GONE = {
-    "DIRECTORY_QUERY": "this setting is gone, remove it: every run reads all users, since a filter on dates does not "
-    "see a value in any other form"
+    "DIRECTORY_QUERY": "this setting no longer exists, remove it: every run reads all users, since a filter on dates "
+    "does not find a value in any other form"
 }
 _MAY_BE_EMPTY = {"USER_FILTER", "DAYS_BEFORE_DUE"}
-# Where people paste a secret by mistake, or write customers' addresses: no message repeats what is there.
+# Settings into which people paste a secret by mistake, or which hold customers' addresses: no message repeats a value.
 _NEVER_SHOWN = {
     "GRAPH_TENANT_ID",
     "GRAPH_CLIENT_ID",
@@ -221,12 +222,11 @@ _NEVER_SHOWN = {
 # https://learn.microsoft.com/azure/app-service/app-service-key-vault-references
 _REFERENCE = re.compile(r"(?i)['\"]?@Microsoft\.(KeyVault|AppConfiguration)\(")
 _UNRESOLVED = (
-    "is a reference that nothing put the value in the place of: on Azure its state stands beside the setting in the "
-    "portal (the identity, its role on the vault and the vault's firewall decide), elsewhere nothing resolves it; "
-    "write the value itself"
+    "is a reference that was not resolved: on Azure the portal shows its state beside the setting (check the identity, "
+    "its role on the vault and the vault's firewall), elsewhere references are not resolved; write the value itself"
 )
 _QUOTED = re.compile(r"""(["'“‘]).*(["'”’])""", re.DOTALL)
-_IN_QUOTES = "stands in quotes, which count as a part of it: leave them out"
+_IN_QUOTES = "is in quotes, which count as part of it: leave them out"
 _T = TypeVar("_T")
 
 
@@ -315,7 +315,7 @@ class Settings:
         authority_host = read.parse("AZURE_AUTHORITY_HOST", authority)
         _of_one_cloud(read, authority_host or "", graph_endpoint or "", vault_url or "")
         for name, meant in near_misses(environ, _DEFAULTS.keys() | _GONE.keys()):
-            read.warn(name, f"is no setting and does nothing; did you mean {meant}?")
+            read.warn(name, f"is not a setting and does nothing; did you mean {meant}?")
         settings = cls(
             tenant_id=tenant_id,
             client_id=read.parse("GRAPH_CLIENT_ID", guid),
@@ -378,7 +378,7 @@ class _Reader:
         self.warnings.append(f"{name}: {text}")
 
     def untrimmed(self, name: str) -> str:
-        """Return a setting as it stands in the environment; empty where it is not set."""
+        """Return a setting as the environment has it; empty where it is not set."""
         return self._environ.get(name, "")
 
     def text(self, name: str) -> str:

@@ -27,7 +27,7 @@ from due_notices.ports import Clock
 
 
 class Service(Enum):
-    """The services whose answers can be told by a header."""
+    """The services whose answers are recognised by a header."""
 
     GRAPH = auto()
     ENTRA = auto()
@@ -106,9 +106,9 @@ def distrusted(error: BaseException) -> str:
         reason = getattr(each, "verify_message", "")  # aiohttp's error is of this class too, and lacks it
         if isinstance(each, ssl.SSLCertVerificationError) and reason:
             return (
-                f"its certificate is not trusted ({reason}): where a proxy or firewall puts its own "
-                "certificate in the place of the service's, name that one's authority in REQUESTS_CA_BUNDLE or in "
-                "SSL_CERT_FILE (a PEM file; either serves every connection)"
+                f"its certificate is not trusted ({reason}): where a proxy or firewall shows its own "
+                "certificate instead of the service's, name the authority of that certificate in REQUESTS_CA_BUNDLE "
+                "or in SSL_CERT_FILE (a PEM file; either serves every connection)"
             )
         if isinstance(each, OSError) and _NO_BUNDLE in str(each):
             return "REQUESTS_CA_BUNDLE or SSL_CERT_FILE names no file of certificates: correct it, or take it away"

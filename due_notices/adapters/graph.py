@@ -249,7 +249,7 @@ def listing_query(select: str, user_filter: str, top: int = PAGE_SIZE) -> dict[s
 
 
 def with_hint(refused: GraphRefused, user_filter: str) -> GraphRefused:
-    """Return a refusal with what is wrong with the filter, where that can be told."""
+    """Return a refusal with what is wrong with the filter, where that is known."""
     outside_quotes = re.sub(r"'[^']*'", "", user_filter)
     advanced = re.search(r"\b(ne|not|endsWith)\b", outside_quotes, re.IGNORECASE)
     if refused.status != _BAD_REQUEST or advanced is None:

@@ -262,12 +262,12 @@ class GraphHttp:
         try:
             return asked.decode(answer.body)
         except (ValueError, RecursionError) as error:
-            raise self._spoilt("is no JSON") from error
+            raise self._spoilt("is not JSON") from error
         except OtherForm as error:
             raise self._spoilt("is not of the form that was asked for") from error
 
     def _wait_with_the_others(self, deadline: float | None) -> None:
-        """Wait as long as Graph has asked anybody to."""
+        """Wait as long as Graph has asked any thread to."""
         now = self._clock.monotonic()
         if self._pause.until - now < _MOMENT:
             return

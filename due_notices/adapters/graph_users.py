@@ -78,14 +78,14 @@ class GraphPage:
         return len(self.values)
 
     def user(self, index: int) -> User | None:
-        """Return the user at `index`; None where the id is nothing that a log or a key could hold."""
+        """Return the user at `index`; None where the id cannot go into a log or a key."""
         row = self.rows[index]
         identifier = user_id(row)
         return None if identifier is None else to_user(row, identifier, opted_out=is_set(row, self.opt_out))
 
     @property
     def seal(self) -> tuple[int, object, object]:
-        """What tells one page from another: how many users there are, and who is the first and the last."""
+        """What distinguishes one page from another: how many users it has, and who is the first and the last."""
         return (len(self.ids), self.ids[0], self.ids[-1]) if self.ids else (0, None, None)
 
     def without(self, seen: Container[str]) -> GraphPage:
@@ -252,7 +252,7 @@ def is_set(row: Row, name: str) -> bool:
 
 
 def user_id(graph_user: Row) -> str | None:
-    """Return the user's object id, or None where it is nothing that a log or a key could hold."""
+    """Return the user's object id, or None where it cannot go into a log or a key."""
     value = graph_user.get("id")
     return value if isinstance(value, str) and _USER_ID.fullmatch(value) else None
 
@@ -297,12 +297,12 @@ def _why_unusable(field: str, raw: object) -> str:
     if not isinstance(raw, str):
         return "it is not text"
     if field == "mobilePhone":
-        return "it is no telephone number; write one, as +49 30 123456"
+        return "it is not a telephone number; write one, as +49 30 123456"
     if len(re.findall("@", raw)) > 1 and re.search(r"[,;\s]", raw):
         return "it holds several addresses; keep one, and put the others into otherMails"
     if re.search(r"\s", _cleaned(raw)):
-        return "it holds a blank, so that nothing says what is meant; write one address"
-    return "it is no e-mail address; write one, as ada@example.com"
+        return "it holds a blank, so that it is unclear what is meant; write one address"
+    return "it is not an e-mail address; write one, as ada@example.com"
 
 
 def _email_fields(graph_user: Row) -> Iterator[tuple[str, object]]:

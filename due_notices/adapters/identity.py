@@ -49,7 +49,7 @@ class Identity:
 
     @property
     def managed(self) -> bool:
-        """Whether it is the managed identity alone, with nobody to stand in for it."""
+        """Whether it is the managed identity alone, without another login to fall back on."""
         return self.kind.lower() in {"", _MANAGED}
 
 
@@ -122,7 +122,7 @@ class Login:
             raise NoToken(sentence) from error
 
     def _passes(self) -> bool:
-        """Whether what failed may be well in a moment."""
+        """Whether what failed may succeed in a moment."""
         status = self._transport.status if self._transport else None
         return status == _TOO_MANY or status in _SERVER_ERRORS
 

@@ -48,7 +48,7 @@ class Retries:
     def _wait(self, state: RetryCallState) -> float:
         asked = getattr(state.outcome.exception() if state.outcome else None, "wait", None)
         own = self.pause(state.attempt_number)
-        # Who asks to come back at once, or nearly, is given the time that it would have without a word.
+        # A service that asks to be asked again at once, or nearly, is given as much time as one that does not say.
         return own if asked is None or asked < self.first else float(asked)
 
 
@@ -66,7 +66,7 @@ class Pace:
 
     From then on as fast as it is made for; a tenth less when it refuses again, half as fast while it goes on refusing;
     then quickly back to nine tenths of what was too much, and slowly beyond. So it refuses little and idles little,
-    whoever else writes to it.
+    however much others write to it.
     """
 
     _LESS, _HALF, _LEAST = 0.9, 0.5, 0.01

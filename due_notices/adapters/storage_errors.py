@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from azure.storage.queue.aio import QueueClient
 
 NO_SUCH_ROW = frozenset({"ResourceNotFound", "EntityNotFound"})
-MISSING = frozenset({"QueueNotFound", "TableNotFound", "ResourceNotFound"})  # a 404 without a code is no service's
+MISSING = frozenset({"QueueNotFound", "TableNotFound", "ResourceNotFound"})  # Storage's 404s have a code
 
-# What an operation needs of whoever has no connection string.
+# The role that an operation needs where there is no connection string.
 TO_SEND = "Storage Queue Data Message Sender on the queue"
 TO_LOOK = "Storage Queue Data Reader on the queue"
 TO_WRITE = "Storage Table Data Contributor on the table"
@@ -81,7 +81,7 @@ def no_login(error: AzureError) -> bool:
 
 
 def failure(status: int, code: str | None) -> HttpResponseError:
-    """Return the error for a refused request, told like the SDKs' own."""
+    """Return the error for a refused request, in the class that the SDKs use."""
     error = HttpResponseError(message=f"HTTP {status} {code or ''}".rstrip())
     error.status_code = status
     if code:

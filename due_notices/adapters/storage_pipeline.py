@@ -2,8 +2,8 @@
 
 The Storage SDKs spend several times the work of the request itself on each of them (docs/performance.md has the
 figures), so these are written out here, as the services' references have them. All else goes through the
-SDKs, which stand on aiohttp too, and so does the login: a credential's bearer token, or a shared access signature.
-Errors are told in azure-core's classes, so that the adapters know one kind.
+SDKs, which use aiohttp too, and so does the login: a credential's bearer token, or a shared access signature.
+Errors are raised in azure-core's classes, so that the adapters know one kind.
 """
 
 from __future__ import annotations

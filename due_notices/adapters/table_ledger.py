@@ -1,6 +1,6 @@
 """The ledger in Azure Table Storage.
 
-A partition per due date with a row per notice, `runs` with a row per run, and `format`, which says whose it all is.
+A partition per due date with a row per notice, `runs` with a row per run, and `format`, which names its deployment.
 Every write may be repeated without harm, so an answer that got lost is simply asked for again; of a query, the page
 that got lost. Nothing but the rows in question is read, and of them the columns in question.
 """
@@ -59,7 +59,7 @@ ROWS_AT_A_TIME = 16  # looked at one by one
 TRANSACTIONS_AT_A_TIME = 8  # when rows are deleted; one after another is slower than a day's sending
 PARTITIONS_AT_A_TIME = 8  # counted
 RANGES_AT_A_TIME = 5  # of partitions, looked at for one user
-USERS_A_PAGE = 4  # that are asked for one by one in place of a page: a request each, several at a time, and few rows
+USERS_A_PAGE = 4  # that are asked for one by one instead of a page: a request each, several at a time, and few rows
 USERS_AT_A_TIME = 8
 _ACCEPTED = 202
 _KEYS = ("PartitionKey", "RowKey")
@@ -75,10 +75,10 @@ class _Found(NamedTuple):
 
 
 class TableLedger:
-    """One table, in the hands of one deployment."""
+    """One table, which belongs to one deployment."""
 
     def __init__(self, table: TableClient, pipeline: StoragePipeline, clock: Clock, owner: Deployment) -> None:
-        """Take a client that knows the table's address, the pipeline to its service, and whose the ledger shall be."""
+        """Take a client that knows the table's address, the pipeline to its service, and the ledger's deployment."""
         self._table = table
         self._name = table.table_name
         self._url = f"{table.url}/{table.table_name}"
@@ -101,7 +101,9 @@ class TableLedger:
             with contextlib.suppress(_Conflict):
                 await self._transaction([("create", mine, None) if found is None else ("update", mine, found.etag)])
                 return
-        raise StorageError(f"the ledger table {self._name} changes hands all the time; look at who else writes to it")
+        raise StorageError(
+            f"the ledger table {self._name} changes its owner at each try; find out what else writes to it"
+        )
 
     async def _format(self, *, accept: bool) -> _Found | None:
         found = await self._row(*table_rows.FORMAT_KEY)
@@ -117,7 +119,7 @@ class TableLedger:
     async def sent(self, due: date, users: Collection[str], today: date) -> SentByUser:
         """Return what was sent of one partition, a page at a time; user by user where that is less.
 
-        The first page tells how many follow: in a large partition there may be thousands of them, of which a shard
+        The first page shows how many follow: in a large partition there may be thousands of them, of which a shard
         wants few rows.
         """
         reader, partition = table_rows.SentReader(users, today), due.isoformat()
@@ -348,13 +350,13 @@ class TableLedger:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Say of a row that is not as this program writes them that it is not."""
+        """Raise StorageError for a row that this program did not write."""
         try:
             yield
         except UNREADABLE as error:
             raise StorageError(
                 f"the ledger table {self._name} has a row that this program did not write ({type(error).__name__}): "
-                "look for who else writes to it, and remove that row or give this deployment its own LEDGER_TABLE"
+                "find out what else writes to it, and remove that row or give this deployment its own LEDGER_TABLE"
             ) from error
 
     async def _transaction(self, operations: Sequence[Operation]) -> None:

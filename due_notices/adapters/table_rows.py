@@ -37,9 +37,9 @@ def page_of(body: bytes) -> list[Any]:
     try:
         rows = msgspec.json.decode(body)["value"]
     except UNREADABLE as error:
-        raise ForeignAnswer("the answer to a query is no list of rows") from error
+        raise ForeignAnswer("the answer to a query is not a list of rows") from error
     if not isinstance(rows, list):
-        raise ForeignAnswer("the answer to a query is no list of rows")
+        raise ForeignAnswer("the answer to a query is not a list of rows")
     return rows
 
 
@@ -48,14 +48,14 @@ def row_of(body: bytes) -> Row:
     try:
         row = msgspec.json.decode(body)
     except (ValueError, RecursionError) as error:
-        raise ForeignAnswer("the answer to a question for a row is no row") from error
+        raise ForeignAnswer("the answer to a question for a row is not a row") from error
     if not isinstance(row, dict) or not isinstance(row.get("RowKey"), str):
-        raise ForeignAnswer("the answer to a question for a row is no row")
+        raise ForeignAnswer("the answer to a question for a row is not a row")
     return row
 
 
 def user_of(row: Row) -> str:
-    """Return the key of the user whose row it is; nothing where it is nobody's."""
+    """Return the key of the user whose row it is; empty where it is no user's."""
     key = row.get("RowKey") if isinstance(row, dict) else None
     return key[:_USER] if isinstance(key, str) else ""
 
@@ -64,7 +64,7 @@ def pages_after(rows: Sequence[Row]) -> float:
     """Return about how many pages like this first one follow: users' keys are digests, so they lie evenly."""
     try:
         share = (int(user_of(rows[-1]), 16) + 1) / (1 << 4 * _USER)
-    except ValueError:  # nobody's row tells nothing
+    except ValueError:  # a row of no user shows nothing
         return 0.0
     return (1 - share) / share
 

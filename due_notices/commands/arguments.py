@@ -72,10 +72,10 @@ DAY, CUSTOMER, USER = _Day(), _Customer(), _User()
 
 
 def foreseeable(day: date | None, today: date) -> None:
-    """Refuse a day before today, and one that is further ahead than anybody can foresee the runs until then."""
+    """Refuse a day before today, and one so far ahead that the runs until then cannot be foreseen."""
     if day is not None and day < today:
         raise click.BadParameter(
-            f"{day} is over: nothing can tell what a run saw then; `due-notices audit` shows what was sent",
+            f"{day} is over: what a run saw then is not recorded; `due-notices audit` shows what was sent",
             param_hint="--date",
         )
     if day is not None and day > today + _FURTHEST:

@@ -24,7 +24,7 @@ from due_notices.ports import Progress
 # NO_COLOR and the width of the terminal are rich's business. Whether there is one, the stream alone knows: rich would
 # also believe FORCE_COLOR and TTY_COMPATIBLE, and fold tables and move the cursor in files. In those no line is broken.
 _PIPE_WIDTH = 10_000
-# What a terminal obeys in place of showing it: controls, ends of lines, what turns the direction of the text round,
+# What a terminal obeys instead of showing it: controls, ends of lines, what turns the direction of the text round,
 # and halves of characters. Joiners and marks that names are written with are not among them.
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ud800-\udfff]")
 
@@ -131,7 +131,7 @@ class _Bars(Progress):
 def progress(users: int | None = None) -> Iterator[_Bars]:
     """Show progress on standard error while the context lasts; only sentences where that is no terminal.
 
-    `users` is about how many there will be to read, where somebody knows.
+    `users` is about how many there will be to read, where that is known.
     """
     console = err()
     with rich.progress.Progress(

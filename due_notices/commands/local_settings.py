@@ -1,7 +1,7 @@
 """Reads a `local.settings.json` as Core Tools reads it, and says what Core Tools keeps to itself.
 
-Core Tools reads the file with Newtonsoft.Json, which bears comments, trailing commas, single quotes, bare names, raw
-line breaks and octal numbers; the package json5 bears the rest. Names are `Values` and `IsEncrypted`, with these
+Core Tools reads the file with Newtonsoft.Json, which takes comments, trailing commas, single quotes, bare names, raw
+line breaks and octal numbers; the package json5 takes the rest. Names are `Values` and `IsEncrypted`, with these
 capitals, and a file without `IsEncrypted` counts as encrypted: Core Tools then takes no value at all, without a word.
 Here such a file is read, with a warning. `tests/commands/local-settings.jsonl` holds what Core Tools makes of a file.
 """
@@ -164,7 +164,7 @@ def _parsed(text: str) -> Any:
 
 
 def _as_json5(text: str) -> str:
-    """Return the text with what Newtonsoft bears and JSON5 does not in JSON5's form; places stay where they are."""
+    """Return the text with what Newtonsoft takes and JSON5 does not in JSON5's form; places stay where they are."""
 
     def rewritten(found: re.Match[str]) -> str:
         if found["text"]:

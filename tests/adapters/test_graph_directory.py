@@ -283,7 +283,7 @@ def test_an_outage_ends_in_one_sentence(
     [
         (Fault(status=429, headers={"Retry-After": "40"}), "429 TooManyRequests"),
         (Fault(status=503, headers={"Retry-After": "40"}), "answered 503"),
-        (Fault(damage=invalid_json()), "is no JSON"),
+        (Fault(damage=invalid_json()), "is not JSON"),
     ],
     ids=["429", "503", "JSON"],
 )
@@ -670,7 +670,7 @@ def test_an_answer_of_a_proxy_says_nothing_about_graph(
 
     text = failure(make_directory())
 
-    assert f"HTTP {status} came in the place of an answer of Graph" in text
+    assert f"HTTP {status} came instead of an answer of Graph" in text
     assert not any(word in text for word in ("User.Read.All", "consent", "cloud", "<"))
     assert len(stack.graph.requests) == 1
     assert clock.waits == []

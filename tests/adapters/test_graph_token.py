@@ -365,7 +365,7 @@ def test_an_answer_of_a_proxy_says_nothing_about_the_vault(
 ) -> None:
     stack.vault.faults.add(Fault(status=status, body=b"<html>Blocked</html>", foreign=True))
 
-    failure(stack, make_token(), f"HTTP {status} came in the place of an answer of Key Vault", "HTTPS_PROXY")
+    failure(stack, make_token(), f"HTTP {status} came instead of an answer of Key Vault", "HTTPS_PROXY")
 
 
 @pytest.mark.parametrize("status", [302, 403, 407, 502])
@@ -375,7 +375,7 @@ def test_an_answer_of_a_proxy_says_nothing_about_entra(
 ) -> None:
     stack.entra.faults.add(Fault(status=status, body=b"<html>Blocked</html>", path=path, foreign=True))
 
-    failure(stack, make_token(), f"HTTP {status} came in the place of an answer of Entra", "HTTPS_PROXY")
+    failure(stack, make_token(), f"HTTP {status} came instead of an answer of Entra", "HTTPS_PROXY")
 
 
 def test_a_tenant_that_the_cloud_does_not_know_is_named_by_its_code(stack: LocalStack, make_token: MakeToken) -> None:
@@ -423,7 +423,7 @@ def test_a_damaged_token_answer_is_a_sentence(
     [
         ("8a6f3c1e-0000-4000-8000-000000000001", "is a GUID"),
         ("made-up-secret\n", "ends with a line break"),
-        ('"made-up-secret"', "stands in quotes"),
+        ('"made-up-secret"', "is in quotes"),
     ],
 )
 def test_a_secret_that_is_refused_is_said_by_its_shape(

@@ -340,7 +340,7 @@ async def test_rows_of_an_older_version_or_of_somebody_else_are_refused_in_one_s
 ) -> None:
     put(storage_access, stack, row)
 
-    with pytest.raises(StorageError, match="does not say whose they are") as caught:
+    with pytest.raises(StorageError, match="does not say which deployment they belong to") as caught:
         await use(storage, method)
 
     assert "\n" not in str(caught.value)

@@ -35,7 +35,7 @@ def test_a_fall_is_told_everywhere_and_accepted_by_hand(fallen: CommandLine) -> 
     run = fallen("run")
     assert run.returncode == 1
     assert run.stdout.startswith("FALLEN: far too little was found")
-    for part in ("users were read, and", "each tick looks again", "`due-notices run --accept` takes it for normal"):
+    for part in ("users were read, and", "each tick looks again", "`due-notices run --accept` accepts it as normal"):
         assert part in run.stdout
     status = fallen("status")
     assert status.returncode == 1

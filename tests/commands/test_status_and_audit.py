@@ -163,7 +163,7 @@ def test_a_graph_that_is_away_leaves_the_rest_of_the_status(sent: CommandLine, s
     done = sent("status", "--ahead", "3")
 
     assert done.returncode == 3
-    assert done.stdout.startswith("look: the coming days cannot be told: ")
+    assert done.stdout.startswith("look: the coming days are not known: ")
     assert "User.Read.All" in " ".join(done.stdout.split())
     assert "poison queue" in done.stdout
 

@@ -158,7 +158,7 @@ async def test_rows_that_do_not_say_whose_they_are_are_refused_and_stay_nobodys(
     await claimed(ledger, keys(1))
 
     for _ in range(2):
-        with pytest.raises(StorageError, match="does not say whose they are"):
+        with pytest.raises(StorageError, match="does not say which deployment they belong to"):
             await ledger.take_ownership(accept=accept)
     with pytest.raises(StorageError, match="LEDGER_TABLE"):
         await ledger.check_owner()

@@ -78,7 +78,7 @@ FAILS = {
     "a bomb in an error's body": Fails([Fault(500, body=b'{"error":' * 100_000)], ["500", "6 times"]),
     "always cut": Fails([Fault(damage=cut_body(), path="/users")], ["no whole answer from Graph", "next tick"]),
     "the last page is lost": Fails([Fault(500, on_request=number) for number in range(3, 9)], ["500", "6 times"]),
-    "invalid JSON always": Fails([Fault(damage=invalid_json())], ["is no JSON", "next tick"]),
+    "invalid JSON always": Fails([Fault(damage=invalid_json())], ["is not JSON", "next tick"]),
     "a page that repeats": Fails([Fault(damage=next_link_to_itself(), on_request=2)], ["points back to a page"]),
     "a link to another host": Fails([Fault(damage=next_link_to_host("example.com"))], ["another host", "not followed"]),
     "a link by http": Fails([Fault(damage=next_link_over_http())], ["not followed", "GRAPH_ENDPOINT"]),

@@ -177,7 +177,7 @@ def test_a_first_run_warns_where_nobody_has_a_value() -> None:
 
     assert report.outcome is Outcome.COMPLETED
     assert list(report.signs) == ["no-values"]
-    assert [said for said in empty.watcher.said if "nobody of 5 users has a value in due" in said]
+    assert [said for said in empty.watcher.said if "none of 5 users has a value in due" in said]
     assert list(empty.preview().signs) == ["no-values"]
 
 

@@ -292,7 +292,7 @@ def test_where_nothing_is_counted_too_few_or_too_many_users_have_the_run_read_se
     world.clock.move(days=1)
     world.directory.left_out = lambda user: int(str(user["id"])[-3:]) < 100
 
-    read_serially(world, f"in parts 340 users were read, and 440 by the run of {TODAY}", 440)
+    read_serially(world, f"in parts 340 users were read, and 440 in the run of {TODAY}", 440)
 
 
 def test_the_proof_of_another_filter_proves_nothing() -> None:

@@ -420,7 +420,7 @@ def test_a_held_claim_is_waited_for_and_taken_over_when_it_lapses() -> None:
     assert (report.outcome, report.sent) == (Outcome.COMPLETED, 5)
     assert 480 <= sum(world.clock.waits) <= 480 + 30
     assert max(world.clock.waits) <= 30
-    assert any("5 notices are claimed by another run" in text for text in world.watcher.said)
+    assert any("another run has claimed notices of this run (5)" in text for text in world.watcher.said)
 
 
 def test_what_another_run_sends_meanwhile_counts_as_already_sent() -> None:

@@ -58,7 +58,7 @@ def test_a_number_that_fell_further_than_it_may_is_a_fall(figures: dict[str, Any
 def test_a_fall_names_both_numbers_and_the_run_before() -> None:
     why = str(why_fallen(today(users_read=400, obligations=0, users_counted=1000), base(), 20))
 
-    for part in ("400 users", "1,000 by the run of 2026-11-23", "0 obligations", "Graph counts 1,000"):
+    for part in ("400 users", "1,000 in the run of 2026-11-23", "0 obligations", "Graph counts 1,000"):
         assert part in why
 
 

@@ -204,7 +204,7 @@ def test_where_nothing_is_counted_the_sum_is_near_the_last_proved(read: int, pro
     why = parts(days_ago(3, users_read=1_000)).why_unproved(read, None)
 
     assert (why is None) is proved
-    assert why is None or why == f"in parts {read:,} users were read, and 1,000 by the run of 2026-11-21"
+    assert why is None or why == f"in parts {read:,} users were read, and 1,000 in the run of 2026-11-21"
 
 
 def test_without_any_number_nothing_is_proved() -> None:

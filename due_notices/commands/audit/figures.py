@@ -110,7 +110,7 @@ class DayFacts:
 class Outage:
     """Silent days in a row, with nothing but closed days between them, and what the next completed run had to report.
 
-    `ended` tells whether there is such a run in the period.
+    `ended` says whether there is such a run in the period.
     """
 
     first: date
@@ -148,7 +148,7 @@ class Overview:
 
     Where it is about one customer or reference, there are none of the runs' own figures: those are of all customers.
     `unreachable` are the obligations without any contact that the last completed run saw, None where none completed.
-    `first_run` is the first day ever recorded, where it lies in the period. `recorded` tells whether any run is on
+    `first_run` is the first day ever recorded, where it lies in the period. `recorded` says whether any run is on
     record, of the period or before; `up_to_now` whether the period reaches the last day that is over.
     """
 
@@ -238,8 +238,8 @@ def overview(
 ) -> Overview:
     """Return the figures of a period.
 
-    Days before the first recorded run are not silent: nobody promised them. So `records` are better those of some
-    weeks before the period, too.
+    Days before the first recorded run are not silent: no run was due then. So `records` should reach back some weeks
+    before the period.
     """
     period = tally.period
     runs = {record.business_date: record for record in records if period.first <= record.business_date <= period.last}

@@ -1,6 +1,6 @@
 """The pictures of an audit: Vega-Lite charts drawn to SVG, whose colours are variables of the page's style.
 
-Nothing is told by colour alone: shades are steps of lightness with their number written in or beside them, stages
+Nothing is shown by colour alone: shades are steps of lightness with their number written in or beside them, stages
 and reasons have a row each, and what is out of the ordinary has a sign of its own.
 """
 

@@ -10,7 +10,7 @@ from due_notices.adapters.graph_http import GraphHttp, GraphRefused
 from due_notices.adapters.graph_users import value_of
 
 _BAD_REQUEST = 400
-# A directory extension is compared by its type, which nobody has told us: text, time, several texts. Whether the last
+# A directory extension is compared by its type, which is not known here: text, time, several texts. Whether the last
 # is an advanced query is not documented.
 _PROBES: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("{} eq '2000-01-01'", {}),
@@ -50,7 +50,7 @@ class GraphProbe:
                     raise
                 continue
             return True
-        self._get(select)  # tells a directory that refuses everything from one that lacks the attribute
+        self._get(select)  # a directory that refuses this refuses everything; it does not lack the attribute
         return False
 
     def opt_out(self) -> bool:

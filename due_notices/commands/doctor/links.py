@@ -54,7 +54,7 @@ Look = Callable[[], tuple[State, str]]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link, and those on which it hangs."""
+    """One link, and those that it depends on."""
 
     name: str
     look: Look
@@ -79,7 +79,7 @@ class Probes:
     """How to touch the outside world; each raises DueNoticesError.
 
     `identity` and `graph_token` return tokens; `attribute` and `opt_out` whether the directory knows them; `users`
-    how many there are, None where it cannot be told; `values` what the attribute holds at each of the first users;
+    how many there are, None where that is not known; `values` what the attribute holds at each of the first users;
     `queue` whether messages may be counted; `service_time` what a service's clock shows; `system_zone` where the
     machine's own copy of the business time zone differs from the program's.
     """
@@ -99,7 +99,7 @@ class Probes:
 
 
 def examine(links: Sequence[Link]) -> Iterator[Diagnosis]:
-    """Yield a finding for each link in order; what hangs on a failed link is not tried."""
+    """Yield a finding for each link in order; what depends on a failed link is not tried."""
     broken: dict[str, str] = {}
     for link in links:
         cause = next((broken[name] for name in link.hangs_on if name in broken), None)
@@ -198,7 +198,7 @@ def _graph(chain: Chain, probes: Probes) -> tuple[State, str]:
         )
     if not probes.opt_out():
         return State.FAILED, (
-            f"the directory has no boolean property {chain.opt_out}, so nobody's wish for no notices would be seen: "
+            f"the directory has no boolean property {chain.opt_out}, so no customer's opt-out would be seen: "
             "correct OPT_OUT_ATTRIBUTE, or declare it on the app registration (data type Boolean, target User)"
         )
     users = probes.users()
@@ -217,7 +217,7 @@ def _queue(probes: Probes) -> tuple[State, str]:
     if probes.queue():
         return State.OK, "messages may be put and counted"
     return State.WARNING, (
-        "messages may be put, but not counted, so that reports cannot tell how many wait: assign Storage Queue Data "
+        "messages may be put, but not counted, so that reports cannot say how many wait: assign Storage Queue Data "
         "Reader on the queue and its poison queue"
     )
 
@@ -272,7 +272,7 @@ def _coming_days(chain: Chain, probes: Probes) -> tuple[State, str]:
 
 
 def schedule(ncrontab: Schedule, policy: Policy, now: datetime) -> tuple[State, str]:
-    """Tell when the next run may send, and warn where a failed run cannot be repaired on its day."""
+    """Say when the next run may send, and warn where a failed run cannot be repaired on its day."""
     window, time_zone = policy.window, policy.rules.time_zone
     days = (policy.business_date(now) + timedelta(days=offset) for offset in range(_DAYS_AHEAD))
     open_days = [day for day in days if policy.why_day_closed(day) is None]

@@ -18,4 +18,4 @@ def service_time(url: str) -> datetime:
         return moment_of(response.headers)
     except (OSError, KeyError, TypeError, ValueError, OverflowError) as error:
         why = distrusted(error) or "check AZURE_AUTHORITY_HOST and the network"
-        raise CredentialError(f"Entra at {url} does not tell the time ({type(error).__name__}): {why}") from error
+        raise CredentialError(f"Entra at {url} does not say what time it is ({type(error).__name__}): {why}") from error

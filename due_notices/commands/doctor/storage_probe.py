@@ -1,14 +1,14 @@
 """Shows that queue and table may be written to, without leaving anything behind.
 
 **Table**: a transaction of two: insert a row, delete one that does not exist. The service carries out the first,
-stumbles over the second, and takes all back. So the very rights of a run are used, and even a kill in the middle
+fails at the second, and rolls all back. So the very rights of a run are used, and even a kill in the middle
 leaves nothing. A missing right refuses the whole.
 
 **Queue**: the right to add messages cannot be shown but by adding one: the sender's role can neither delete nor
-read, and nobody promises whether a malformed message is refused before or after the rights are looked at. So one
-is put that is invisible for the first of its two seconds and then forgotten; whoever may delete it (a connection
-string, a developer) does so while it is invisible. Should a consumer see it in its last second, it is a CloudEvent
-of a type of its own that expired long ago, which the contract tells consumers to drop.
+read, and it is not documented whether a malformed message is refused before or after the rights are checked. So a
+message is put that is invisible for the first of its two seconds and then expires; a login that may delete it (a
+connection string, a developer) does so while it is invisible. Should a consumer see it in its last second, it is a
+CloudEvent of a type of its own that expired long ago, which consumers drop by contract.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _INVISIBLE, _LIFE = 1, 2  # seconds; the service wants at least one of visibilit
 
 
 async def try_queue(queue: QueueClient, poison: QueueClient, source: str) -> bool:
-    """Put a message that nobody sees; return whether messages may be counted too. Raises StorageError."""
+    """Put a message that no consumer sees; return whether messages may be counted too. Raises StorageError."""
     try:
         message = await queue.send_message(_event(source), time_to_live=_LIFE, visibility_timeout=_INVISIBLE)
     except FAILURES as error:
@@ -46,7 +46,7 @@ async def try_queue(queue: QueueClient, poison: QueueClient, source: str) -> boo
 
 
 async def try_table(table: TableClient) -> None:
-    """Have a transaction with an insert taken back. Raises StorageError."""
+    """Have a transaction with an insert rolled back. Raises StorageError."""
     name = uuid.uuid4().hex
     inserted = {"PartitionKey": PARTITION, "RowKey": f"{name}-inserted"}
     missing = {"PartitionKey": PARTITION, "RowKey": f"{name}-missing"}

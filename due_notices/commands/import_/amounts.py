@@ -67,7 +67,7 @@ def taken_apart(text: str) -> Cell:
     text = _DASHED.sub(r"\g<1>00", text)
     found = _CELL.fullmatch(text)
     if found is None or bool(found["paren"]) != bool(found["end"]):
-        raise RowRefused("amount", "is no amount", "write it with digits, as 1234.50")
+        raise RowRefused("amount", "is not an amount", "write it with digits, as 1234.50")
     minuses = [found[name] for name in ("minus1", "minus2", "minus3", "minus4") if found[name]]
     names = [found[name].upper() for name in ("name1", "name2") if found[name]]
     credit = any(name in _CREDIT_WORDS for name in names)
@@ -149,7 +149,7 @@ class AmountReader:
         currency = currency or cell.currency
         plain = with_sign(cell.number, self._sign, currency)
         if plain is None:
-            raise RowRefused("amount", f"is no number with the decimal sign {self._sign}", "correct the list")
+            raise RowRefused("amount", f"is not a number with the decimal sign {self._sign}", "correct the list")
         return cell.negative, _fitted(plain, currency), currency
 
 

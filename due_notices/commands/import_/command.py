@@ -27,7 +27,7 @@ _FAILED, _INTERRUPTED = 1, 130
 @click.option("--explain", is_flag=True, help="Show what is recognised in FILE, why, and the first five rows.")
 @click.option("--profile", help="Whose list it is: a name of --profiles, or a TOML file of your own.")
 @click.option("--encoding", default="", help="The list's encoding, as Python names it (cp932).")
-@click.option("--delimiter", default="", help="What parts the cells, where it is not found (tab for a tabulator).")
+@click.option("--delimiter", default="", help="What separates the cells, where it is not found (or `tab`).")
 @click.option("--dates", multiple=True, help="The form of dates: dmy, mdy or ymd; and excel (serial days), buddhist.")
 @click.option("--decimal", type=click.Choice([".", ","]), help="The decimal sign.")
 @click.option("--currency", help="The currency of amounts that name none (ISO 4217).")
@@ -35,7 +35,7 @@ _FAILED, _INTERRUPTED = 1, 130
 @click.option("--columns", multiple=True, metavar="FIELD=NAME", help="customer, ref, due, amount, currency, status.")
 @click.option("--match", multiple=True, metavar="ATTRIBUTE", help="Find users by this attribute too (employeeId).")
 @click.option("--complete", "mode", flag_value="complete", help="Who is not in the list owes nothing.")
-@click.option("--partial", "mode", flag_value="partial", help="Others than those in the list are left alone.")
+@click.option("--partial", "mode", flag_value="partial", help="Users who are not in the list are left alone.")
 @click.option("--accept", is_flag=True, help="A complete list may clear more than 20 percent.")
 @click.option("--apply", "apply_", is_flag=True, help="Write. Without it nothing is written.")
 @click.option(

@@ -284,7 +284,7 @@ def _not_meant(found: Comparison, entries: Entries, owners: Owners, accounts: Ma
         ids = " and ".join(dict.fromkeys(identifiers))
         problem = Problem(
             "two accounts",
-            f"the customer of this line is two accounts: {ids}",
+            f"the customer of this line has two accounts: {ids}",
             "add the right object id to the list",
             line,
         )

@@ -124,13 +124,13 @@ class DateReader:
             return (
                 _other_calendar(text, found)
                 if found.special
-                else RowRefused("year", "is no year of the Buddhist era, as --dates buddhist says", "correct the list")
+                else RowRefused("year", "is not a year of the Buddhist era, as --dates says", "correct the list")
             )
         day = found.dates.get(form.order)
         if day is None:
             others = ", ".join(f"{each.isoformat()} as {order}" for order, each in found.dates.items())
             return RowRefused(
-                "date-form", f"is no date in the column's form {form.order} ({others})", "correct the list"
+                "date-form", f"is not a date in the column's form {form.order} ({others})", "correct the list"
             )
         return self._day(day, found)
 
@@ -173,7 +173,7 @@ def readings(text: str, latest: int) -> Readings:
             return Readings(refusal=RowRefused("date", "names a month that is not known", "write dates as YYYY-MM-DD"))
         parts = _named(found["d"], month, found["y"])
     else:
-        why = "has no year" if _NO_YEAR.fullmatch(text) else "is no date"
+        why = "has no year" if _NO_YEAR.fullmatch(text) else "is not a date"
         return Readings(refusal=RowRefused("date", why, "write dates as YYYY-MM-DD, or leave the cell empty"))
     return _dated(parts, found, latest)
 
@@ -228,7 +228,7 @@ def _century(year: int) -> int:
 
 def _serial(number: int) -> Readings:
     if number not in _SERIALS:
-        return Readings(refusal=RowRefused("date", "is no date", "write dates as YYYY-MM-DD"))
+        return Readings(refusal=RowRefused("date", "is not a date", "write dates as YYYY-MM-DD"))
     day = _SERIAL_ZERO + timedelta(days=number)
     return Readings(dict.fromkeys(ORDERS, day), "serial")
 

@@ -212,6 +212,6 @@ def _conflict(one: Owed, other: Owed) -> Problem:
     return Problem(
         "conflict",
         f"lines {one.lines[0]} and {other.lines[0]} say different {what} for the same customer, reference and due date",
-        "correct one of them, or name a column that parts them (--columns ref=NAME)",
+        "correct one of them, or name a column that distinguishes them (--columns ref=NAME)",
         other.lines[0],
     )

@@ -90,7 +90,7 @@ class GraphUserValues:
             raise DirectoryError(f"{refused.said}: {FORBIDDEN}") from refused
         except DirectoryError as error:
             return Answer("again", why=str(error))  # what was done of it is seen when the users are read again
-        return found if isinstance(found, list) else Answer("again", why="Graph's answer is no batch")
+        return found if isinstance(found, list) else Answer("again", why="Graph's answer is not a batch")
 
     def _answer(self, inner: Mapping[str, Any], good: Callable[[object], Answer]) -> Answer:
         status = inner.get("status")

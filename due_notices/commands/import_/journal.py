@@ -89,14 +89,14 @@ class Journal:
             with path.open("rb") as stream:
                 head = msgspec.json.decode(stream.readline())
                 if not isinstance(head, dict) or head.get("format") != FORMAT:
-                    raise JournalError(f"{path} is no journal of an import that this version knows")
+                    raise JournalError(f"{path} is not a journal of an import that this version knows")
                 journal = cls(path, head)
                 for line in stream:
                     journal._take(line)
         except OSError as error:
             raise JournalError(f"the journal {path} cannot be read ({error.strerror}): check the path") from error
         except (msgspec.DecodeError, RecursionError) as error:
-            raise JournalError(f"{path} is no journal of an import: check the path") from error
+            raise JournalError(f"{path} is not a journal of an import: check the path") from error
         return journal
 
     def _take(self, line: bytes) -> None:
@@ -145,7 +145,7 @@ class Journal:
         if not _locked(self._marks):
             self.close()
             raise JournalError(
-                f"{self.path} is in the hands of another import{_by(self.path)}: wait until that has ended, or end it "
+                f"{self.path} is in use by another import{_by(self.path)}: wait until that has ended, or end it "
                 "and call this command again; nothing was written by this one"
             )
         self._marks.seek(0, os.SEEK_END)
@@ -218,7 +218,7 @@ def _locked(stream: IO[bytes]) -> bool:
 
 
 def _by(path: Path) -> str:
-    """Return who has said last that he writes by a journal."""
+    """Return who last wrote by a journal."""
     last = b""
     with path.open("rb") as stream:
         for line in stream:

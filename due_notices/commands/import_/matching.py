@@ -111,7 +111,7 @@ class Owners:
 
 
 def _folded(names: Sequence[object]) -> list[str]:
-    """Return names without case, and what is none as a name that nobody has."""
+    """Return names without case, and what is not text as a name that no user has."""
     try:
         return list(map(str.casefold, names))  # type: ignore[arg-type]  # (what is no text raises TypeError)
     except TypeError:
@@ -141,7 +141,7 @@ def values_at(users: Sequence[Mapping[str, object]], path: Sequence[str]) -> lis
     if len(path) > 1 or not users:
         return [value_at(user, path) for user in users]
     name = path[0]
-    if name not in users[0]:  # or nobody of the page has it, or Graph spells it otherwise
+    if name not in users[0]:  # or no user of the page has it, or Graph spells it otherwise
         name = _spelled(name, set[str]().union(*users))
     return [user.get(name) for user in users]
 

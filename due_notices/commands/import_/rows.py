@@ -186,7 +186,7 @@ class RowReader:
         found = readings(text, self._latest)
         if found.special == "empty" or found.dates:
             return found.special != "empty"
-        raise BadCell(column, found.refusal or RowRefused("date", "is no date", "correct the list"))
+        raise BadCell(column, found.refusal or RowRefused("date", "is not a date", "correct the list"))
 
     def state_of(self, text: str) -> str:
         """Return what a word of the status column says."""
@@ -204,7 +204,7 @@ class RowReader:
             written = text.strip().upper()
             code = _CODE.fullmatch(written)
             if written and code is None:
-                refusal = RowRefused("currency", "is no code of ISO 4217", "write it as three letters, as EUR")
+                refusal = RowRefused("currency", "is not a code of ISO 4217", "write it as three letters, as EUR")
                 raise BadCell(self._currency or 0, refusal) from None
             found = self._known_currencies[text] = code[1] if code else self._forms.currency
             return found
@@ -245,8 +245,8 @@ class RowReader:
 
 
 _STATES = frozenset({"open", "paid", "void", "disputed"})
-_NO_CUSTOMER = RowRefused("customer", "says not who is meant", "add an address, or --columns customer=NAME")
-_NO_AMOUNT = RowRefused("amount", "says not what is owed", "complete the list")
+_NO_CUSTOMER = RowRefused("customer", "does not say who is meant", "add an address, or --columns customer=NAME")
+_NO_AMOUNT = RowRefused("amount", "does not say what is owed", "complete the list")
 _MOST_KNOWN = 10_000
 _BLANK = Kind(0, "blank")
 

@@ -202,7 +202,7 @@ class Place(Protocol):
 
     @property
     def delimiter(self) -> str:
-        """What parts the cells."""
+        """What separates the cells."""
         ...
 
     @property

@@ -37,7 +37,7 @@ class GraphApplication:
     def add_password(self, display_name: str, ends: datetime) -> tuple[Password, Secret]:
         """Add a password; only here its value can ever be seen.
 
-        A password whose answer got lost is on the app all the same; its display name tells whose it is.
+        A password whose answer got lost is on the app all the same; its display name says that this command made it.
         """
         asked = {"passwordCredential": {"displayName": display_name, "endDateTime": _iso(ends)}}
         made = self._ask(lambda: self._graph.post(f"{self._object()}/addPassword", asked))

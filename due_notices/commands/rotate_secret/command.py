@@ -28,7 +28,7 @@ _INTERRUPTED = 130
 @click.option(
     "--remove-old",
     is_flag=True,
-    help="Remove the older passwords of this command's making from the app, those of killed rotations too.",
+    help="Remove the older passwords that this command added to the app, those of killed rotations too.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON, for programs.")
 def rotate_secret(*, days: int, remove_old: bool, as_json: bool) -> int:
@@ -74,7 +74,7 @@ def _sentence(done: Rotated) -> str:
         orphans = f", {done.orphans} of them left by rotations that did not end" if done.orphans else ""
         return f"{text}; {done.removed} older removed{orphans}"
     if done.kept:
-        return f"{text}; {done.kept} older still work: remove them with --remove-old when nobody uses them any more"
+        return f"{text}; {done.kept} older still work: remove them with --remove-old when no app uses them any more"
     return text
 
 

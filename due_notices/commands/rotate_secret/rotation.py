@@ -1,7 +1,7 @@
 """A new client secret: added to the app registration, proven, stored in the vault, and proven from there.
 
 At every moment the newest version in the vault is a secret that works. What a killed rotation leaves behind is a
-password that is on the app and not in the vault; it bears our name, so the next one with `remove_old` removes it.
+password that is on the app and not in the vault; it has our name, so the next one with `remove_old` removes it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ Prove = Callable[[Secret], None]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the secret belongs, and how our passwords are named there, so that nobody else's are touched."""
+    """Where the secret belongs, and how our passwords are named there, so that no others are touched."""
 
     vault_name: str
     secret_name: str
@@ -96,7 +96,7 @@ class Rotation:
     def run(self, lifetime: timedelta, *, remove_old: bool) -> Rotated:
         """Rotate; raises CredentialError, after undoing what would do harm. Interruption undoes as well."""
         name = self.place.secret_name
-        # Looked at before anything changes: whoever may not read will not be able to write.
+        # Looked at before anything changes: a login that may not read will not be able to write.
         self.app.passwords()
         self.vault.versions(name)
         ends = self.clock.now() + lifetime
@@ -117,8 +117,8 @@ class Rotation:
         stored = self.vault.read(name)
         if stored.version != version:
             raise CredentialError(
-                f"the newest version of {name} is {stored.version} and not {version}, stored just now: somebody else "
-                "rotates at the same time; nothing was removed"
+                f"the newest version of {name} is {stored.version} and not {version}, stored just now: another "
+                "rotation ran at the same time; nothing was removed"
             )
         self._prove(stored.value)
         self.say("a token can be had with what the vault gives back")

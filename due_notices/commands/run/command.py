@@ -29,7 +29,7 @@ _HEADLINES = {
 @click.option("--again", is_flag=True, help="Look again at a day whose run is completed, and send what is owed by now.")
 @click.option("--missed", is_flag=True, help="Also send what was missed or has expired: one notice for each, once.")
 @click.option(
-    "--accept", is_flag=True, help="Take what is found for normal, after a fall; also a new attribute or queue."
+    "--accept", is_flag=True, help="Accept what is found as normal, after a fall; also a new attribute or queue."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, as the log has it.")
 def run(*, again: bool, missed: bool, accept: bool, as_json: bool) -> int:

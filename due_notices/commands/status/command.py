@@ -1,4 +1,4 @@
-"""`status`: whether it ran, what it did, and whether anybody must act."""
+"""`status`: whether it ran, what it did, and whether an operator must act."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _FIGURES: Mapping[str, Callable[[RunReport], int]] = {
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for programs.")
 def status(*, days: int, ahead: int | None, as_json: bool) -> int:
-    """Say in the first line whether all is fine, somebody should look, or somebody must act.
+    """Say in the first line whether all is fine, an operator should look, or an operator must act.
 
     Then the last runs, the days left to the client secret, and what waits in the
     queue and its poison queue. Asks the ledger and the queues; with --ahead Graph too.
@@ -93,7 +93,7 @@ def status(*, days: int, ahead: int | None, as_json: bool) -> int:
 def _ahead(
     settings: Settings, services: Services, situation: Situation, days: int | None
 ) -> tuple[Sequence[ComingDay], Sequence[Finding]]:
-    """Return the coming days, or what stood in the way of telling them."""
+    """Return the coming days, or why they are not known."""
     if days is None:
         return (), ()
     users = None if situation.newest is None else situation.newest.users_read
@@ -101,7 +101,7 @@ def _ahead(
         with console.progress(users or None) as progress:
             return look_ahead(settings.policy, services, days, progress), ()
     except (CredentialError, DirectoryError) as error:
-        return (), [Finding("directory-unreadable", f"the coming days cannot be told: {error}")]
+        return (), [Finding("directory-unreadable", f"the coming days are not known: {error}")]
 
 
 def _shown_days(situation: Situation, count: int) -> list[tuple[date, RunReport | None]]:

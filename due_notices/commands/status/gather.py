@@ -18,11 +18,11 @@ from due_notices.reading import LOOK_BACK, ask_ledger, days_to, parts_of, past_r
 from due_notices.report import Outcome, by_day, of_filter
 from due_notices.services import Services, opened
 
-PATIENCE = timedelta(seconds=15)  # somebody waits in front of the screen
+PATIENCE = timedelta(seconds=15)  # an operator is waiting at the screen
 
 
 def look_around(policy: Policy, services: Services, tick_of: Callable[[date], datetime | None]) -> Situation:
-    """Return what ledger and queues say now; `tick_of` tells a day's first tick. Asks neither Graph nor the vault."""
+    """Return what ledger and queues say now; `tick_of` gives a day's first tick. Asks neither Graph nor the vault."""
     now = services.clock.now()
     today = policy.business_date(now)
     deadline = Deadline.after(services.clock, PATIENCE, limit=f"{PATIENCE.total_seconds():.0f} s")

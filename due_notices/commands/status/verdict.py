@@ -1,4 +1,4 @@
-"""Whether it ran, what it did, and whether anybody must act: the verdict over what ledger and queues say. Pure.
+"""Whether it ran, what it did, and whether an operator must act: the verdict over what ledger and queues say. Pure.
 
 `FINDINGS` names everything that can be found; docs/runbook.md has a section on each.
 """
@@ -32,7 +32,7 @@ SLOW_SHARE = 0.8  # of the longest that a run may take
 
 
 class Level(IntEnum):
-    """How bad it is. `act`: customers are not notified, or soon will not be, unless somebody does something."""
+    """How bad it is. `act`: customers are not notified, or soon will not be, unless an operator acts."""
 
     FINE = 0
     LOOK = 1
@@ -83,7 +83,7 @@ _ENDINGS = {Outcome.FAILED: "run-failed", Outcome.LIMIT: "limit", Outcome.FALLEN
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that somebody should know, in a sentence."""
+    """One thing that an operator should know, in a sentence."""
 
     name: str
     sentence: str
@@ -146,12 +146,12 @@ class Situation:
 
     @cached_property
     def poison(self) -> int | None:
-        """Messages in the poison queue, by the newest report where nobody may look."""
+        """Messages in the poison queue, by the newest report where looking is not allowed."""
         return self._count(self.looks.poison, "poison")
 
     @cached_property
     def waiting(self) -> int | None:
-        """Messages in the queue, by the newest report where nobody may look."""
+        """Messages in the queue, by the newest report where looking is not allowed."""
         return self._count(self.looks.queue, "queue")
 
     def _count(self, look: QueueLook, name: str) -> int | None:
@@ -323,7 +323,7 @@ def _malformed(record: RunReport, records: Sequence[RunReport]) -> Iterator[Find
         compared = f", usually {usual:.1%}" if jumped else ""
         yield Finding(
             "malformed",
-            f"{malformed:,} values cannot be read, {share:.1%} of all{compared}; nobody is notified of them",
+            f"{malformed:,} values cannot be read, {share:.1%} of all{compared}; no notices are sent for them",
         )
 
 
@@ -359,7 +359,7 @@ def _queues(situation: Situation) -> Iterator[Finding]:
         ("poison queue", situation.looks.poison, situation.poison),
     ):
         if count is None:
-            yield Finding("queue-unseen", f"nobody can tell what waits in the {name}: {look.problem}")
+            yield Finding("queue-unseen", f"what waits in the {name} is not known: {look.problem}")
 
 
 def age(span: timedelta) -> str:

@@ -414,7 +414,7 @@ def test_a_second_import_is_refused_while_the_first_one_writes(
 
     for refused in (second, undo):
         assert refused.returncode == 1
-        assert f"in the hands of another import (process {first.pid} on " in refused.stderr
+        assert f"in use by another import (process {first.pid} on " in refused.stderr
     assert operator(*command).returncode == 0
     assert writes(stack) == Counter(user_id(number) for number in range(400))
 

@@ -236,7 +236,7 @@ def test_somebody_else_who_stores_at_the_same_time_is_noticed() -> None:
 
     world.vault.read = somebody_stored  # type: ignore[method-assign]
 
-    with pytest.raises(CredentialError, match="somebody else rotates"):
+    with pytest.raises(CredentialError, match="another rotation ran"):
         world.rotate(remove_old=True)
 
     assert len(world.app.found) == 2

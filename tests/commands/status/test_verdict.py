@@ -370,7 +370,7 @@ def test_an_age_is_told_in_its_largest_unit(span: timedelta, text: str) -> None:
 
 
 def test_a_fall_asks_for_action_with_both_numbers() -> None:
-    records = [*week(), run("2026-11-24", "fallen", error="400 users were read, and 1,000 by the run of 2026-11-23")]
+    records = [*week(), run("2026-11-24", "fallen", error="400 users were read, and 1,000 in the run of 2026-11-23")]
 
     verdict = judge(situation(records, now=datetime(2026, 11, 24, 10, tzinfo=UTC)))
 
