@@ -94,7 +94,7 @@ def cases(*, long: bool) -> Iterator[Case]:
 
 
 def cases_at_scale(*, long: bool) -> Iterator[Case]:
-    """Yield what says how large a day one instance, one queue and one partition bear."""
+    """Yield what says how large a day one instance, one queue and one partition can take."""
     # 150 ms for a page, read by so many chains; a million users at last. The others have one chain.
     for chains in (1, 2, 4, 8, 16, 32):
         users = 1_000_000 if chains == scale.CHAINS or (long and chains in {1, 32}) else min(50_000 * chains, 400_000)
@@ -105,7 +105,7 @@ def cases_at_scale(*, long: bool) -> Iterator[Case]:
     for a_day in STEADY_RUNS:
         yield Case("steady-run", "ours", World(len(directory(a_day)), 0.0, storage_delay=0.01, sent_a_day=a_day))
     yield Case("forget", "ours", World(1_000, 0.0, storage_delay=0.01, old=20_000))
-    # What one queue and one partition of Azure's bear: all due on one day, and a day as any other.
+    # What one queue and one partition of Azure's take: all due on one day, and a day as any other.
     owed = 200_000 if long else 15_000
     yield Case("limits-one", "ours", World(owed, 1.0, storage_delay=0.01, stages=(-7,), limited=True))
     yield Case("limits-four", "ours", World(owed, 1.0, storage_delay=0.01, limited=True))

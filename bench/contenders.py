@@ -1,7 +1,7 @@
-"""What is compared. Each contender is one function that does a whole run and tells what it did.
+"""What is compared. Each contender is one function that does a whole run and says what it did.
 
-`ours` is the program as it is deployed. `sample` is Microsoft's daemon sample grown up: every page, a ledger of
-its own would be the next step that it has not got. `msgraph` is what a good engineer writes with msgraph-sdk and
+`ours` is the program as it is deployed. `sample` is Microsoft's daemon sample grown up: it reads every page, and
+has no ledger. `msgraph` is what a good engineer writes with msgraph-sdk and
 the asynchronous queue client, concurrency included. Neither of the two remembers what was sent, so they do less.
 """
 

@@ -19,7 +19,7 @@ DIGITS = "0123456789"
 
 def today() -> date:
     """Return today in UTC, which the benchmarks' settings take for the business date."""
-    return datetime.now(UTC).date()  # noqa: TID251 (a benchmark is no part of the program)
+    return datetime.now(UTC).date()  # noqa: TID251 (a benchmark is not a part of the program)
 
 
 def customers(count: int, share: float, stages: Sequence[int] = STAGES) -> Iterator[dict[str, Any]]:

@@ -67,7 +67,7 @@ def _messages_url(settings: Mapping[str, str]) -> str:
         queue.queue_name,
         queue.credential.account_key,
         permission=QueueSasPermissions(add=True),
-        expiry=datetime.now(UTC) + timedelta(hours=1),  # noqa: TID251 (a benchmark is no part of the program)
+        expiry=datetime.now(UTC) + timedelta(hours=1),  # noqa: TID251 (a benchmark is not a part of the program)
     )
     return f"{queue.url}/messages?messagettl=-1&{signature}"
 

@@ -37,7 +37,7 @@ class World:
     `sent_a_day` is how many obligations of each due date the ledger remembers as sent already; the users are then those
     of `steady.directory`. `old` is how many rows the ledger may forget. With
     `chains` the users' names begin unevenly, and ours reads by so many. `stages` are those that
-    today's notices are spread over. With `limited` the storage bears no more than Azure's.
+    today's notices are spread over. With `limited` the storage takes no more than Azure's.
     """
 
     users: int

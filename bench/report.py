@@ -14,7 +14,7 @@ from bench.measure import BEFORE
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 RESULTS = Path(__file__).resolve().parent / "results.json"
 Row = Mapping[str, Any]
-# What a login costs, whoever logs in, is counted in one column.
+# What a login costs, whichever contender logs in, is counted in one column.
 _REQUESTS = {
     "Graph": ("graph", "graph counts"),
     "login": ("vault", "entra"),

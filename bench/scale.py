@@ -1,6 +1,6 @@
-"""What one instance, one queue and one partition bear in steady state: computed from what was measured.
+"""What one instance, one queue and one partition can take in steady state: computed from what was measured.
 
-Everything that is no measurement is a published target of Azure's, or an assumption that is named here.
+Everything that is not a measurement is a published target of Azure's, or an assumption that is named here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Two servers that are never the bottleneck: pages of users from memory, and storage that answers after a while.
 
-With limits, the storage bears no more than Azure says of one queue and of one partition of a table, and answers
+With limits, the storage takes no more than Azure says of one queue and of one partition of a table, and answers
 what goes beyond as Azure does.
 
 Each speaks as much HTTP/1.1 as its clients need, on asyncio's bare protocol. `python -m bench.servers` runs both
@@ -83,7 +83,7 @@ def reply(status: str, body: bytes, content_type: str, headers: str = "") -> byt
 
 
 def table_error(status: str, code: str) -> bytes:
-    """Return a table service's answer that is no success; it says the code in the body alone."""
+    """Return a table service's answer that is not a success; it says the code in the body alone."""
     body = {"odata.error": {"code": code, "message": {"lang": "en-US", "value": "an emulated answer"}}}
     return reply(status, json.dumps(body).encode(), "application/json;odata=nometadata", OWN)
 
@@ -95,7 +95,7 @@ def queue_error(status: str, code: str) -> bytes:
 
 
 class GraphPages:
-    """`/v1.0/users`, rendered beforehand, whole or those whose principal name begins with some signs.
+    """`/v1.0/users`, rendered beforehand, whole or those whose principal name begins with some characters.
 
     The users lie one behind the other in one piece of memory, in an order in which those of a part are neighbours, so
     that a page costs one copy.
@@ -116,11 +116,11 @@ class GraphPages:
             for prefix in (longest[:signs] for signs in range(SIGNS + 1)):
                 first, end = self._parts.get(prefix, (number, number))
                 if end != number:
-                    raise ValueError(f"the users of part {prefix} are no neighbours")
+                    raise ValueError(f"the users of part {prefix} are not neighbours")
                 self._parts[prefix] = first, len(self)
 
     def name_counts(self) -> dict[str, int]:
-        """Return the users by the first two signs of their names."""
+        """Return the users by the first two characters of their names."""
         return {prefix: end - first for prefix, (first, end) in self._parts.items() if len(prefix) == 2}  # noqa: PLR2004
 
     def __len__(self) -> int:
@@ -144,7 +144,7 @@ class GraphPages:
 
     def _page(self, prefix: str, number: int) -> bytes:
         if len(prefix) > SIGNS:
-            raise ValueError(f"parts are known by {SIGNS} signs at the most, not by {prefix}")
+            raise ValueError(f"parts are known by {SIGNS} characters at the most, not by {prefix}")
         first, end = self._parts.get(prefix, (0, 0))
         first += number * PAGE_SIZE
         until = min(first + PAGE_SIZE, end)
@@ -164,8 +164,8 @@ class Limit:
         """Begin at the first request."""
         self._left, self._at = 0.0, time.monotonic()
 
-    def bears(self, count: int) -> bool:
-        """Whether so many more are borne; then they count."""
+    def takes(self, count: int) -> bool:
+        """Whether so many more are taken; then they count."""
         now = time.monotonic()
         self._left, self._at = min(self._left + (now - self._at) * A_SECOND, A_SECOND), now
         if self._left < count:
@@ -177,7 +177,7 @@ class Limit:
 class StorageSink:
     """A queue that takes every message and a table that takes every transaction and is empty, or full beforehand.
 
-    With `limited`, the queue and each partition bear `A_SECOND`, and the ids of the messages are counted.
+    With `limited`, the queue and each partition take `A_SECOND`, and the ids of the messages are counted.
     """
 
     def __init__(self, table: FullTable, record: Mapping[str, str], *, limited: bool) -> None:
@@ -197,7 +197,7 @@ class StorageSink:
             return self._transaction(body)
         if path.endswith("/messages"):
             if self._limits is not None:
-                if not self._limits["queue"].bears(1):
+                if not self._limits["queue"].takes(1):
                     self.counts["messages refused"] += 1
                     return queue_error(*BUSY)
                 text = base64.b64decode(body.partition(b"<MessageText>")[2].partition(b"<")[0])
@@ -231,7 +231,7 @@ class StorageSink:
         rows = body.count(b"Content-Type: application/http")
         if self._limits is not None:
             partition = body.partition(b'"PartitionKey":"')[2].partition(b'"')[0].decode()
-            if not self._limits[partition].bears(rows):
+            if not self._limits[partition].takes(rows):
                 self.counts["transactions refused"] += 1
                 return table_error(*BUSY)
             if partition[:1].isdigit():  # a due date

@@ -7,7 +7,7 @@
 #   gives another id. In the very same Python package the older cloudevents.v1 refuses the message.
 # Why it matters: a consumer that recognises repeats by id sends the same letter at every delivery and never finds the
 #   message on its poison queue; one that trusts `time` reads its own clock.
-# Seen: 2026-11-30. The defaults stand in the docstring of Python's constructor; that reading uses them, nowhere. The
+# Seen: 2026-11-30. The defaults are in the docstring of Python's constructor; that reading uses them, nowhere. The
 #   .NET library gave such defaults up in 2021 (cloudevents/sdk-csharp#64).
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Question: a consumer in Node gives a notice's own time (text of RFC 3339, "2026-11-28T08:00:03Z") to nodemailer as the
-#   letter's `date`. What stands in the Date header?
+#   letter's `date`. What is in the Date header?
 # A good guess: "Sat, 28 Nov 2026 08:00:03 +0000": a Date object given there comes out so, and an address or a subject
 #   is put into the form of its header as well.
 # What happens: the text as it is, which no mail standard allows; only a Date object is formatted. Readers differ:

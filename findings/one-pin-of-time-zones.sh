@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Question: tzdata 2026.6 is pinned, and Python is told to use nothing else (PYTHONTZPATH is empty). Which local time
+# Question: tzdata 2026.6 is pinned, and Python is set to use nothing else (PYTHONTZPATH is empty). Which local time
 #   have the libraries of one process on 2 December 2026, 06:30 UTC, in zones whose rules changed in 2026?
 # A good guess: the pinned one, in all of them.
 # What happens: three answers. zoneinfo, whenever and dateutil 4 read the package. Polars has a copy of its own compiled
 #   in, from before the changes; DuckDB has one, too, which is up to date; Node's is that of its ICU, and of the three
-#   changes Node 24.19.0 knows one. What zoneinfo is told moves neither of these three.
+#   changes Node 24.19.0 knows one. What zoneinfo is set to changes none of these three.
 # Why it matters: with Polars a due date in Vancouver, Winnipeg or Casablanca begins and ends an hour off, in a program
 #   that took care; two columns of one table disagree.
 # Seen: 2026-11-30. Polars documents neither the copy nor its age.

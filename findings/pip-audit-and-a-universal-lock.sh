@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Question: a universal lock pins two versions of one package, each with a marker for other Pythons. Which pins does
 #   pip-audit look up, in requirements.txt and in the same lock as pylock.toml?
-# A good guess: all of them, in both; it is told to audit a file, not the environment, and installs nothing.
+# A good guess: all of them, in both; it is asked to audit a file, not the environment, and installs nothing.
 # What happens: of requirements.txt only those whose marker holds for the Python that runs pip-audit; the others are
 #   left out without a word, and "No known vulnerabilities found" is said of the file. Of pylock.toml all, whatever
 #   their markers.

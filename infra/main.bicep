@@ -54,10 +54,10 @@ param vaultOfficerPrincipalType string = 'User'
 @description('Optional. Client id of an app registration made elsewhere. Empty makes one in this deployment, which takes rights in Entra.')
 param existingGraphClientId string = ''
 
-@description('Optional. Object ids of further owners of the app registration. An officer who is named and a person is one; so is an application that deploys, because it could not deploy again otherwise.')
+@description('Optional. Object ids of further owners of the app registration. A named officer who is a person becomes an owner; so does an application that deploys, because it could not deploy again otherwise.')
 param graphAppOwnerObjectIds string[] = []
 
-@description('Optional. True to give the administrator\'s consent to User.Read.All in this deployment. After the first time it is there, and false.')
+@description('Optional. True to give the administrator\'s consent to User.Read.All in this deployment. Set it to false once the consent exists.')
 param grantConsent bool = true
 
 @description('Optional. How the function proves that it is the app registration: a client secret or a certificate in the vault, or the managed identity itself.')
@@ -98,21 +98,21 @@ param daysAfterDue string = ''
 @maxValue(30)
 param catchUpDays int = 3
 
-@description('Optional. For how many days after its last chance an obligation is named that was missed or has expired; empty: 30, or twice the last day of daysAfterDue plus 14 if that is more.')
+@description('Optional. For how many days after its last chance a missed or expired obligation is named; empty: 30, or twice the last day of daysAfterDue plus 14 if that is more.')
 param lookBackDays string = ''
 
-@description('Optional. Look again at the day, for what is owed by then, that many hours after its last completed run; empty: once a day.')
+@description('Optional. Look again at a day for what is owed by then, so many hours after its last completed run; empty: once a day.')
 param lookAgainHours string = ''
 
-@description('Optional. How the directory is read: auto (in parts, 16 at a time, from 50,000 users on), off (one page after another), or in parts, so many at a time (1 to 32).')
+@description('Optional. How the directory is read: auto (in parts, 16 at a time, from 50,000 users on), off (one page after another), or a number (in parts, so many at a time, 1 to 32).')
 param readParts string = 'auto'
 
-@description('Optional. For what has outgrown one instance: in how many shards Durable Functions reads and sends; 0: each run in one instance.')
+@description('Optional. For more users than one instance can serve: in how many shards Durable Functions reads and sends; 0: each run in one instance.')
 @minValue(0)
 @maxValue(64)
 param scaleOut int = 0
 
-@description('Optional. By how many percent the users may fall from one completed run to the next (1 to 99); more, and the day is not completed.')
+@description('Optional. By how many percent the number of users may fall from one completed run to the next (1 to 99); if it falls further, the day is not completed.')
 @minValue(1)
 @maxValue(99)
 param fallLimit int = 20
@@ -129,7 +129,7 @@ param businessCalendar string = ''
 @description('Optional. Own closed days besides the calendar\'s, such as 2026-12-24,2027-08-02/2027-08-13.')
 param closedDays string = ''
 
-@description('Optional. Own open days, against calendar and weekend, such as 2026-12-12.')
+@description('Optional. Own open days, whatever calendar and weekend say, such as 2026-12-12.')
 param openDays string = ''
 
 @description('Optional. Weekend days instead of the calendar\'s, such as FRI,SAT.')
@@ -213,7 +213,7 @@ param pythonVersion string = '3.13'
 ])
 param instanceMemoryMB int = 2048
 
-@description('Optional. Upper bound of instances. The timer runs on one; with scaleOut the shards spread, four at a time to an instance, so that 16 bear the most of them.')
+@description('Optional. Upper bound of instances. The timer runs on one; with scaleOut the shards spread, four at a time to an instance, so that 16 instances take all 64 at once.')
 @minValue(40)
 @maxValue(1000)
 param maximumInstanceCount int = 40
@@ -489,8 +489,8 @@ module workbook 'modules/workbook.bicep' = {
 // Outputs        //
 // ============== //
 
-// azd makes environment variables of the outputs, and the parameter file reads variables: no output bears the name of a
-// variable or of a setting, or yesterday's result would be today's wish. None is a secret.
+// azd makes environment variables of the outputs, and the parameter file reads variables: no output has the name of a
+// variable or of a setting, or a deployment's result would set the next deployment's parameters. None is a secret.
 
 @description('Name of the function app: what `func azure functionapp publish` wants.')
 output functionAppName string = names.functionApp

@@ -16,15 +16,17 @@ this process, each on a port of its own, under certificates and with signed toke
 
     stack           LocalStack: starts and stops it all, furnishes the tenant, holds the settings
     azurite         the Storage emulator as a child process (azurite_preload.mjs is loaded into it)
-    server          the TLS server; certificates: its authority
-    service         what the emulated services share: routes, planned faults, the record of requests
+    tls_server      the TLS server; certificates: its authority
+    emulated_service    what the emulated services share: routes, planned faults, the record of requests
     identity, vault, entra, graph     the four of them, one module each
-    graph_listing, graph_filter       Graph's paging and its `$filter`
+    graph_listing, graph_filter, graph_changes    Graph's paging, its `$filter`, changes of users and batches
+    applications, registrations       app registrations at Graph, and what proves an app to Entra
+    assertions, app_certificates      the assertions that an app signs, and its certificates
     tokens, clock   signed tokens, and the time by which they run out
     faults          what can be planned to go wrong
-    customers       sample users of every kind; names: what they are called
+    customers       sample users of every kind; names: what they are called; past: what they were sent before
     read_back       the notices on the queue, read by other code than the program's
     expected        who is owed what, worked out by other code than the program's
     expected_decision, expected_values    its halves: one obligation on one day, and what a value says
-    serve, start, demo, __main__      the command line
+    serve_command, start_command, run_command, __main__    the command line
 """

@@ -42,7 +42,7 @@ class Applications:
         self._refuse = refuse
 
     def reset(self) -> None:
-        """Return to the first state: nobody owns anything."""
+        """Return to the first state: no app has an owner."""
         self.owners.clear()
         self.unknown_for = 0
         self.spread = dt.timedelta()

@@ -20,7 +20,7 @@ from local.tokens import TokenAuthority
 
 
 class AssertionChecks:
-    """The token endpoint's check of `client_assertion`; the issuer tells which of the two kinds it is."""
+    """The token endpoint's check of `client_assertion`; the issuer shows which of the two kinds it is."""
 
     def __init__(self, tokens: TokenAuthority, base_url: str) -> None:
         """Take the authority that signs identities' tokens, and the token endpoint's host."""

@@ -1,7 +1,7 @@
 // Loaded into Azurite's process before Azurite itself (node --import).
 import { createRequire } from "node:module";
 
-// Azurite loads its telemetry library even when told to send none; that is two thirds of its start-up time.
+// Azurite loads its telemetry library even when it is set to send none; that is two thirds of its start-up time.
 const require = createRequire(process.argv[1]);
 const telemetry = require.resolve("applicationinsights");
 require.cache[telemetry] = { id: telemetry, filename: telemetry, loaded: true, exports: {} };

@@ -55,7 +55,7 @@ def sample_customers(
 
 
 def with_every_sign(users: Sequence[User]) -> list[User]:
-    """Return the users with principal names that begin with each sign which Entra allows, in turn, in either case."""
+    """Return the users with principal names that begin with each character that Entra allows, in either case."""
     signs = (*string.ascii_letters, *string.digits, *"'.-_!#^~")
     return [
         {**user, "userPrincipalName": f"{signs[number % len(signs)]}{number}@{TENANT_DOMAIN}"}

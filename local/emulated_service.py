@@ -63,7 +63,7 @@ class Service(ABC):
     """One emulated service: an ASGI application on a port of its own.
 
     `faults` may be added to and `requests` read at any time, from any thread. `clock` is what its answers' Date header
-    tells.
+    shows.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -167,5 +167,5 @@ def _target(scope: Scope) -> str:
 
 
 def is_unplanned(record: logging.LogRecord) -> bool:
-    """Tell, as a log filter, what went wrong in an emulator from a planned cut and from the server's end."""
+    """Keep, as a log filter, what went wrong in an emulator, without planned cuts and the server's end."""
     return not (record.exc_info and isinstance(record.exc_info[1], PlannedCutError | asyncio.CancelledError))

@@ -46,7 +46,7 @@ _INITIAL_DOMAINS = (
 
 
 class Malformed(Exception):
-    """The value is no obligation."""
+    """The value is not an obligation."""
 
 
 @dataclass(frozen=True, slots=True)

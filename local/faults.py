@@ -131,7 +131,7 @@ def damaged_gzip() -> Damage:
 
 
 def invalid_json() -> Damage:
-    """Send a body that ends before its JSON does, complete as far as HTTP can tell."""
+    """Send a body that ends before its JSON does, complete as far as HTTP is concerned."""
 
     def damage(reply: Reply, url: str) -> Reply:
         del url

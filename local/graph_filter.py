@@ -85,7 +85,7 @@ class Condition:
         return 2 if self.operator == "in" else 1
 
     def matches(self, user: User) -> bool:
-        """Tell whether the user is in the filtered listing."""
+        """Return whether the user is in the filtered listing."""
         return _OPERATORS[self.operator](_values_at(user, self.path), self.values)
 
 
@@ -102,7 +102,7 @@ class Combination:
         return 1 + max(child.height for child in self.children)
 
     def matches(self, user: User) -> bool:
-        """Tell whether the user is in the filtered listing."""
+        """Return whether the user is in the filtered listing."""
         join = all if self.operator == "and" else any
         return join(child.matches(user) for child in self.children)
 
@@ -119,7 +119,7 @@ class Negation:
         return 1 + self.child.height
 
     def matches(self, user: User) -> bool:
-        """Tell whether the user is in the filtered listing."""
+        """Return whether the user is in the filtered listing."""
         return not self.child.matches(user)
 
 
@@ -134,7 +134,7 @@ def parse_filter(text: str) -> Filter:
 def check_filter(tree: Filter, *, advanced: bool, multi_valued: Mapping[str, bool]) -> None:
     """Raise `FilterError` where Graph would refuse the filter.
 
-    `advanced` says that the request is an advanced query; `multi_valued` tells of every directory
+    `advanced` says that the request is an advanced query; `multi_valued` says of every directory
     extension that is declared in the tenant whether it holds a collection.
     """
     if not advanced:

@@ -51,7 +51,7 @@ class PageTokenError(Exception):
     """The skip token of a next link leads nowhere; `expired` if it once did."""
 
     def __init__(self, *, expired: bool) -> None:
-        """Tell a token that has expired from one never given out for this query."""
+        """Keep whether the token has expired, or was never given out for this query."""
         super().__init__()
         self.expired = expired
 
@@ -85,7 +85,7 @@ class Listing:
         self._slices = slices
         self._url = url
         self._pages: dict[int, bytes] = {}
-        # Random, so that nobody can take a token apart or count on it staying the same.
+        # Random, so that no client can take a token apart or depend on its form.
         self._tokens = ["RFNwdAIAAQ" + secrets.token_urlsafe(90) for _ in slices[1:]]
 
     @property
@@ -157,7 +157,7 @@ class Directory:
         self.expire_page_tokens()
 
     def declare_extension(self, name: str, *, multi_valued: bool) -> None:
-        """Declare a directory extension that no user has a value for; others are told by the values."""
+        """Declare a directory extension that no user has a value for; others are known by the values."""
         self._declared[name] = multi_valued
 
     def expire_page_tokens(self) -> None:
@@ -178,7 +178,7 @@ class Directory:
         return None if position is None else self._users[position]
 
     def replace(self, key: str, user: User) -> None:
-        """Put a changed user in the place of the one with this key; listings under way show the users of before."""
+        """Replace the user with this key by a changed one; listings under way show the users of before."""
         position = self._positions[key.casefold()]
         if isinstance(self._users, tuple):
             self._users = list(self._users)

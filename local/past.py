@@ -68,7 +68,7 @@ def write_past(
 ) -> Written:
     """Fill an empty ledger with the eight weeks before `today`.
 
-    `environ` are the settings of the deployment whose ledger it shall be, and `users` its customers.
+    `environ` are the settings of the deployment that the ledger is to belong to, and `users` its customers.
     """
     rng = random.Random(seed)  # noqa: S311 (sample data)
     table.create_entity(_format_row(environ))

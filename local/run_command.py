@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         _step(screen, "5. What an auditor and a manager get: due-notices audit --html FILE")
         pictured = _audit(screen, environ, today)
-    _step(screen, "The stack is stopped. Next: `make start` keeps it up; the README tells the rest.")
+    _step(screen, "The stack is stopped. Next: `make start` keeps it up; the README has the rest.")
     return 0 if first == second == pictured == 0 and agree and again == len(events) else 1
 
 

@@ -1,4 +1,4 @@
-"""`python -m local serve`: the stack stays up until it is told to end."""
+"""`python -m local serve`: the stack stays up until it is asked to end."""
 
 from __future__ import annotations
 

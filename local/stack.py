@@ -39,7 +39,7 @@ class LocalStack:
 
     Several stacks may run at once. With `persistent_storage` the storage is on disk, so that
     `stack.azurite.stop()` and `.start()` lose nothing; with `storage_identity` it serves TLS and the
-    settings name it by its endpoints, for the managed identity, in place of a connection string.
+    settings name it by its endpoints, for the managed identity, instead of a connection string.
 
     The settings are those of a deployment but for these, each with the tests that cover the other way:
 
@@ -160,7 +160,7 @@ class LocalStack:
         self._furnish(users)
 
     def tell_time(self, clock: Callable[[], dt.datetime]) -> None:
-        """Let the answers' Date headers tell the time of `clock` until the next reset; tokens go by the real time."""
+        """Let the answers' Date headers have the time of `clock` until the next reset; tokens go by the real time."""
         for service in (self.identity, self.vault, self.entra, self.graph):
             service.clock = clock
 
@@ -183,7 +183,7 @@ class LocalStack:
     def operator_environ(self) -> dict[str, str]:
         """Return the settings with the login of an operator, who owns the app and may write to the vault.
 
-        A managed identity stands in for `az login`, which asks a real Entra.
+        A managed identity takes the place of `az login`, which asks a real Entra.
         """
         return {
             **self.environ,
@@ -194,7 +194,7 @@ class LocalStack:
     def certificate_rotate(
         self, *, lasts: dt.timedelta = dt.timedelta(days=365), pem: bool = False, register: bool = True
     ) -> AppCertificate:
-        """Give the app a new certificate in place of the old ones, and store it in the vault with its key.
+        """Give the app a new certificate instead of the old ones, and store it in the vault with its key.
 
         With `register=False` the app does not know it: what the vault holds is then wrong.
         """

@@ -1,7 +1,7 @@
 """`make start`: the stack stays up, `local.settings.json` is written, and `func start` runs on it if it is there.
 
 That file is also where a user keeps the settings of their own tenant. So only what a stack wrote, byte for byte, is
-replaced or removed; a checksum in the file tells it from what somebody changed.
+replaced or removed; a checksum in the file shows whether it was changed.
 """
 
 from __future__ import annotations

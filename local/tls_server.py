@@ -31,7 +31,7 @@ def url_of(listener: socket.socket) -> str:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Tells when it serves, and drops its connections when it ends.
+    """Says when it serves, and drops its connections when it ends.
 
     Uvicorn's own end waits for the connections that clients keep alive.
     """

@@ -74,7 +74,7 @@ class VaultService(Service):
         self._secrets: dict[str, list[SecretVersion]] = {}
 
     def reset(self) -> None:
-        """Return to the first state: no secrets, nobody who may see any."""
+        """Return to the first state: no secrets, no readers."""
         super().reset()
         self.readers.clear()
         self.officers.clear()

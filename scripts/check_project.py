@@ -1,7 +1,7 @@
 """Let azure-functions-doctor look at the project's root, and end with 1 at what is not expected.
 
 Part of `make check`. It knows what Azure Functions expects of a project; some of its warnings are wrong here or are
-about this machine. Those stand below with the reason, and every other one counts.
+about this machine. Those are listed below with the reason, and every other one counts.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def vulnerabilities() -> int:
     for each in bad:
         for flaw in each["vulns"]:
             fixed = ", ".join(flaw.get("fix_versions", ())) or "nothing yet"
-            print(f"vulnerabilities: {each['name']} {each['version']}: {flaw['id']}, mended by {fixed}")
+            print(f"vulnerabilities: {each['name']} {each['version']}: {flaw['id']}, fixed by {fixed}")
     if unknown:
         print(f"vulnerabilities: {len(unknown)} of {len(found)} packages could not be looked up here")
     elif not bad:

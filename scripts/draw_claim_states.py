@@ -30,7 +30,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328; text-anchor: middle }
 
 
 class Box(NamedTuple):
-    """A state: where it is, how wide, and what stands in it."""
+    """A state: where it is, how wide, and what it says."""
 
     x: int
     y: int
@@ -50,7 +50,7 @@ class Box(NamedTuple):
 
 
 BOXES = (
-    Box(16, 130, 130, "none", "no entry", "nobody has it"),
+    Box(16, 130, 130, "none", "no entry", "not claimed"),
     Box(260, 130, 150, "box", "claimed", "by one run, since when"),
     Box(500, 130, 160, "window", "claimed, unmarked", "on the queue already"),
     Box(744, 130, 140, "done", "sent", "when, which message"),
@@ -76,8 +76,8 @@ LABELS = (
     ("small", 208, 72, "the queue certainly did not take it: released, to be tried again"),
     ("small left", 410, 236, "died before"),
     ("small left", 418, 252, "the send"),
-    ("warm left", 584, 218, "died before the mark, or nobody"),
-    ("warm left", 580, 234, "knows whether the queue took it"),
+    ("warm left", 584, 218, "died before the mark, or it is not"),
+    ("warm left", 580, 234, "known whether the queue took it"),
     ("warm right", 284, 240, "CLAIM_LAPSE_MINUTES later the"),
     ("warm right", 286, 256, "next run takes it over by a conditional"),
     ("warm right", 290, 272, "update and sends, with the same id"),

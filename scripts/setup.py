@@ -85,7 +85,7 @@ def run(*command: str | Path) -> None:
         sys.exit(
             f"setup failed: `{' '.join(str(part) for part in command)}` ended with {done.returncode}. "
             "Its output is above. Are the Python and npm package registries reachable? "
-            "Mend the cause and call `make setup` again; it goes on from a clean start."
+            "Fix the cause and call `make setup` again; it goes on from a clean start."
         )
 
 

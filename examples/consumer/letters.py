@@ -77,7 +77,7 @@ def key_of(events: Sequence[Event]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text without what could break a line or a header. Names and references are what anybody typed."""
+    """Return a text without what could break a line or a header. Names and references are whatever was typed."""
     return _BREAKS.sub(" ", text).strip()
 
 

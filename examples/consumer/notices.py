@@ -1,4 +1,4 @@
-"""The contract, whatever the consumer: read a notice, refuse what is none, recognise what is too late."""
+"""The contract, whatever the consumer: read a notice, refuse anything else, recognise what is too late."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Event = dict[str, Any]
 
 
 class Unreadable(Exception):
-    """The message is no notice, and trying again will not make it one."""
+    """The message is not a notice, and trying again will not make it one."""
 
 
 def decode(raw: bytes) -> str:
@@ -32,7 +32,7 @@ def read(text: str) -> Event:
     try:
         event = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Unreadable("the message is no JSON") from error
+        raise Unreadable("the message is not JSON") from error
     kind = event.get("type") if isinstance(event, dict) else None
     if kind != EVENT_TYPE:
         raise Unreadable(f"the message is not of type {EVENT_TYPE}")
@@ -49,7 +49,7 @@ def is_expired(event: Event, now: datetime) -> bool:
 
 
 def has_expired(text: str, now: datetime) -> bool:
-    """Whether this is an event of any type whose time is over. Such a one needs no reading: it is of no use."""
+    """Whether this is an event of any type whose time is over. Such an event need not be read."""
     try:
         return is_expired(json.loads(text), now)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -83,7 +83,7 @@ class Consumer:
 
 
 def main() -> int:
-    """Consume until told to end."""
+    """Consume until asked to end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--once", action="store_true", help="end when nothing is left to do now")
     parser.add_argument("--store", type=Path, default=Path("notices.sqlite"), help="where notices and ids are kept")

@@ -62,9 +62,9 @@ class SmtpSender:
         problems = [
             *([] if environ.get("SMTP_HOST") else ["SMTP_HOST is missing: the name of your mail server"]),
             *([] if security in PORTS else ["SMTP_SECURITY may be starttls, tls or none"]),
-            *([] if port.isdecimal() else ["SMTP_PORT is no number"]),
+            *([] if port.isdecimal() else ["SMTP_PORT is not a number"]),
             *([] if local and domain else ["MAIL_FROM is missing: such as Example Ltd <billing@example.com>"]),
-            *([] if not unsubscribe or _is_list_of_links(unsubscribe) else ["MAIL_UNSUBSCRIBE is no <link>, <link>"]),
+            *([] if not unsubscribe or _is_list_of_links(unsubscribe) else ["MAIL_UNSUBSCRIBE is not <link>, <link>"]),
         ]
         if problems:
             raise SettingsError("; ".join(problems))
@@ -98,7 +98,7 @@ class SmtpSender:
                 raise refusal from error
             raise
         finally:
-            with suppress(smtplib.SMTPException, OSError):  # what was taken stays taken, however the server says bye
+            with suppress(smtplib.SMTPException, OSError):  # what was taken stays taken, however the connection ends
                 session.quit()
 
     def _connect(self) -> smtplib.SMTP:

@@ -6,7 +6,7 @@ It reads the deployment's outputs from the environment (azd sets them) or from a
     az deployment group show -g <group> -n <deployment> --query properties.outputs -o json > outputs.json
     python infra/scripts/post_provision.py --outputs outputs.json
 
-1. The ledger: the resource group holds one only. A second one means that a deployment took other names, would begin
+1. The ledger: the resource group holds one only. A second one means that a deployment took other names: it would begin
    with an empty memory and notify every customer again.
 2. The due-date property: made on the app registration if it is not there.
 3. Consent: looks whether User.Read.All is granted; if not, says who must do what.
@@ -52,7 +52,7 @@ LEDGER_TAG = "due-notices-ledger"  # what modules/storage.bicep puts on the acco
 NOT_YET = frozenset({"ForbiddenByRbac", "AuthorizationFailed", "Forbidden"})  # codes that a role on its way may cause
 
 # The outputs of main.bicep that this program and rotate-secret work with. Behind the prefix, which keeps azd from
-# handing them to the next deployment as wishes, most bear the names of settings.
+# handing them to the next deployment as parameters, most have the names of settings.
 PREFIX = "DEPLOYED_"
 OUTPUT_NAMES = (
     "DUE_DATE_ATTRIBUTE",
@@ -133,7 +133,7 @@ def safe(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}):
         return url.rstrip("/")
-    message = f"{url} is no https address; a token would go there in the clear"
+    message = f"{url} is not an https address; a token would go there in the clear"
     raise Unusable(message)
 
 
@@ -185,7 +185,7 @@ def due_date_property(deployment: Deployment, graph: Service, *, data_type: str,
     """Make the property on the app registration, unless it is there or not an extension."""
     own = re.fullmatch(r"extension_([0-9A-Fa-f]{32})_(\w+)", deployment.attribute, re.IGNORECASE)
     if own is None:
-        return OK, f"{deployment.attribute} is no extension of an app registration; nothing to make"
+        return OK, f"{deployment.attribute} is not an extension of an app registration; nothing to make"
     if own[1].lower() != deployment.client_id.replace("-", ""):
         if foreign:
             return OK, f"{deployment.attribute} belongs to another registration, as you say; nothing to make"
@@ -211,7 +211,7 @@ def due_date_property(deployment: Deployment, graph: Service, *, data_type: str,
                 raise
         word, found = DONE, find() or body
     if "User" not in found.get("targetObjects", []):
-        return MISSING, f"{deployment.attribute} is no property of users; delete it or choose another name"
+        return MISSING, f"{deployment.attribute} is not a property of users; delete it or choose another name"
     kind = f"{'several values' if found.get('isMultiValued') else 'one value'} of type {found['dataType']}"
     return word, f"{deployment.attribute} holds {kind} per user"
 
