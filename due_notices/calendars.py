@@ -35,7 +35,7 @@ class BusinessCalendar(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EveryDay:
-    """The calendar of those who set none: every day is a business day."""
+    """The calendar where none is set: every day is a business day."""
 
     def why_closed(self, day: date) -> str | None:  # noqa: ARG002 (a Protocol's method)
         """Return None."""

@@ -77,7 +77,7 @@ class ExpiryWarning:
 
     @property
     def urgent(self) -> bool:
-        """Whether no new token can be had already."""
+        """Whether no token can be had with it now."""
         return self.level in {ExpiryLevel.EXPIRED, ExpiryLevel.NOT_YET_VALID}
 
     def log_line(self) -> str:

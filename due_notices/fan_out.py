@@ -290,7 +290,7 @@ class Shards:
         return {"send": report.outcome is not Outcome.LIMIT, "fallen": fallen, "report": _figures(report)}
 
     def send(self, given: Answer) -> Answer:
-        """Send what is owed in a shard, unless that is more than what was counted and a little."""
+        """Send what is owed in a shard, unless it is much more than what was counted."""
 
         def work(run: Run, report: RunReport, plan: Plan) -> None:
             counted = given["owed"]

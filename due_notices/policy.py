@@ -78,7 +78,7 @@ class Policy:
     def forget_before(self, today: date, reach: date) -> date:
         """Return the day before which the ledger may forget what was due, once the run of `today` completed.
 
-        It asked for what was due from `reach` on. Another host may still have yesterday.
+        It asked for what was due from `reach` on. On another host it may still be yesterday.
         """
         return min(today - timedelta(days=self.rules.stages.retention_days) - ONE_DAY, reach)
 

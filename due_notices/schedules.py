@@ -2,7 +2,7 @@
 
 The host reads NCRONTAB with the .NET library NCrontab.Signed, whose grammar no other cron has: six fields, or five
 without seconds, split at blanks alone; the day of the month and the weekday must both hold; Sunday is 0 and never 7;
-a range written the wrong way round is turned round; names count by their first letters. What is no NCRONTAB may be
+a range written the wrong way round is turned round; names count by their first letters. What is not NCRONTAB may be
 an interval, a .NET TimeSpan. Sources: the timer extension's `TimerSchedule`, NCrontab's `CrontabFieldImpl` and
 `CrontabField`; `tests/unit/ncrontab.jsonl` holds the verdicts of the library itself.
 """

@@ -15,7 +15,7 @@ from due_notices.calendars import ONE_DAY, BusinessCalendar
 
 
 class OpenDays:
-    """Counts in the open days of a calendar, which is asked once for each day. No run of closed days is too long."""
+    """Counts in the open days of a calendar, which is asked once for each day, however many closed days follow."""
 
     def __init__(self, calendar: BusinessCalendar) -> None:
         """Take the calendar."""

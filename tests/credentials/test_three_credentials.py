@@ -158,7 +158,7 @@ def test_what_is_no_certificate_is_said_to_be_none(stack: LocalStack, make_token
     with pytest.raises(CredentialError) as caught:
         make_token(**CERTIFICATE)()
 
-    assert "no certificate with its private key" in str(caught.value)
+    assert "not a certificate with its private key" in str(caught.value)
     assert caught.value.__cause__ is None  # the library's words may quote what it could not read
     assert not value or value not in str(caught.value)
 

@@ -249,7 +249,7 @@ def test_answers_of_other_shards_than_were_asked_for_send_nothing() -> None:
     report = day.run()
 
     assert report.outcome is Outcome.FAILED
-    assert "not what was to be counted" in str(report.error)
+    assert "not those that were asked for" in str(report.error)
     assert day.world.ids == []
 
 

@@ -352,7 +352,7 @@ def test_a_property_of_groups_is_not_taken_for_ours(world: World, desk: Desk) ->
     done = desk.run()
 
     assert done.returncode == 1
-    assert "is no property of users" in sentence(done, "due-date")
+    assert "is not a property of users" in sentence(done, "due-date")
 
 
 def test_a_synchronised_attribute_is_left_alone(world: World, desk: Desk) -> None:
@@ -544,7 +544,7 @@ def test_a_token_never_goes_out_in_the_clear(world: World, desk: Desk, name: str
     done = desk.run(**{name: "http://graph.example"})
 
     assert done.returncode == 2
-    assert "no https address" in done.stderr
+    assert "not an https address" in done.stderr
     assert world.calls == []
 
 

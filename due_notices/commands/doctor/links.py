@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from due_notices import time_zones
 from due_notices.commands.calendar_notes import calendar_notes
+from due_notices.commands.counted import counted
 from due_notices.commands.days_without_tick import DAYS_LOOKED_AT, days_without_tick
 from due_notices.commands.doctor.values import judge_values
 from due_notices.credentials import AppCredential, CredentialKind, claims_of
@@ -204,8 +205,8 @@ def _graph(chain: Chain, probes: Probes) -> tuple[State, str]:
     users = probes.users()
     if users == 0:
         return State.WARNING, "USER_FILTER leaves no user at all: correct it, or find out where the users went"
-    counted = "users can be read; this tenant does not count them" if users is None else f"{users:,} users"
-    return State.OK, f"{counted}; the directory knows {attribute}"
+    count = "users can be read; this tenant does not count them" if users is None else counted(users, "user")
+    return State.OK, f"{count}; the directory knows {attribute}"
 
 
 def _values(chain: Chain, probes: Probes) -> tuple[State, str]:

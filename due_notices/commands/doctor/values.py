@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
+from due_notices.commands.counted import counted
 from due_notices.currencies import CODES
 from due_notices.model import Obligation
 from due_notices.obligations import Malformed, parse_obligation, values_of
@@ -30,7 +31,10 @@ def judge_values(found: Sequence[object], rules: Rules, today: date) -> tuple[bo
     faults = Counter(str(one) for one in read if isinstance(one, Malformed))
     malformed = faults.total()
     parts = [
-        f"of {len(values):,} obligations of the first {len(found):,} users {len(values) - malformed:,} can be read"
+        (
+            f"of {counted(len(values), 'obligation')} of the first {counted(len(found), 'user')} "
+            f"{len(values) - malformed:,} can be read"
+        )
     ]
     if faults:
         (often, count), *_ = faults.most_common(1)

@@ -13,6 +13,7 @@ from typing import Any
 from due_notices import bootstrap
 from due_notices.adapters.clock import SystemClock
 from due_notices.commands import console
+from due_notices.commands.counted import counted
 from due_notices.commands.import_ import output
 from due_notices.commands.import_.build import Operator
 from due_notices.commands.import_.changes import Rules
@@ -122,7 +123,7 @@ class Import:
             )
         left = found.users - len(found.done)
         console.err().print(
-            console.plain(f"going on with {path}: {left:,} of {found.users:,} users are left"), soft_wrap=True
+            console.plain(f"going on with {path}: {left:,} of {counted(found.users, 'user')} left"), soft_wrap=True
         )
         several = bool(found.head.get("several"))
         done = _carried_out(found, Operator(settings, self._clock), self._clock, share, several=several)
@@ -174,8 +175,8 @@ class Import:
             )
         if found.held:
             yield (
-                f"{found.held:,} open values are left open though the list does not have them: a row or the account of "
-                "their customer is in doubt"
+                f"{counted(found.held, 'open value')} left open though not in the list: a row or the account of the "
+                "customer is in doubt"
             )
         if found.counts["not found"] and settings.user_filter:
             yield "customers who are not found may lie outside USER_FILTER"
@@ -276,7 +277,8 @@ def _ended(
 def _estimate(found: Comparison, share: int) -> Iterator[str]:
     if found.changes:
         took = output.duration(seconds_for(found.changes, share))
-        yield f"{found.changes:,} users would be written: about {took} at {share} percent of Graph's write quota"
+        users = counted(found.changes, "user")
+        yield f"{users} would be written: about {took} at {share} percent of Graph's write quota"
 
 
 @contextmanager

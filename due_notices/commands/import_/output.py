@@ -13,6 +13,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from due_notices.commands import console
+from due_notices.commands.counted import counted
 from due_notices.commands.csv_lines import csv_file, csv_line, identifier
 from due_notices.commands.import_.comparing import Comparison
 from due_notices.commands.import_.entries import Entries
@@ -164,7 +165,11 @@ def diff(found: Comparison, entries: Entries, notes: Sequence[str], *, as_json: 
     screen = console.out()
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in entries.kinds.items())
     screen.print(
-        console.plain(f"{len(entries):,} rows of {entries.customers:,} customers; {found.users:,} users read", "bold")
+        console.plain(
+            f"{counted(len(entries), 'row')} of {counted(entries.customers, 'customer')}; "
+            f"{counted(found.users, 'user')} read",
+            "bold",
+        )
     )
     if kinds:
         screen.print(console.plain(f"rows that are no obligation: {kinds}"))
@@ -260,9 +265,9 @@ def duration(seconds: float) -> str:
 def outcome(done: Written, journal: Path, *, undo: bool) -> None:
     """Print how writing ended."""
     screen = console.out()
-    verb = "have their old value back" if undo else "users written"
-    besides = f", {done.already:,} were so already" if done.already else ""
-    screen.print(console.plain(f"{done.done:,} {verb}{besides}", "green"))
+    verb = "set back to the old value" if undo else "written"
+    besides = f", {done.already:,} had that value already" if done.already else ""
+    screen.print(console.plain(f"{counted(done.done, 'user')} {verb}{besides}", "green"))
     for why, count in done.failed.most_common():
         screen.print(console.plain(f"{count:,} not written: {why}", "bold red"), soft_wrap=True)
     if done.stopped:

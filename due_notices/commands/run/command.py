@@ -113,7 +113,11 @@ def report_view(report: RunReport) -> RenderableType:
 def _counted(report: RunReport) -> str:
     if report.users_counted is None:
         return "; this tenant does not count its users" if report.users_read else ""
-    return "" if report.users_counted == report.users_read else f"; the tenant counts {report.users_counted:,} users"
+    return (
+        ""
+        if report.users_counted == report.users_read
+        else f"; the tenant counts {counted(report.users_counted, 'user')}"
+    )
 
 
 def _unusual(report: RunReport) -> str:
@@ -121,7 +125,7 @@ def _unusual(report: RunReport) -> str:
         return ""
     if report.usual_owed is None:
         return "many notices for a first run; is DUE_DATE_ATTRIBUTE the right one?"
-    return f"usually about {report.usual_owed:,} notices"
+    return f"usually about {counted(report.usual_owed, 'notice')}"
 
 
 def _waiting(report: RunReport) -> str:

@@ -86,7 +86,7 @@ def test_all_is_well(healthy: LocalStack, storage_access: StorageAccess) -> None
     assert list(findings) == LINKS
     assert set(levels(findings).values()) == {State.OK}
     assert "100 more days" in findings["vault"].text or "99 more days" in findings["vault"].text
-    assert findings["graph"].text.startswith("1 users")
+    assert findings["graph"].text.startswith("1 user;")
     assert healthy.managed_identity.principal_id in findings["managed identity"].text
     assert exit_code(list(findings.values())) == 0
 
