@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from local.clock import now
-from local.graph_listing import COLLECTIONS, DEFAULT_PROPERTIES
+from local.graph_listing import COLLECTIONS, DEFAULT_PROPERTIES, KEPT_LISTINGS
 from local.stack import LocalStack
 from local.tokens import TokenAuthority
 
@@ -195,7 +195,7 @@ class TestPages:
         stack.graph.users = people(30)
         first = graph_get("/v1.0/users?$top=1").json()["@odata.nextLink"]
 
-        for top in range(2, 20):
+        for top in range(2, KEPT_LISTINGS + 2):
             graph_get(f"/v1.0/users?$top={top}")
 
         assert_refused(graph_get(first), 400, "Directory_ExpiredPageToken")
