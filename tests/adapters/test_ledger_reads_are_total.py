@@ -95,6 +95,7 @@ GOOD: Mapping[str, Any] = {
     "hasReference": True,
     "report": run_report(TODAY).to_json(),
 }
+NOTHING_FOUND = {b'{"value":[]}', b'{"value": []}'}  # which Hypothesis draws too, since it stands in the tests
 VALUES = st.recursive(
     st.one_of(
         st.none(),
@@ -121,7 +122,7 @@ def test_whatever_a_row_holds_it_is_read_or_refused(method: str, row: dict[str, 
 
 
 @pytest.mark.parametrize("method", [*LISTS, *SINGLE])
-@given(body=st.binary())
+@given(body=st.binary().filter(lambda body: body not in NOTHING_FOUND))
 def test_whatever_the_bytes_are_nothing_else_is_raised(method: str, body: bytes) -> None:
     with pytest.raises(StorageError):
         asyncio.run(read(method, body))
