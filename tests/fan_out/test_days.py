@@ -402,3 +402,19 @@ def test_a_day_that_another_run_has_completed_is_done_for_those_with_its_filter(
 
     assert day.output["outcome"] == "already-completed"
     assert day.output["filterDigest"] == "a filter"
+
+
+def test_who_was_missed_is_named_in_the_log_as_by_one_instance() -> None:
+    found = []
+    for in_shards in (True, False):
+        world = world_of([named(number, in_days(60)) for number in range(40)])
+        run = Day(world).run if in_shards else world.run
+        run()
+        late = [{**named(number, in_days(2)), "id": f"late-{number}"} for number in range(40)]
+        world.directory.users = [*world.directory.users, *late]
+        world.clock.move(days=14)
+        missed = run().missed
+        names = [line.partition("by user: ")[2].split(", ") for line in world.watcher.details if "missed obl" in line]
+        found.append((missed, sorted(name for some in names for name in some)))
+
+    assert found[0] == found[1] == (40, sorted(f"late-{number}" for number in range(40)))
