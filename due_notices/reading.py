@@ -115,7 +115,7 @@ def _in_parts(
         return str(refused)
     why = _why_not_all(parts, planner.users_read, counted)
     if why is not None and counted is not None:  # the number may be some minutes old
-        counted = directory.count(deadline=deadline)
+        counted = _counted_again(directory, counted, deadline)
         why = _why_not_all(parts, planner.users_read, counted)
     if why is None:
         return Read(planner, counted, found)
@@ -282,8 +282,14 @@ def count_users(directory: UserListing, read: int, deadline: float | None = None
     """
     counted = directory.count(deadline=deadline)
     if counted is not None and count_differs(read, counted):
-        counted = directory.count(deadline=deadline)
+        counted = _counted_again(directory, counted, deadline)
     return counted
+
+
+def _counted_again(directory: UserListing, counted: int, deadline: float | None) -> int:
+    """Return the number asked for once more; the first one stands where there is no answer to that."""
+    again = directory.count(deadline=deadline)
+    return counted if again is None else again
 
 
 def days_to(last: date, records: Iterable[RunReport], rules: Rules, before: Iterable[date] = ()) -> tuple[Day, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -148,6 +149,16 @@ def test_a_count_that_is_right_when_asked_again_is_no_fall() -> None:
     report = late.run()
 
     assert (report.outcome, report.users_counted) == (Outcome.COMPLETED, 100)
+
+
+def test_a_count_stands_that_cannot_be_had_a_second_time() -> None:
+    counts: Iterator[int | None] = iter([2_500, None])
+    cut = World(customers(999), page_size=999)
+    cut.directory.counts = lambda: next(counts)
+
+    report = cut.run()
+
+    assert (report.outcome, report.users_counted) == (Outcome.FALLEN, 2_500)
 
 
 def test_a_count_that_agrees_is_asked_for_once() -> None:

@@ -253,6 +253,17 @@ def test_a_count_that_lags_is_asked_for_again() -> None:
     assert (report.outcome, report.parts, report.users_counted, report.note) == (Outcome.COMPLETED, 44, 880, None)
 
 
+def test_a_difference_stands_where_the_tenant_does_not_count_a_second_time() -> None:
+    world = in_parts(people(880))
+    world.run()
+    world.clock.move(days=1)
+    world.directory.left_out = lambda user: int(str(user["id"])[-3:]) < 100
+    counts: Iterator[int | None] = iter((880, None, 880))
+    world.directory.counts = lambda: next(counts)
+
+    read_serially(world, "in parts 780 users were read, and Graph counts 880", 880)
+
+
 def test_a_directory_that_cannot_be_asked_so_is_read_serially() -> None:
     world = in_parts(people(880))
     world.directory.faults_of["m"].always = PartRefused("Graph answered 400 to a part")
