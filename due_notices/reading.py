@@ -104,7 +104,7 @@ def _in_parts(
     if (why := parts.why_serial(counted)) is not None:
         progress.detail(f"{why}: reading one page after another")
         return why
-    prefixes = parts.prefixes
+    prefixes, began = parts.prefixes, clock.monotonic()
     try:
         planner, found = _to_the_end(
             lambda: pages_in_parts(directory, prefixes, parts.chains, deadline), clock, progress, begin, deadline
@@ -113,18 +113,20 @@ def _in_parts(
     except PartRefused as refused:
         progress.say(f"{refused}: reading one page after another")
         return str(refused)
-    why = _why_not_all(parts, planner.users_read, counted)
-    if why is not None and counted is not None:  # the number may be some minutes old
-        counted = _counted_again(directory, counted, deadline)
-        why = _why_not_all(parts, planner.users_read, counted)
+    read = planner.users_read
+    if counted is not None and (parts.why_unproved(read, counted) or parts.why_short(read, counted)):
+        counted = _counted_again(directory, counted, deadline)  # the number may be some minutes old
+    why = parts.why_unproved(read, counted)
+    if why is None and (short := parts.why_short(read, counted)) is not None:
+        now = clock.monotonic()
+        if deadline is None or now + parts.chains * (now - began) <= deadline:
+            why = short
+        else:  # these few are not worth that nobody is notified
+            progress.say(f"{short}: the run has no time to read all one page after another")
     if why is None:
         return Read(planner, counted, found)
     progress.say(f"{why}: reading again, one page after another")
     return why
-
-
-def _why_not_all(parts: Parts, read: int, counted: int | None) -> str | None:
-    return parts.why_unproved(read, counted) or parts.why_short(read, counted)
 
 
 def _to_the_end(

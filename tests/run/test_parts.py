@@ -210,6 +210,18 @@ def test_a_few_who_are_counted_too_late_or_too_early_do_not_have_all_be_read_aga
         counts.pop(0)
 
 
+def test_nobody_waits_for_a_few_where_all_could_not_be_read_in_time() -> None:
+    world = in_parts(people(300, more=("$odd@contoso.example",)))
+    world.directory.before_page = lambda: world.clock.move(seconds=3)
+
+    report = world.run()
+
+    assert (report.outcome, report.parts, report.users_read) == (Outcome.COMPLETED, 44, 300)
+    (said,) = world.watcher.said
+    assert said.startswith("in parts 300 users were read, Graph counts 301, and no run before has read as many")
+    assert said.endswith("the run has no time to read all one page after another")
+
+
 def test_a_part_that_comes_short_has_the_run_read_serially() -> None:
     world = in_parts(people(880))
 
