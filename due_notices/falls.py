@@ -69,11 +69,17 @@ def count_differs(read: int, counted: int) -> bool:
     return difference > COUNT_LEAST and 100 * difference > COUNT_SHARE * counted
 
 
-def why_short(read: int, counted: int) -> str | None:
-    """Return why a second reading cannot have found everybody, or None; `counted` users were in the first."""
-    if read >= counted or not count_differs(read, counted):
-        return None
-    return f"{read:,} users were read to send, and {counted:,} to count: the next tick looks for the rest"
+def why_short(report: RunReport, counted: RunReport) -> str | None:
+    """Return why a second reading cannot have found everything, or None; `counted` has what the first one found."""
+    found = [
+        f"{now:,} {what} were read to send, and {then:,} to count"
+        for what, now, then in (
+            ("users", report.users_read, counted.users_read),
+            ("obligations", report.obligations, counted.obligations),
+        )
+        if now < then and count_differs(now, then)
+    ]
+    return f"{'; '.join(found)}: the next tick looks for the rest" if found else None
 
 
 def signs_of(

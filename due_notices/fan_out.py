@@ -341,10 +341,10 @@ class Shards:
         for count in counts:
             shard = count["shard"]
             total.add(_settled(RunReport.from_dict(count["report"]), last.get(shard), sent[shard]))
-        counted = report.users_read
+        counted = replace(report)
         report.take_sum(total)
         report.stages = {str(stage): stages[stage] for stage in sorted(stages)}
-        report.error = _errors(sends) or why_short(report.users_read, counted)
+        report.error = _errors(sends) or why_short(report, counted)
         report.outcome = Outcome.FAILED if report.error or report.failed else Outcome.COMPLETED
         if report.failed and not report.error:
             report.fail(f"{report.failed:,} notices are not on the queue; the next tick sends them")
