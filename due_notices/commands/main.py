@@ -39,7 +39,7 @@ Examples:
 
 \b
 Settings: from the environment, and from local.settings.json in this folder.
-Exit codes: 0 done, 1 failed, 2 wrong settings or command line, 130 interrupted;
+Exit codes: 0 done, 1 failed, 2 wrong settings or arguments, 130 interrupted;
 `status` and `doctor` say more with theirs: see their --help.
 """
 
