@@ -171,7 +171,7 @@ def is_address(text: str) -> bool:
     """Whether `text` is an http or https address without query, fragment and login."""
     try:
         parts = urlsplit(text)
-        _ = parts.port  # refuses what is no number
+        _ = parts.port  # refuses what is not a number
     except ValueError:
         return False
     host = parts.hostname or ""

@@ -155,7 +155,7 @@ class Password:
 
 
 def claims_of(token: str) -> Mapping[str, Any]:
-    """Return what a token says, to be shown; nothing is verified. Empty for what is no token."""
+    """Return what a token says, to be shown; nothing is verified. Empty for what is not a token."""
     try:
         payload = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -5,7 +5,7 @@
                                   │  certainly not accepted
                                   └──────────▶ released, the next run begins anew
                                   │  perhaps accepted, or this process died
-                                  └──────────▶ the claim lapses; whoever finds it takes it over by a
+                                  └──────────▶ the claim lapses; the run that finds it takes it over by a
                                                conditional update and sends again, with the same id;
                                                after 80 days it counts as sent
 

@@ -15,7 +15,7 @@ HOSTS_OWN = timedelta(minutes=30)  # where nothing is said, on every plan but th
 _UNBOUNDED, _A_DAY = "-1", timedelta(days=1)  # a run is about its day, so it ends even where the host would not end it
 _MOST_MARGIN = timedelta(minutes=5)
 _MARGIN_SHARE = 6
-# By a pattern, since the host also reads what is no strict JSON: comments, trailing commas, keys in any case.
+# By a pattern, since the host also reads what is not strict JSON: comments, trailing commas, keys in any case.
 _IN_HOST_JSON = re.compile(r'^(?!\s*//).*?"functionTimeout"\s*:\s*"?([^",\s}]+)', re.IGNORECASE | re.MULTILINE)
 # https://learn.microsoft.com/dotnet/api/system.timespan.parse
 _TIME_SPAN = re.compile(r"(?:(\d{1,4})\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d+)?)?", re.ASCII)

@@ -113,7 +113,7 @@ class Parts:
 
     `proved` is the last run whose number of users is beyond doubt: it read one page after another, or the tenant
     counted as many. From its number the sum may differ by `fall_limit` percent. `counts` are the last run's in parts,
-    `all_read` is the day of the last run that has certainly left nobody out.
+    `all_read` is the day of the last run that has certainly left no user out.
     """
 
     chains: int

@@ -74,7 +74,7 @@ class Reading:
 
 
 class Reader:
-    """Reads values for one day, each distinct one once. `quiet` has the figures of those that nobody asks about."""
+    """Reads values for one day, each distinct one once. `quiet` has the figures of those that need no closer look."""
 
     def __init__(self, rules: Rules, day: Day) -> None:
         """Take what the reading depends on."""
@@ -98,7 +98,7 @@ class Reader:
         return reading
 
     def quiet_figures(self, values: Sequence[object]) -> Sequence[State | None]:
-        """Return the figure of each value that nobody asks about; None for the others."""
+        """Return the figure of each value that needs no closer look; None for the others."""
         try:
             return list(map(self.quiet.get, values))
         except TypeError:  # several values of one user are a list

@@ -190,7 +190,7 @@ def _why_unknown(text: str) -> str:
 def _field(kind: _Kind, text: str, remarks: list[str]) -> tuple[int, ...]:
     """Return the values of one field, ascending. Raises ValueError."""
     try:
-        # A comma in the first place does not make a list, and then it is no value either.
+        # A comma in the first place does not make a list, and then it is not a value either.
         items = text.split(",") if text.find(",") > 0 else [text]
         found = {value for item in items for value in _values(kind, item, remarks)}
     except ValueError as error:

@@ -3,7 +3,7 @@
 #   four everyday operators give?
 # A good guess: the same in all of them, or "not supported" where one is not that far.
 # What happens: adxpandas and adxlite take all four and answer the opposite for three: `top` and `sort` begin with the
-#   least (Kusto: with the greatest), `contains` minds the case (Kusto's does not). They are two faces of one engine and
+#   least (Kusto: with the greatest), `contains` is case-sensitive (Kusto's is not). They are two faces of one engine and
 #   disagree with each other over nulls: `top` in adxlite counts null as the least, and its `!=` drops a row without a
 #   value, which Kusto keeps. duckdb-kql answers as Kusto's documents say.
 # Why it matters: "the newest report" is the oldest one; an alarm that rings here is silent in Azure.

@@ -6,7 +6,7 @@
 #   20 digits come back as a float with 17. One letter anywhere in the column and all of it stays text, so that two
 #   days' files differ in type. dtype=False keeps the texts; DuckDB does so by itself.
 # Why it matters: references no longer match the books, and hexadecimal ids of 32 digits now and then become numbers.
-# Seen: 2026-11-30. The documents say of `dtype` that it infers types; that it looks into texts one learns by doing.
+# Seen: 2026-11-30. The documents say of `dtype` that it infers types; that it looks into texts they do not say.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

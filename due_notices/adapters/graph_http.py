@@ -112,7 +112,7 @@ _an_object: Callable[[bytes], dict[str, Any]] = _of_kind(dict)
 class _Request(NamedTuple):
     """A request, the statuses after which it may be made again, and what decodes its answer.
 
-    That raises ValueError or RecursionError where the answer is no JSON, and OtherForm where it is no such answer.
+    That raises ValueError or RecursionError where the answer is not JSON, and OtherForm where it is another answer.
     """
 
     method: str
@@ -208,7 +208,7 @@ class GraphHttp:
     ) -> _T:
         """Return what `decode` makes of the body behind `url`; one of which it makes nothing is asked for again.
 
-        It raises ValueError or RecursionError of what is no JSON, and OtherForm of what was not asked for. `deadline`
+        It raises ValueError or RecursionError of what is not JSON, and OtherForm of what was not asked for. `deadline`
         is on the clock's monotonic scale: no pause that ends beyond it is begun, and no answer read on. `on_retry` is
         called before each further try.
         """

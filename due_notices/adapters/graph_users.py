@@ -114,7 +114,7 @@ class PageDecoder:
         self._quick = _Quick(attribute)
 
     def __call__(self, body: bytes) -> GraphPage:
-        """Return the page. Raises ValueError or RecursionError where it is no JSON, OtherForm where it is no page."""
+        """Return the page. Raises ValueError or RecursionError where it is not JSON, OtherForm where not a page."""
         quick = self._quick
         try:
             found = quick.decode(body)

@@ -79,7 +79,7 @@ class StoragePipeline:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, success: int) -> bytes:
         """Return the answer of a request that succeeded with that status; raises AzureError, as the SDKs do.
 
-        Any other status is a failure: a redirect or a proxy's own page is no sign that the service did anything.
+        Any other status is a failure: a redirect or a proxy's own page does not show that the service did anything.
         """
         content, _ = await self._request("POST", self._target(url), headers, body, success)
         return content

@@ -338,7 +338,7 @@ class TableLedger:
                     return None
                 raise
             etag = headers.get("ETag")
-            if not etag:  # without one a takeover would be no conditional update
+            if not etag:  # without one a takeover would not be a conditional update
                 raise ForeignAnswer("the answer to a question for a row lacks its ETag")
             return _Found(table_rows.row_of(body), etag)
 

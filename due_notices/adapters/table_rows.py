@@ -261,7 +261,7 @@ def _state(row: Row) -> Literal["claimed", "sent"]:
     if state in {"claimed", "sent"}:
         known: Literal["claimed", "sent"] = state
         return known
-    raise ValueError(f"{state!r} is no state")
+    raise ValueError(f"{state!r} is not a state")
 
 
 def _text(row: Row, column: str) -> str:

@@ -1,4 +1,4 @@
-"""What the commands share: consoles, progress, numbers. Plain lines where the output is no terminal."""
+"""What the commands share: consoles, progress, numbers. Plain lines where the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class _Bars(Progress):
 
 @contextmanager
 def progress(users: int | None = None) -> Iterator[_Bars]:
-    """Show progress on standard error while the context lasts; only sentences where that is no terminal.
+    """Show progress on standard error while the context lasts; only sentences where that is not a terminal.
 
     `users` is about how many there will be to read, where that is known.
     """

@@ -173,7 +173,7 @@ def _as_json5(text: str) -> str:
                 at = found.start() + bad.start()
                 line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
                 raise DamagedSettings(
-                    f"line {line}, column {column}: {bad[0]!r:.9} is no escape of JSON; write a backslash as two"
+                    f"line {line}, column {column}: {bad[0]!r:.9} is not an escape of JSON; write a backslash as two"
                 )
             return found["text"].replace("\r", r"\r").replace("\n", r"\n")
         return str(int(found["octal"], 8)) if found["octal"] else found[0]
@@ -207,7 +207,7 @@ def _encrypted(value: Any) -> bool | None:
 
 
 def _as_text(name: str, value: Any) -> str:
-    """Return a value as .NET writes it. Raises DamagedSettings for what is no single value."""
+    """Return a value as .NET writes it. Raises DamagedSettings for what is not a single value."""
     if isinstance(value, (dict, list)):
         raise DamagedSettings(f'"{name}" in "{_VALUES}" is {_kind(value)} where a text in quotes is needed')
     if isinstance(value, float):

@@ -75,7 +75,7 @@ def test_what_newtonsoft_bears_is_read(text: str, value: str | None) -> None:
         ('{\n  "IsEncrypted": false,\n  "Values": {\n    "A": "1"\n', "line 5, column 1: unexpected end of the file"),
         (
             '{"IsEncrypted": false,\n "Values": {"PATH": "C:\\Users"}}',
-            "line 2, column 24: '\\\\U' is no escape of JSON",
+            "line 2, column 24: '\\\\U' is not an escape of JSON",
         ),
         ('{"IsEncrypted": false, "Values": {"A": "x}}', "unexpected"),
         ('{"IsEncrypted": "perhaps", "Values": {}}', '"IsEncrypted" is neither true nor false'),

@@ -161,7 +161,7 @@ class _Listing:
 class _CsvFile:
     """Writes rows as they come, and puts the file in place when all of them did.
 
-    A link stays, and the file behind it is replaced. What is no file, as a pipe, takes the rows themselves.
+    A link stays, and the file behind it is replaced. What is not a file, as a pipe, takes the rows themselves.
     """
 
     def __init__(self, path: Path) -> None:

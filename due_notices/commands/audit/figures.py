@@ -285,7 +285,7 @@ def _changes_of_given_up(records: Iterable[RunReport]) -> Mapping[date, int]:
 def _with_given_up(days: Iterable[DayFacts], changes: Mapping[date, int]) -> Iterator[DayFacts]:
     """Yield the days with those newly given up, and those who were notified after all.
 
-    These leave late and are named no more. Late ones right after an outage are no such ones: the outage made them late.
+    These leave late and are named no more. Late ones right after an outage are not such ones: it made them late.
     """
     after_outage = False
     for day in days:

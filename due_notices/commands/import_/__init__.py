@@ -18,5 +18,5 @@ Read it in this order; each module may import only from those below it:
     profiles      what is known of a program's list
     dates         pure: what a date says
     amounts       pure: what an amount says
-    problems      what keeps a list from being read, and what is no obligation
+    problems      what keeps a list from being read, and what is not an obligation
 """

@@ -58,7 +58,7 @@ class Cell:
 
 
 def taken_apart(text: str) -> Cell:
-    """Return the parts of a cell. Raises RowRefused for what is no amount."""
+    """Return the parts of a cell. Raises RowRefused for what is not an amount."""
     if _PLAIN.fullmatch(text):
         return Cell(text)
     text = " ".join(unicodedata.normalize("NFKC", text).split()).translate(_ARABIC)

@@ -232,7 +232,7 @@ def _without_reference(obligation: Obligation, listed: Iterable[Obligation], slo
 
 def _parsed(value: object, parse: Parse) -> Obligation | None:
     try:
-        return parse(value)  # type: ignore[arg-type]  # (what is no text is malformed)
+        return parse(value)  # type: ignore[arg-type]  # (what is not text is malformed)
     except Malformed:
         return None
 

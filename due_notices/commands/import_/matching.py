@@ -113,7 +113,7 @@ class Owners:
 def _folded(names: Sequence[object]) -> list[str]:
     """Return names without case, and what is not text as a name that no user has."""
     try:
-        return list(map(str.casefold, names))  # type: ignore[arg-type]  # (what is no text raises TypeError)
+        return list(map(str.casefold, names))  # type: ignore[arg-type]  # (what is not text raises TypeError)
     except TypeError:
         return [name.casefold() if isinstance(name, str) else _NO_NAME for name in names]
 

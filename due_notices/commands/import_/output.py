@@ -172,7 +172,7 @@ def diff(found: Comparison, entries: Entries, notes: Sequence[str], *, as_json: 
         )
     )
     if kinds:
-        screen.print(console.plain(f"rows that are no obligation: {kinds}"))
+        screen.print(console.plain(f"rows that are not obligations: {kinds}"))
     counts = console.table("obligations", "", "number", right=frozenset({"number"}))
     for what in WHATS:
         counts.add_row(what, f"{found.counts[what]:,}")
@@ -239,7 +239,7 @@ def _print_whole(found: Comparison, entries: Entries, notes: Sequence[str], more
 
 @contextmanager
 def watched(description: str, total: int | None) -> Iterator[Progress]:
-    """Show a bar on standard error while the context lasts; nothing where that is no terminal."""
+    """Show a bar on standard error while the context lasts; nothing where that is not a terminal."""
     screen = console.err()
     columns = (
         SpinnerColumn(),

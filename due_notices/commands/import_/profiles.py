@@ -20,7 +20,7 @@ ref = ["Number", "Reference"]
 [status]                                      # words of the status column
 open = ["Sent"]                               # also: paid, void, disputed
 
-[kinds."credit note"]                         # rows that are no obligation, or `paid`, `void` whatever else
+[kinds."credit note"]                         # rows that are not obligations, or `paid`, `void` whatever else
 "Type" = ["Credit", "Refund*"]                # cells: a word, a beginning (*), "" is empty, "*" is filled
 """
 
@@ -100,7 +100,7 @@ class Vocabulary:
     types: frozenset[str]
     status: Mapping[str, State]
     kinds: Mapping[str, str]
-    """What a document's type or state says that is no obligation: word → kind."""
+    """Words for a document's type or state that say it is not an obligation: word → kind."""
     invoices: frozenset[str]
     totals: frozenset[str]
     true: frozenset[str]

@@ -23,7 +23,7 @@ _FOLDED_AT = 20_000
 _MOST_WORDS = 12
 _MARK = "\x1f"
 _CODE = re.compile(r"[a-z]{1,3}")
-# What a state or a kind becomes: a state of ours, or the kind of a row that is no obligation.
+# What a state or a kind becomes: a state of ours, or the kind of a row that is not an obligation.
 Meaning = str
 
 

@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """One row that is no obligation, and what it is."""
+    """One row that is not an obligation, and what it is."""
 
     line: int
     kind: str
@@ -168,7 +168,7 @@ class RowReader:
             return found
 
     def state(self, row: list[str]) -> str:
-        """Return the state that the row's words say, or the kind of what is no obligation."""
+        """Return the state that the row's words say, or the kind of what is not an obligation."""
         layout = self._layout
         for flag in layout.flags:
             word = folded(row[flag.position])

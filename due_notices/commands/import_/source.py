@@ -151,7 +151,7 @@ def _check(path: Path, encoding: str, by: str) -> None:
 
 
 def _beginning(path: Path) -> str:
-    """Return the encoding that a byte order mark names; refuse what is no list at all."""
+    """Return the encoding that a byte order mark names; refuse what is not a list at all."""
     with path.open("rb") as stream:
         start = stream.read(64)
     if not start.strip():

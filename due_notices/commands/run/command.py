@@ -43,8 +43,8 @@ def run(*, again: bool, missed: bool, accept: bool, as_json: bool) -> int:
     again. After the table was put back from a copy look at `preview --missed` first: what was sent since the copy was
     made is not known, and counts as missed.
 
-    With --accept far fewer users or obligations than in the last completed run are no fall: the day is completed, and
-    later runs are compared with this one. The ledger then takes over a changed DUE_DATE_ATTRIBUTE or NOTICE_QUEUE.
+    With --accept far fewer users or obligations than in the last completed run are not a fall: the day is completed,
+    and later runs are compared with this one. The ledger then takes over a changed DUE_DATE_ATTRIBUTE or NOTICE_QUEUE.
 
     Exit code 0 when there is nothing left to do, 1 when the run failed, was stopped by NOTICE_LIMIT, or found
     far too little (fallen).

@@ -205,7 +205,7 @@ sealed class Store : IDisposable
     }
 }
 
-/// <summary>The message is no notice, and trying again will not make it one.</summary>
+/// <summary>The message is not a notice, and trying again will not make it one.</summary>
 sealed class UnreadableException : Exception;
 
 /// <summary>Another worker is at this notice; it comes again.</summary>

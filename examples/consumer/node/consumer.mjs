@@ -20,7 +20,7 @@ const REMEMBERED = 90 * 86_400_000; // a notice may be sent again that late, aft
 const ajv = addFormats(new Ajv({ strict: true }), ["date", "date-time", "uri-reference"]);
 const valid = ajv.compile(JSON.parse(readFileSync(new URL("../notice.schema.json", import.meta.url), "utf8")));
 
-/** The message is no notice, and trying again will not make it one. */
+/** The message is not a notice, and trying again will not make it one. */
 export class Unreadable extends Error {}
 /** Another worker is at this notice; it comes again. */
 export class Busy extends Error {}
