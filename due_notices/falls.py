@@ -110,8 +110,8 @@ def signs_of(
             )
     if (since := payments_stand_still(report, days)) is not None:
         found["payments-stand-still"] = (
-            f"no due date has had fewer open obligations since {since}: do payments still reach the "
-            "directory? Customers who have paid may be reminded"
+            f"the number of open obligations has not fallen for any due date since {since}: do payments still reach "
+            "the directory? Customers who have paid may be reminded"
         )
     return found
 

@@ -121,7 +121,7 @@ def _in_shards(context: Context, name: str, asked: Sequence[Answer], most: int) 
                 waiting.append((each, attempt + 1))
             else:
                 answers.append(answer)
-        if slower:  # the quota is the app's, so one who was asked to wait speaks for all
+        if slower:  # the quota is the app's, so what one is asked to wait holds for all
             most = max(1, len(now) // 2)
     return sorted(answers, key=lambda answer: answer["shard"]), most
 
@@ -191,7 +191,7 @@ async def start_day(client: Client, policy: Policy, shards: int, app: str, clock
     status = "" if found.runtime_status is None else str(found.runtime_status.value)
     if status in AT_WORK:
         phase = found.custom_status.get("phase") if isinstance(found.custom_status, Mapping) else None
-        progress.detail(f"the orchestration {name} is at work since {_since(found)}: {phase or status}")
+        progress.detail(f"the orchestration {name} has been at work since {_since(found)}: {phase or status}")
         return False
     output: Answer = found.output if isinstance(found.output, Mapping) else {}
     if status == COMPLETED and _is_done(output, policy, now):
@@ -396,7 +396,7 @@ class Shards:
 def _settled(count: RunReport, send: RunReport | None, sent: int) -> RunReport:
     """Return the figures of a shard's last reading, given how many of its notices are sent by the ledger.
 
-    What an attempt sent that did not come to its end is already sent to the one after it.
+    What an attempt sent before it broke off is already sent in the eyes of the next one.
     """
     seen = count if send is None or not send.users_read else send
     before = min(max(sent - seen.sent, 0), seen.already_sent) if seen is send else 0

@@ -37,7 +37,7 @@ PROOF_PERCENT = 1  # by which the sum of the parts may differ from what the tena
 
 
 def prefixes_of(counts: Mapping[str, int], chains: int) -> tuple[str, ...]:
-    """Return the prefixes to read by, the heaviest first: each name that begins legally begins with exactly one.
+    """Return the prefixes to read by, the heaviest first: each name with a legal beginning begins with exactly one.
 
     `counts` are the users by prefix that the last run in parts found; empty before there was one. A prefix that held
     more than its share of `chains` is split by the next character, so that from run to run the parts become even,

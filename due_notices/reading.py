@@ -57,7 +57,7 @@ def read_users(
     *,
     deadline: float | None = None,
 ) -> Read:
-    """Read the directory to its end into a planner: in `parts`, where they prove themselves, else page after page."""
+    """Read the directory to its end into a planner: in `parts`, where these are proved, else page after page."""
     note = None
     if parts is not None:
         found = _in_parts(directory, clock, progress, begin, parts, deadline)

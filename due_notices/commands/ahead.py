@@ -70,4 +70,4 @@ def at_work_sentence(runs: Sequence[RunReport], policy: Policy, now: datetime) -
         return None
     began, last = (moment.astimezone(policy.rules.time_zone) for moment in (run.at, ends))
     which = f"orchestration, in {counted(run.shards, 'shard')}," if run.shards else "run"
-    return f"the {which} of {run.business_date} is at work since {began:%H:%M}, and has ended by {last:%H:%M}"
+    return f"the {which} of {run.business_date} has been at work since {began:%H:%M}, and ends by {last:%H:%M}"

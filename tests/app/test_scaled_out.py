@@ -158,7 +158,7 @@ def test_a_tick_leaves_a_day_at_work_and_reports_one_that_is_done(start_worker: 
     done = worker.ask(f"tick {host.client}")
 
     assert at_work["ok"], at_work["message"]
-    assert any("is at work since" in line["text"] for line in at_work["log"])
+    assert any("has been at work since" in line["text"] for line in at_work["log"])
     assert report_of(done)["outcome"] == "already-completed"
     assert host.started == []
 

@@ -81,12 +81,12 @@ def test_where_no_run_comes_for_more_than_a_year_the_day_itself_is_given() -> No
     [
         (at(9), [], None),
         (at(9), [run("completed", at(8))], None),
-        (at(8, 25), [run("began", at(8))], "the run of 2026-11-24 is at work since 08:00, and has ended by 08:25"),
+        (at(8, 25), [run("began", at(8))], "the run of 2026-11-24 has been at work since 08:00, and ends by 08:25"),
         (at(8, 26), [run("began", at(8))], None),
         (
             at(10, 5),
             [run("began", at(8), shards=1)],
-            "the orchestration, in 1 shard, of 2026-11-24 is at work since 08:00, and has ended by 10:05",
+            "the orchestration, in 1 shard, of 2026-11-24 has been at work since 08:00, and ends by 10:05",
         ),
         (at(10, 6), [run("began", at(8), shards=1)], None),
     ],

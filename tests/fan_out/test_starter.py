@@ -71,14 +71,14 @@ def test_one_at_work_is_left(status: str) -> None:
 
     assert client.started == []
     assert watcher.reports == []
-    assert watcher.details == [f"the orchestration {NAME} is at work since 2026-11-24T09:00:00Z: counting"]
+    assert watcher.details == [f"the orchestration {NAME} has been at work since 2026-11-24T09:00:00Z: counting"]
 
 
 @pytest.mark.parametrize("custom", [None, "odd", {}])
 def test_one_at_work_that_says_nothing_is_left_as_well(custom: object) -> None:
     _, watcher = tick(found("Running", customStatus=custom))
 
-    assert watcher.details == [f"the orchestration {NAME} is at work since 2026-11-24T09:00:00Z: Running"]
+    assert watcher.details == [f"the orchestration {NAME} has been at work since 2026-11-24T09:00:00Z: Running"]
 
 
 @pytest.mark.parametrize("outcome", ["completed", "already-completed"])

@@ -323,7 +323,7 @@ def names_equal_the_codes(infra: Path) -> list[str]:
     )
     for path in query_files(infra):
         text = path.read_text(encoding="utf-8")
-        of_ticks = "'^the orchestration [^ ]+ is at work since (" in text and "Value = max(" in text
+        of_ticks = "'^the orchestration [^ ]+ has been at work since (" in text and "Value = max(" in text
         once = (
             prelude in text
             or of_ticks

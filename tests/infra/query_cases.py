@@ -57,7 +57,7 @@ def chatter(hours_ago: float, word: str = "Executing") -> Row:
 
 def left_at_work(hours_ago: float, since: str, name: str = "func-2026-03-05") -> Row:
     """Return the line of a tick that leaves an orchestration at work."""
-    message = f"the orchestration {name} is at work since {since}: sending"
+    message = f"the orchestration {name} has been at work since {since}: sending"
     return {"TimeGenerated": NOW - int(hours_ago * HOUR), "Message": message}
 
 

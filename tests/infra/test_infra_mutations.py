@@ -186,7 +186,7 @@ MUTATIONS = (
     Mutation("queries/orchestration-stuck.kql", "ago(65m)", "ago(2h)"),
     Mutation("queries/orchestration-stuck.kql", "/ 1m", "/ 1h"),
     Mutation("queries/orchestration-stuck.kql", "max(toint", "min(toint"),
-    Mutation("queries/orchestration-stuck.kql", " is at work since ([", " works since (["),
+    Mutation("queries/orchestration-stuck.kql", " has been at work since ([", " works since (["),
     Mutation("queries/run-unfinished.kql", "ago(35m)", "ago(20m)"),
     Mutation("queries/run-unfinished.kql", "== 'began'", "== 'begun'"),
     Mutation("queries/run-unfinished.kql", "Executing 'Functions", "Executing 'Function"),

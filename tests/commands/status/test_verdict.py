@@ -216,8 +216,8 @@ def test_a_run_at_work_is_told_beside_the_last_one_that_ended() -> None:
     first = judge(replace(situation([going], now=now), unfinished=[going]))
 
     assert verdict.headline == (
-        "the run of 2026-11-23 completed and sent 90 notices; the orchestration, in 8 shards, of 2026-11-24 is at work "
-        "since 08:00, and has ended by 10:05; nothing asks for attention"
+        "the run of 2026-11-23 completed and sent 90 notices; the orchestration, in 8 shards, of 2026-11-24 has been "
+        "at work since 08:00, and ends by 10:05; nothing asks for attention"
     )
     assert first.headline == "the first run is at work; nothing asks for attention"
 
