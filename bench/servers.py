@@ -36,7 +36,8 @@ A_SECOND = 2_000  # messages of a queue, entities of a partition
 SIGNS = 3  # of a name by which a part may be asked for
 _PART = re.compile(r"startsWith\(userPrincipalName,'((?:[^']|'')*)'\)")
 BUSY = ("503 Server Busy", "ServerBusy")
-OWN = "x-ms-request-id: 00000000-0000-0000-0000-000000000000\r\n"  # by which a client knows the service's own answer
+_ID = "00000000-0000-0000-0000-000000000000"
+OWN = f"x-ms-request-id: {_ID}\r\nrequest-id: {_ID}\r\n"  # by which a client knows the service's own answer
 
 Answer = Callable[[str, str, bytes], bytes]
 
@@ -78,20 +79,21 @@ class Http(asyncio.Protocol):
 
 def reply(status: str, body: bytes, content_type: str, headers: str = "") -> bytes:
     """Return an HTTP answer."""
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    about = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+    head = f"HTTP/1.1 {status}\r\n{about}{OWN}{headers}\r\n"
     return head.encode() + body
 
 
 def table_error(status: str, code: str) -> bytes:
     """Return a table service's answer that is not a success; it says the code in the body alone."""
     body = {"odata.error": {"code": code, "message": {"lang": "en-US", "value": "an emulated answer"}}}
-    return reply(status, json.dumps(body).encode(), "application/json;odata=nometadata", OWN)
+    return reply(status, json.dumps(body).encode(), "application/json;odata=nometadata")
 
 
 def queue_error(status: str, code: str) -> bytes:
     """Return the same of a queue service."""
     body = f"<?xml version='1.0' encoding='utf-8'?><Error><Code>{code}</Code><Message>emulated</Message></Error>"
-    return reply(status, body.encode(), "application/xml", f"{OWN}x-ms-error-code: {code}\r\n")
+    return reply(status, body.encode(), "application/xml", f"x-ms-error-code: {code}\r\n")
 
 
 class GraphPages:
@@ -220,9 +222,9 @@ class StorageSink:
         if (page := self._table.page(urlsplit(target).query)) is not None:
             return reply("200 OK", page[0], "application/json;odata=nometadata", page[1])
         if self._record and f"RowKey='{self._record['RowKey']}'" in unquote(target):
-            return reply("200 OK", json.dumps(self._record).encode(), "application/json", f'{OWN}ETag: W/"1"\r\n')
+            return reply("200 OK", json.dumps(self._record).encode(), "application/json", 'ETag: W/"1"\r\n')
         if self._record and "PartitionKey eq 'runs'" in unquote(target):
-            return reply("200 OK", json.dumps({"value": [self._record]}).encode(), "application/json", OWN)
+            return reply("200 OK", json.dumps({"value": [self._record]}).encode(), "application/json")
         if "RowKey=" in unquote(target):
             return table_error("404 Not Found", "ResourceNotFound")
         return reply("200 OK", b'{"value":[]}', "application/json;odata=minimalmetadata")

@@ -231,6 +231,12 @@ REFUSALS = (
     ),
     Refusal(
         VAULT,
+        "other form",
+        "its answer did not arrive whole, or is not of the form that was asked for",
+        "try again; if it lasts, check KEY_VAULT_URL and any proxy on the way",
+    ),
+    Refusal(
+        VAULT,
         "no certificate",
         "what the vault holds under this name is not a certificate with its private key",
         "with GRAPH_CREDENTIAL=certificate KEY_VAULT_SECRET_NAME names a certificate of the vault, exportable, RSA: "

@@ -32,14 +32,21 @@ class Applications:
     `spread` is how long the token endpoint takes to know a new password.
     """
 
-    def __init__(self, entra: EntraService, authorize: Callable[[Request], Caller], refuse: Refuse) -> None:
-        """Serve the apps of an Entra; `authorize` is Graph's check of the token."""
+    def __init__(
+        self,
+        entra: EntraService,
+        authorize: Callable[[Request], Caller],
+        refuse: Refuse,
+        headers: Callable[[Request], dict[str, str]],
+    ) -> None:
+        """Serve the apps of an Entra; `authorize` is Graph's check of the token, `headers` are those of its answers."""
         self.owners: set[str] = set()
         self.unknown_for = 0
         self.spread = dt.timedelta()
         self._entra = entra
         self._authorize = authorize
         self._refuse = refuse
+        self._headers = headers
 
     def reset(self) -> None:
         """Return to the first state: no app has an owner."""
@@ -61,7 +68,7 @@ class Applications:
         if wanted is None:
             raise self._refuse(400, "Request_UnsupportedQuery", "Only a filter on appId is emulated.", request)
         app = self._entra.find(wanted[1])
-        return JSONResponse({"value": [] if app is None else [_shown(app)]})
+        return JSONResponse({"value": [] if app is None else [_shown(app)]}, headers=self._headers(request))
 
     async def _add(self, request: Request) -> Response:
         app = self._app(request)
@@ -73,7 +80,7 @@ class Applications:
             accepted_from=now() + self.spread if self.spread else None,
         )
         self._entra.add_secret(app.client_id, secret)
-        return JSONResponse({**_credential(secret), "secretText": secret.value})
+        return JSONResponse({**_credential(secret), "secretText": secret.value}, headers=self._headers(request))
 
     async def _remove(self, request: Request) -> Response:
         app = self._app(request)
@@ -83,7 +90,7 @@ class Applications:
             message = f"No password credential found with keyId '{key_id}'."
             raise self._refuse(400, "Request_BadRequest", message, request)
         self._entra.set_secrets(app.client_id, left)
-        return Response(status_code=204)
+        return Response(status_code=204, headers=self._headers(request))
 
     def _app(self, request: Request) -> AppRegistration:
         self._owner(request)

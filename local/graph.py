@@ -97,7 +97,7 @@ class GraphService(Service):
 
     def __init__(self, base_url: str, tokens: TokenAuthority, entra: EntraService) -> None:
         """Make an empty directory, beside the app registrations of `entra`."""
-        self.applications = Applications(entra, self._authenticate, GraphError)
+        self.applications = Applications(entra, self._authenticate, GraphError, _diagnostic_headers)
         super().__init__(base_url)
         self.counts = True  # a tenant of Azure AD B2C does not
         self._tokens = tokens

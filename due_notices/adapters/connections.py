@@ -170,9 +170,21 @@ def read_body(response: requests.Response, *, most: int, in_time: Callable[[], b
     return bytes(body)
 
 
+def http_date(text: str) -> datetime:
+    """Return the moment that a header tells, to a second, in any form of RFC 9110, 5.6.7. Raises ValueError.
+
+    The form of C's asctime names no zone, and all of them are in UTC.
+    """
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(text) from error
+
+
 def moment_of(headers: Mapping[str, str]) -> datetime:
-    """Return the moment of an answer's Date header (RFC 9110, 6.6.1), to a second. Raises LookupError, ValueError."""
-    return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
+    """Return the moment of an answer's Date header (RFC 9110, 6.6.1). Raises LookupError, ValueError."""
+    return http_date(headers["Date"])
 
 
 class Skew:
@@ -189,5 +201,5 @@ class Skew:
         if is_own_answer(self._service, headers):
             try:
                 self.ahead = self._clock.now() - moment_of(headers)
-            except (LookupError, TypeError, ValueError, OverflowError):
+            except (LookupError, ValueError):
                 return

@@ -257,14 +257,16 @@ class GraphHttp:
             return None
         if not 200 <= answer.status < 300:  # noqa: PLR2004 (HTTP)
             raise self._refused(answer, asked.again)
+        if not answer.own:  # a page of a login, or the JSON of whatever stands on the way: no users, and no lack of any
+            raise self._perhaps(asked, not_its_own("Graph", self.endpoint, answer.status))
         if not answer.body and asked.method != "GET":
             return {}
         try:
             return asked.decode(answer.body)
         except (ValueError, RecursionError) as error:
-            raise self._spoilt("is not JSON") from error
+            raise self._spoilt(asked, "is not JSON") from error
         except OtherForm as error:
-            raise self._spoilt("is not of the form that was asked for") from error
+            raise self._spoilt(asked, "is not of the form that was asked for") from error
 
     def _wait_with_the_others(self, deadline: float | None) -> None:
         """Wait as long as Graph has asked any thread to."""
@@ -312,7 +314,7 @@ class GraphHttp:
                 "leave out the users who have that much"
             ) from error
         except requests.exceptions.ContentDecodingError as error:
-            raise self._spoilt("arrived damaged") from error
+            raise self._spoilt(asked, "arrived damaged") from error
         except (OSError, ValueError, HTTPError) as error:
             # requests' own errors are OSErrors, but not all that it lets through are its own.
             raise self._unreachable(error, asked) from error
@@ -327,9 +329,15 @@ class GraphHttp:
             return _Transient(said, _NETWORK)
         return DirectoryError(f"{said}: {_NETWORK}; the next tick tries again")
 
-    def _spoilt(self, how: str) -> _Transient:
+    def _spoilt(self, asked: _Request, how: str) -> DirectoryError:
         what = f"the answer of Graph at {self.endpoint} {how}"
-        return _Transient(what, "check GRAPH_ENDPOINT and any proxy on the way")
+        return self._perhaps(asked, what, "check GRAPH_ENDPOINT and any proxy on the way")
+
+    def _perhaps(self, asked: _Request, what: str, remedy: str = "") -> DirectoryError:
+        """Return the error for an answer that does not tell what was done: only a question is asked again."""
+        if asked.method == "GET":
+            return _Transient(what, remedy)
+        return DirectoryError(f"{what}{f': {remedy}' if remedy else ''}; it may have done what it was asked")
 
     def _refused(self, answer: _Answer, again: frozenset[int]) -> DirectoryError:
         status = answer.status

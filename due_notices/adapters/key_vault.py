@@ -14,6 +14,7 @@ from azure.keyvault.secrets import SecretClient
 
 from due_notices.adapters.connections import Service, distrusted, is_loopback, is_own_answer, sdk_options
 from due_notices.adapters.login_errors import NoToken
+from due_notices.adapters.retries import retry_after
 from due_notices.clouds import name_of_vault
 from due_notices.errors import CredentialError
 from due_notices.refusals import VAULT, not_its_own, refusal_of
@@ -22,19 +23,35 @@ from due_notices.secret import Secret, SecretVersion, StoredSecret
 _FORBIDDEN = 403
 _LONGEST_WAIT = 5  # seconds
 _SERVER_ERRORS = range(500, 600)
+_OK = range(200, 300)
+
+
+class _NotItsOwn(Exception):
+    """Not the vault's own answer, though its status says that all is well."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 # The SDK's own errors, and those of its code when an answer is nonsense.
-_FAILURES = (AzureError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, OSError)
+_NONSENSE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+_FAILURES = (_NotItsOwn, AzureError, OSError, *_NONSENSE)
+
+
+def _look(answer: Any) -> None:
+    """Let nothing pass for a secret, or for the lack of one, that somebody else answers."""
+    found = answer.http_response
+    if found.status_code in _OK and not is_own_answer(Service.VAULT, found.headers):
+        raise _NotItsOwn(found.status_code)
 
 
 class _NotTooPatient(RetryPolicy[Any, Any]):
     """Gives up where the vault asks to wait longer than a run should; the SDK would obey any Retry-After."""
 
     def get_retry_after(self, response: Any) -> float | None:
-        """Return the seconds to wait; None also for what is neither number nor date, where the SDK would fail."""
-        try:
-            return super().get_retry_after(response)
-        except (ValueError, OverflowError):
-            return None
+        """Return the seconds to wait; the SDK fails at what is neither number nor date, and counts by our clock."""
+        return retry_after(response.http_response.headers)
 
     def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
         wait = self.get_retry_after(response)
@@ -56,6 +73,8 @@ class KeyVault:
             retry_policy=_NotTooPatient(retry_total=2, retry_backoff_max=_LONGEST_WAIT, timeout=30),
             connection_timeout=5,
             read_timeout=10,
+            permit_redirects=False,  # a vault sends nobody elsewhere; who does is a proxy with a page of its own
+            raw_response_hook=_look,
             **sdk_options(url),
         )
 
@@ -66,7 +85,7 @@ class KeyVault:
             properties = found.properties
             # What is lacking or of a wrong type the client hands on as it came.
             return StoredSecret(
-                value=Secret(_text(found.value)),
+                value=Secret(_value(found.value)),
                 version=_text(properties.version),
                 expires_on=_moment(properties.expires_on),
                 not_before=_moment(properties.not_before),
@@ -102,15 +121,15 @@ class KeyVault:
         """Return the error to raise: who refused what, why, and what fixes it."""
         if isinstance(error, NoToken):
             return CredentialError(f"the vault {self._url} was not asked: {error.sentence}")
-        if isinstance(error, HttpResponseError) and error.status_code is not None:
-            headers = getattr(error.response, "headers", None) or {}
-            if not is_own_answer(Service.VAULT, headers):
-                return CredentialError(not_its_own("Key Vault", self._url, error.status_code))
+        if (status := _foreign_status(error)) is not None:
+            return CredentialError(not_its_own("Key Vault", self._url, status))
+        if isinstance(error, HttpResponseError) and error.status_code not in (None, *_OK):
             return self._refused(error, action, name)
         said = f"the vault {self._url} did not {action} the secret {name!r} ({type(error).__name__})"
         if why := distrusted(error):
             return CredentialError(f"{said}: {why}")
-        return CredentialError(refusal_of(VAULT, "no answer").sentence(said, **self._names(name)))
+        code = "other form" if isinstance(error, (HttpResponseError, *_NONSENSE)) else "no answer"
+        return CredentialError(refusal_of(VAULT, code).sentence(said, **self._names(name)))
 
     def _refused(self, error: HttpResponseError, action: str, name: str) -> CredentialError:
         codes = _codes(error)
@@ -132,6 +151,22 @@ class KeyVault:
 
     def _names(self, name: str) -> dict[str, str]:
         return {"KEY_VAULT_SECRET_NAME": name, "vault": name_of_vault(self._url)}
+
+
+def _foreign_status(error: Exception) -> int | None:
+    """Return the HTTP status of an answer that is not the vault's own; None for any other failure."""
+    if isinstance(error, _NotItsOwn):
+        return error.status
+    if isinstance(error, HttpResponseError):
+        headers = getattr(error.response, "headers", None) or {}
+        return None if is_own_answer(Service.VAULT, headers) else error.status_code
+    return None
+
+
+def _value(found: object) -> str:
+    if not isinstance(found, str):
+        raise TypeError("a secret is a text")
+    return found
 
 
 def _text(value: object) -> str:

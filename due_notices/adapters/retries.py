@@ -14,11 +14,11 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tenacity import RetryCallState, stop_after_attempt
 
+from due_notices.adapters.connections import http_date
 from due_notices.ports import Clock
 
 BUSY = frozenset({429, 503})  # the service says that it did not do it
@@ -117,10 +117,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     join two headers in one.
     """
     text = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?(\s*,\s*[0-9]{1,9}(\.[0-9]{1,9})?)*", text):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?(\s*,\s*[0-9]+(\.[0-9]+)?)*", text):
         return max(map(float, text.split(",")))
     try:
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
-    except (ValueError, TypeError, OverflowError):
+        wait = http_date(text) - http_date(headers.get("Date", ""))
+    except ValueError:
         return None
     return max(0.0, wait.total_seconds())

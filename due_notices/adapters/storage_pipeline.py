@@ -94,10 +94,10 @@ class StoragePipeline:
         answer, content = await self._send(method, target, headers, body)
         if answer.status == _UNAUTHORIZED and self._other_tenant(answer.headers):
             answer, content = await self._send(method, target, headers, body)
-        if answer.status == success:
-            return content, answer.headers
         if not is_own_answer(Service.STORAGE, answer.headers):
             raise ForeignAnswer(f"HTTP {answer.status}")
+        if answer.status == success:
+            return content, answer.headers
         raise failure(answer.status, answer.headers.get("x-ms-error-code") or _code_in(content))
 
     async def _send(

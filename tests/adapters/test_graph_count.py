@@ -7,6 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from due_notices.errors import DirectoryError
 from local.faults import Fault
 from local.stack import LocalStack
 from tests.adapters.conftest import MakeDirectory
@@ -112,7 +113,8 @@ def test_an_answer_that_is_not_the_services_own_tells_no_time(
     stack.graph.faults.add(Fault(status=200, body=b'{"value":[]}', headers={"date": wrong}, foreign=True))
     directory = make_directory()
 
-    list(directory.pages())
+    with pytest.raises(DirectoryError):
+        list(directory.pages())
 
     assert directory.clock_ahead == timedelta()
 

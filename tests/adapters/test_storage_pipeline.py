@@ -58,7 +58,7 @@ async def trickle(writer: asyncio.StreamWriter) -> None:
 
 
 async def test_a_question_carries_the_signature_after_its_own_words_and_wants_the_answer_as_it_is() -> None:
-    async with asked(saying("200 OK", b"{}", "ETag: one")) as (pipeline, address, heads):
+    async with asked(saying("200 OK", b"{}", "ETag: one", OWN)) as (pipeline, address, heads):
         body, headers = await pipeline.get(f"{address}/t()?$filter=a", {"Accept": "application/json"})
 
     assert (body, headers["etag"]) == (b"{}", "one")

@@ -20,7 +20,7 @@ from tests.adapters.test_storage_pipeline import OWN, asked, saying
 
 ACCOUNT = "http://account.example/account"
 PROXY_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-CREATED = saying("201 Created", b"", "Connection: close")
+CREATED = saying("201 Created", b"", "Connection: close", OWN)
 KEY = "bWFkZSB1cA=="  # "made up"
 
 

@@ -16,6 +16,6 @@ def service_time(url: str) -> datetime:
         with session_to(url) as session:
             response = session.get(url, timeout=_TIMEOUTS, allow_redirects=False)
         return moment_of(response.headers)
-    except (OSError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (OSError, LookupError, ValueError) as error:
         why = distrusted(error) or "check AZURE_AUTHORITY_HOST and the network"
         raise CredentialError(f"Entra at {url} does not say what time it is ({type(error).__name__}): {why}") from error

@@ -1,0 +1,249 @@
+"""Answers that are not the service's own, however well they look, and wishes to wait: the same of every service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from azure.core.exceptions import AzureError
+from azure.core.pipeline.transport import HttpTransport
+
+from due_notices import bootstrap
+from due_notices.adapters.clock import SystemClock
+from due_notices.adapters.connections import http_date
+from due_notices.adapters.identity import Identity, Login
+from due_notices.adapters.key_vault import KeyVault
+from due_notices.adapters.login_errors import NoToken
+from due_notices.adapters.retries import retry_after
+from due_notices.adapters.storage_errors import FOREIGN, is_foreign
+from due_notices.errors import CredentialError, DirectoryError, DueNoticesError
+from due_notices.secret import Secret
+from due_notices.settings import Settings
+from local.faults import Fault
+from local.stack import SECRET_NAME, LocalStack
+from tests.adapters.conftest import MakeDirectory, MakeToken
+from tests.adapters.test_storage_pipeline import OWN, asked, saying
+from tests.fakes import MovableClock
+
+CLOSE = "Connection: close"
+JSON = {"Content-Type": "application/json"}
+OF_OTHERS = {
+    "a page": (200, b"<html>Sign in</html>", {"Content-Type": "text/html"}),
+    "a page that calls itself JSON": (200, b"<html>Sign in</html>", JSON),
+    "a login": (302, b"", {"Location": "https://127.0.0.1:1/login"}),
+    "nothing": (200, b"", {}),
+    "no content": (204, b"", {}),
+    "another service's JSON": (200, b'{"status": "ok"}', JSON),
+    "another service's refusal": (400, b'{"error": {"code": "BadRequest", "message": "x"}}', JSON),
+    "an empty list": (200, b'{"value": []}', JSON),
+    "null": (200, b"null", JSON),
+    "a list cut off": (200, b'{"value": [{"id": "a"', JSON),
+}
+of_others = pytest.mark.parametrize(("status", "body", "headers"), OF_OTHERS.values(), ids=list(OF_OTHERS))
+CLAIMS = ("User.Read.All", "Key Vault Secrets", "az keyvault", "knows no", "is no JSON", "is not there", "role")
+
+
+@pytest.fixture(autouse=True)
+def sdk_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let the SDKs' own waits take no time, and return them."""
+    waits: list[float] = []
+    monkeypatch.setattr(HttpTransport, "sleep", lambda _, seconds: waits.append(seconds))
+    return waits
+
+
+@pytest.fixture
+def vault(stack: LocalStack) -> KeyVault:
+    return KeyVault(stack.vault.base_url, bootstrap.identity(Settings.from_mapping(stack.environ)))
+
+
+@of_others
+def test_who_answers_in_a_services_place_is_told_from_it(
+    stack: LocalStack,
+    make_directory: MakeDirectory,
+    make_token: MakeToken,
+    vault: KeyVault,
+    status: int,
+    body: bytes,
+    headers: dict[str, str],
+) -> None:
+    directory, ends = make_directory(), datetime(2027, 1, 1, tzinfo=UTC)
+    secret = Secret("made-up")
+    questions: list[tuple[Any, str, Callable[[], object]]] = [
+        (stack.graph, "Graph", lambda: list(directory.pages())),
+        (stack.graph, "Graph", lambda: directory.user("user-00001")),
+        (stack.entra, "Entra", make_token()),
+        (stack.vault, "Key Vault", lambda: vault.read(SECRET_NAME)),
+        (stack.vault, "Key Vault", lambda: vault.versions(SECRET_NAME)),
+        (stack.vault, "Key Vault", lambda: vault.store(SECRET_NAME, secret, expires_on=ends, tags={})),
+    ]
+    for service, name, ask in questions:
+        stack.reset()
+        path = "/token" if service is stack.entra else ""
+        service.faults.add(Fault(status=status, body=body, headers=headers, path=path, foreign=True))
+
+        with pytest.raises(DueNoticesError) as refused:
+            ask()
+
+        text = str(refused.value)
+        assert f"HTTP {status} came in the place of an answer of {name}" in text
+        assert not any(claim in text for claim in CLAIMS)
+
+
+@pytest.mark.parametrize("success", [200, 201, 202])
+@pytest.mark.parametrize("body", [b'{"value":[]}', b"<MessageId>one</MessageId>", b"<html>", b""])
+async def test_who_answers_in_storages_place_is_told_from_it(success: int, body: bytes) -> None:
+    async with asked(saying(f"{success} Fine", body, CLOSE)) as (pipeline, address, _):
+        for ask in (pipeline.get(address, {}), pipeline.post(address, b"", {}, success=success)):
+            with pytest.raises(AzureError) as refused:
+                await ask
+            assert is_foreign(refused.value)
+
+
+async def test_nobody_is_followed_elsewhere_by_storage() -> None:
+    async with asked(saying("302 Found", b"", "Location: http://127.0.0.1:1/", OWN)) as (pipeline, address, heads):
+        with pytest.raises(AzureError):
+            await pipeline.get(address, {})
+    assert len(heads) == 1
+
+
+async def test_queues_that_somebody_else_answers_for_are_no_empty_queues(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for answer in (
+        saying("200 OK", b"<html>Sign in</html>", CLOSE),
+        saying("204 No Content", b"", CLOSE),
+        saying("302 Found", b"", CLOSE, "Location: http://127.0.0.1:1/"),
+    ):
+        async with asked(answer) as (_, address, _heads):
+            account = f"AccountName=a;AccountKey=bWFkZS11cA==;QueueEndpoint={address}/a;TableEndpoint={address}/a"
+            settings = Settings.from_mapping({**stack.environ, "NOTICE_STORAGE": account})
+            async with bootstrap.open_storage(settings, SystemClock()) as storage:
+                looks = await storage.queue.look()
+        assert FOREIGN in (looks.queue.problem or "")
+        assert looks.queue.count is None
+
+
+# The service's own answers, but not whole.
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"value": "made-up-se', b'{"id": "x"}'])
+def test_a_damaged_answer_of_the_vault_is_no_missing_vault_and_no_empty_secret(
+    stack: LocalStack, vault: KeyVault, body: bytes
+) -> None:
+    stack.vault.faults.add(Fault(status=200, body=body, headers=JSON))
+
+    with pytest.raises(CredentialError, match="did not arrive whole, or is not of the form") as refused:
+        vault.read(SECRET_NAME)
+
+    assert "made-up-se" not in str(refused.value)
+    assert "is not there" not in str(refused.value)
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+@pytest.mark.parametrize("body", [b"<html>", b'{"keyId": "k", "secre', b"[]"])
+def test_what_was_to_be_changed_is_not_asked_for_twice_when_its_answer_says_nothing(
+    stack: LocalStack, make_directory: MakeDirectory, body: bytes, *, foreign: bool
+) -> None:
+    graph = make_directory()._graph
+    stack.graph.faults.add(Fault(status=200, body=body, path="addPassword", foreign=foreign))
+
+    with pytest.raises(DirectoryError, match="it may have done what it was asked"):
+        graph.post(graph.url("/applications/a/addPassword"), {})
+
+    assert sum("addPassword" in request.path for request in stack.graph.requests) == 1
+
+
+# How long a service asks to wait.
+
+DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
+WISHES: dict[str, float | None] = {
+    "5": 5,
+    " 5 ": 5,
+    "0": 0,
+    "45.5": 45.5,
+    "5, 10": 10,
+    "5 ,10": 10,
+    "99999999999": 99999999999,
+    "1" * 400: float("inf"),
+    "Wed, 21 Oct 2026 07:29:00 GMT": 60,
+    "Wednesday, 21-Oct-26 07:29:00 GMT": 60,
+    "Wed Oct 21 07:29:00 2026": 60,
+    "Thu Oct  1 07:29:00 2026": 0,
+    "Wed, 21 Oct 2026 07:29:00 -0000": 60,
+    "Wed, 21 Oct 2020 07:28:00 GMT": 0,
+    "Wed, 99 Oct 99999 07:28:00 GMT": None,
+    "-5": None,
+    "+5": None,
+    "5,,10": None,
+    "1e3": None,
+    "inf": None,
+    "nan": None,
+    "5s": None,
+    "": None,
+    " ": None,
+    "soon": None,
+}
+
+
+@pytest.mark.parametrize("text", WISHES)
+@pytest.mark.parametrize("date", [DATE, "Wednesday, 21-Oct-26 07:28:00 GMT", "Wed Oct 21 07:28:00 2026"])
+def test_a_wish_to_wait_is_read_in_every_form(text: str, date: str) -> None:
+    assert retry_after({"Retry-After": text, "Date": date}) == WISHES[text]
+
+
+def test_a_date_to_wait_for_says_nothing_without_the_services_own() -> None:
+    assert retry_after({"Retry-After": DATE}) is None
+    assert retry_after({}) is None
+
+
+def test_a_date_without_a_zone_is_in_utc_wherever_this_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+
+    assert http_date("Wed Oct 21 07:28:00 2026") == datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("text", "wish"), [(text, wish) for text, wish in WISHES.items() if text == text.strip()])
+def test_the_vault_is_waited_for_as_it_asks_and_not_longer_than_a_run_should(
+    stack: LocalStack, vault: KeyVault, sdk_waits: list[float], text: str, wish: float | None
+) -> None:
+    stack.vault.faults.add(Fault(status=503, headers={"Retry-After": text, "date": DATE}))
+
+    with pytest.raises(CredentialError, match="answered 503"):
+        vault.read(SECRET_NAME)
+
+    if wish and wish > 5:
+        assert sdk_waits == []
+    elif wish:
+        assert sdk_waits == [wish, wish]
+    else:
+        assert len(sdk_waits) >= 1
+        assert sum(sdk_waits) < 10
+
+
+@pytest.mark.parametrize("text", ["0", "3600", "5, 10", "45.5", "-5", "nan", DATE])
+def test_no_wish_of_entra_or_the_identity_endpoint_holds_a_run_up(
+    stack: LocalStack, make_token: MakeToken, clock: MovableClock, sdk_waits: list[float], text: str
+) -> None:
+    login = Login(Identity(stack.managed_identity.client_id, "AZURE_CLIENT_ID"), clock)
+    stack.entra.faults.add(Fault(status=503, headers={"Retry-After": text, "date": DATE}, path="/token"))
+    with pytest.raises(CredentialError, match="Entra at"):
+        make_token()()
+    stack.identity.faults.add(Fault(status=503, headers={"Retry-After": text, "date": DATE}))
+    with pytest.raises(NoToken, match="the endpoint is overloaded or failing"):
+        login.get_token("https://vault.azure.net/.default")
+
+    assert sum(sdk_waits) + sum(clock.waits) < 10
+
+
+def test_a_bodys_form_is_not_what_tells_a_service(stack: LocalStack, make_directory: MakeDirectory) -> None:
+    """Even users that look right are not taken from whoever else answers."""
+    page = json.dumps({"value": [{"id": "a", "userPrincipalName": "a@example.com"}]}).encode()
+    stack.graph.faults.add(Fault(status=200, body=page, headers=JSON, foreign=True, times=2))
+    directory = make_directory()
+
+    assert [page.user(0) for page in directory.pages() if len(page)] == []  # Graph's own, at the third try: nobody
+    assert directory.requests == 3
