@@ -122,7 +122,7 @@ def _in_shards(context: Context, name: str, asked: Sequence[Answer], most: int) 
             else:
                 answers.append(answer)
         if slower:  # the quota is the app's, so what one is asked to wait holds for all
-            most = max(1, len(now) // 2)
+            most = max(1, most // 2)
     return sorted(answers, key=lambda answer: answer["shard"]), most
 
 

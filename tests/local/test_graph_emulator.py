@@ -192,7 +192,7 @@ class TestPages:
         assert len(list(pages(graph_get, "/v1.0/users?$top=1"))) == 2
 
     def test_old_listings_give_way_to_new_ones(self, stack: LocalStack, graph_get: Get, people: People) -> None:
-        stack.graph.users = people(30)
+        stack.graph.users = people(KEPT_LISTINGS + 2)
         first = graph_get("/v1.0/users?$top=1").json()["@odata.nextLink"]
 
         for top in range(2, KEPT_LISTINGS + 2):
