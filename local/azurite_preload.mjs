@@ -15,3 +15,5 @@ process.once("SIGTERM", () => {
   process.stdin.unref();
   setTimeout(() => process.exit(), 3000).unref();
 });
+// It alone must not keep an Azurite alive whose services have closed: `make start` would not notice.
+process.stdin.unref();

@@ -28,8 +28,10 @@ from due_notices.refusals import IDENTITY, refusal_of
 
 PAUSES = (1.0, 3.0)  # seconds before the second and the third try; one call in ten was seen to fail for days
 _LEAST = 60  # seconds; a token in hand that is good for longer serves while the endpoint fails
-# The identity endpoint is on the same machine. The SDK's defaults wait for minutes, and as long as any Retry-After.
-_LIMITS: Mapping[str, Any] = {"connection_timeout": 5, "read_timeout": 10, "retry_total": 1, "retry_status": 0}
+# The identity endpoint is on the same machine. The SDK's defaults wait for minutes, and as long as any Retry-After. An
+# endpoint that hangs is given up after two tries, before somebody who waits for `status` would be.
+_TIMEOUTS: Mapping[str, Any] = {"connection_timeout": 5, "read_timeout": 6}
+_LIMITS: Mapping[str, Any] = {"retry_total": 1, "retry_status": 0}
 _MANAGED = "managedidentitycredential"
 _TOO_MANY, _SERVER_ERRORS, _OK = 429, range(500, 600), 200
 
@@ -58,7 +60,7 @@ class _Watched(RequestsTransport):  # type: ignore[misc] # azure-core hands its 
 
     def __init__(self) -> None:
         # Trust as for any service; no proxy, since a token travels in clear on this machine and nowhere else.
-        super().__init__(**{**sdk_options("https://localhost"), "proxies": {}})
+        super().__init__(**{**sdk_options("https://localhost"), **_TIMEOUTS, "proxies": {}})
         self.asked = False
         self.status: int | None = None
         self.is_json = False
@@ -179,7 +181,7 @@ def _credential(identity: Identity) -> tuple[TokenCredential, _Watched | None]:
         transport = _Watched()
         return ManagedIdentityCredential(client_id=identity.client_id, transport=transport, **_LIMITS), transport
     own = {"managed_identity_client_id": identity.client_id} if identity.client_id else {}
-    return DefaultAzureCredential(**own, **_LIMITS), None
+    return DefaultAzureCredential(**own, **_TIMEOUTS, **_LIMITS), None
 
 
 class IdentityToken:

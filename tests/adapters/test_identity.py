@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 
 import pytest
+from azure.core.pipeline.transport import HttpTransport
 from hypothesis import given
 from hypothesis import strategies as st
 
 from due_notices import bootstrap
+from due_notices.adapters import identity
 from due_notices.adapters.identity import AsyncLogin, Identity, Login
 from due_notices.adapters.login_errors import NoToken
+from due_notices.commands.status.gather import PATIENCE
 from due_notices.errors import CredentialError
 from due_notices.settings import Settings
 from local.faults import Fault
@@ -126,6 +130,23 @@ def test_any_answer_is_a_token_or_a_sentence(stack: LocalStack, clock: MovableCl
 
     with pytest.raises(NoToken):
         Login(Identity(None, "AZURE_CLIENT_ID"), clock).get_token(SCOPE)
+
+
+def test_an_endpoint_that_hangs_is_given_up_while_somebody_still_waits(
+    stack: LocalStack, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = identity._TIMEOUTS["connection_timeout"], identity._TIMEOUTS["read_timeout"]
+    tries = 1 + identity._LIMITS["retry_total"]
+    monkeypatch.setattr(identity, "_TIMEOUTS", {"connection_timeout": 0.2, "read_timeout": 0.2})
+    monkeypatch.setattr(HttpTransport, "sleep", lambda *_: None)
+    stack.identity.faults.add(Fault(delay=2))
+    began = time.monotonic()
+
+    with pytest.raises(NoToken, match=r"identity endpoint .*: it does not answer"):
+        login.get_token(SCOPE)
+
+    assert time.monotonic() - began < 1.5
+    assert tries * max(asked) < PATIENCE.total_seconds()
 
 
 def test_a_token_in_hand_serves_while_the_endpoint_fails(stack: LocalStack, clock: MovableClock) -> None:

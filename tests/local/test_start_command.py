@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from local import start_command as start
 from local.azurite import Azurite
@@ -79,6 +80,7 @@ def test_an_azurite_that_ends_ends_the_stack_with_its_last_words(tmp_path: Path)
     try:
         assert azurite.last_words is None
         assert azurite.process_id is not None
+        assert requests.get(azurite.url("queue"), timeout=10).status_code >= 400  # it is up whole, its handlers too
         os.kill(azurite.process_id, signal.SIGTERM)
 
         assert start._watch(azurite, None) == 1
