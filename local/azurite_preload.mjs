@@ -9,11 +9,6 @@ require.cache[telemetry] = { id: telemetry, filename: telemetry, loaded: true, e
 // Azurite takes no notice when its parent dies. Its standard input does: the pipe closes, whatever ended the
 // parent. Azurite then saves its data as after SIGTERM, a signal that Windows has not got.
 process.stdin.resume().once("close", () => process.emit("SIGTERM"));
-
-// After SIGTERM Azurite closes its services, and the open standard input would keep the process without them.
-process.once("SIGTERM", () => {
-  process.stdin.unref();
-  setTimeout(() => process.exit(), 3000).unref();
-});
 // It alone must not keep an Azurite alive whose services have closed: `make start` would not notice.
 process.stdin.unref();
+process.once("SIGTERM", () => setTimeout(() => process.exit(), 3000).unref());
