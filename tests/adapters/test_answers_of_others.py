@@ -43,7 +43,7 @@ OF_OTHERS = {
     "a list cut off": (200, b'{"value": [{"id": "a"', JSON),
 }
 of_others = pytest.mark.parametrize(("status", "body", "headers"), OF_OTHERS.values(), ids=list(OF_OTHERS))
-CLAIMS = ("User.Read.All", "Key Vault Secrets", "az keyvault", "knows no", "is no JSON", "is not there", "role")
+CLAIMS = ("User.Read.All", "Key Vault Secrets", "az keyvault", "knows no", "is not JSON", "does not exist", "role")
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_who_answers_in_a_services_place_is_told_from_it(
             ask()
 
         text = str(refused.value)
-        assert f"HTTP {status} came in the place of an answer of {name}" in text
+        assert f"HTTP {status} came instead of an answer of {name}" in text
         assert not any(claim in text for claim in CLAIMS)
 
 
@@ -140,7 +140,7 @@ def test_a_damaged_answer_of_the_vault_is_no_missing_vault_and_no_empty_secret(
         vault.read(SECRET_NAME)
 
     assert "made-up-se" not in str(refused.value)
-    assert "is not there" not in str(refused.value)
+    assert "does not exist" not in str(refused.value)
 
 
 @pytest.mark.parametrize("foreign", [True, False])

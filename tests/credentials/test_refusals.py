@@ -143,6 +143,7 @@ PROVOKED: Mapping[tuple[str, str], Provoke] = {
     ),
     (VAULT, "429 TooManyRequests"): vault_is(429),
     (VAULT, "no answer"): settings(KEY_VAULT_URL="https://127.0.0.1:1"),
+    (VAULT, "other form"): does(lambda stack: stack.vault.faults.add(Fault(status=200, body=b"<html>"))),
     (VAULT, "no certificate"): settings(**CERTIFICATE),
     (VAULT, "409 ObjectIsDeletedButRecoverable"): vault_says(409, "ObjectIsDeletedButRecoverable"),
     (VAULT, "5xx"): vault_is(500),
@@ -168,7 +169,7 @@ PROVOKED: Mapping[tuple[str, str], Provoke] = {
 ELSEWHERE = [refusal_of(IDENTITY, "login"), refusal_of(IDENTITY, "none")]
 
 # These come without an id: the service did not answer, or, as the identity endpoint, gives none.
-WITHOUT_ID = {(VAULT, "no answer"), (VAULT, "no certificate")}
+WITHOUT_ID = {(VAULT, "no answer"), (VAULT, "other form"), (VAULT, "no certificate")}
 
 
 def identified(refusal: Refusal) -> str:
