@@ -85,7 +85,7 @@ def test_an_orchestration_at_work_is_told_by_status_preview_and_explain(
     told = {words: sent.json(*words.split())["atWork"] for words in ("status", "preview", f"explain {USER}")}
     shown = {words: " ".join(sent(*words.split()).stdout.split()) for words in told}
 
-    assert {text[: text.index(" is at work")] for text in told.values()} == {
+    assert {text[: text.index(" has been at work")] for text in told.values()} == {
         f"the orchestration, in 8 shards, of {now.date()}"
     }
     assert [words for words, text in shown.items() if told[words] not in text] == []

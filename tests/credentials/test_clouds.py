@@ -129,8 +129,12 @@ class Cloud:
             if "authorization" not in headers:
                 challenge = f'Bearer authorization="{tenant}", resource="{self.vault_resource}"'
                 return 401, {}, {"WWW-Authenticate": challenge}
-            return 200, {"value": "made-up", "id": f"{url.partition('?')[0]}/1", "attributes": {"enabled": True}}, {}
-        return 200, {"value": []}, {}
+            return (
+                200,
+                {"value": "made-up", "id": f"{url.partition('?')[0]}/1", "attributes": {"enabled": True}},
+                {"x-ms-request-id": "1"},
+            )
+        return 200, {"value": []}, {"request-id": "1"}
 
     def hosts(self) -> set[str]:
         return {f"https://{urlsplit(url).hostname}" for _, url, _, _ in self.asked}

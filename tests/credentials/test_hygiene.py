@@ -108,9 +108,8 @@ def test_the_suites_watch_finds_each_kind_in_log_output_and_processes(pytester_l
     )
 
     assert done.returncode == 1
-    assert [f"test_{number} holds {kind}" for number, (kind, _, _) in enumerate(cases)] == re.findall(
-        r"(test_\d+ holds .*)", done.stdout
-    )
+    found = dict.fromkeys(re.findall(r"(test_\d+ holds .*)", done.stdout))  # where CI is set the summary repeats each
+    assert [f"test_{number} holds {kind}" for number, (kind, _, _) in enumerate(cases)] == [*found]
 
 
 @pytest.fixture
