@@ -140,7 +140,7 @@ def parts_table(results: Results) -> str:
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [
-        f"| {plots.NAMES[row['who']]} | {row['chains']} | {row['users']:,} | {row['requests']['graph']:,} | "
+        f"| {plots.NAMES[row['who']]} | {row.get('chains', 1)} | {row['users']:,} | {row['requests']['graph']:,} | "
         f"{row['read_users_per_s']:,} | {row['read_users_per_s'] / alone:.1f} | {row['cpu_s']:.1f} | "
         f"{row['peak_mb']:.0f} |"
         for row in (*rows, *others)

@@ -13,7 +13,8 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.fan_out.decisions import a_later_day, differences
@@ -39,6 +40,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- make faults: begin -->", "<!-- make faults: end -->"
 COLUMNS = ("owed", "on the queue", "repeats", "missing", "foreign")
 LADDERS = "six weeks of a ladder, with outages and deaths"
+SHARDS = "a process of a day in eight shards killed"
 DAYS_OF_A_LADDER = 42
 IN_A_ROW = 5
 """So many ticks die before one may live; fewer where each of them gets on with the work."""
@@ -57,15 +59,15 @@ def main() -> int:
     began, rng = time.monotonic(), random.Random(options.seed)
     tallies: dict[str, Tally] = {}
 
-    with Arena() as arena:
+    with fuzzing(options.inputs, options.seed) as fuzzed, Arena() as arena:
         os.environ.update(arena.stack.environ)
         kill(arena, options.kills, rng, tallies)
         kill_shards(arena, options.shards, rng, tallies)
         disturb(arena, options.rounds, rng, tallies)
-
-    faults = [fault for tally in tallies.values() for fault in tally.faults]
-    faults += [f"eight shards decide otherwise than one reading: {each}" for each in differences(a_later_day(100_000))]
-    faults += fuzzed(options.inputs, options.seed)
+        faults = [fault for tally in tallies.values() for fault in tally.faults]
+        differ = differences(a_later_day(100_000))
+        faults += [f"eight shards decide otherwise than one reading: {each}" for each in differ]
+        faults += fuzzed()
     for fault in faults:
         print(f"FAULT: {fault}")
     if not faults:
@@ -98,7 +100,7 @@ def kill(arena: Arena, kills: int, rng: random.Random, tallies: dict[str, Tally]
 
 def kill_shards(arena: Arena, kills: int, rng: random.Random, tallies: dict[str, Tally]) -> None:
     """Kill processes of days in eight shards, and of days that owe one notice too many."""
-    tally = tallies["a process of a day in eight shards killed"] = Tally()
+    tally = tallies[SHARDS] = Tally()
     killed_days(arena, kills, rng, tally)
     show("shards", tally)
     braked = Tally()  # nothing is on its queue, which the table would call missing
@@ -133,18 +135,27 @@ def disturb(arena: Arena, rounds: int, rng: random.Random, tallies: dict[str, Ta
     show("storms", storms)
 
 
-def fuzzed(inputs: int, seed: int) -> list[str]:
-    """Try hostile inputs, and hostile answers of the services; return what was found."""
-    found = []
-    for module, fault in (
-        ("fuzz", "the fuzzer found an input that breaks the program"),
-        ("answers", "an answer of a service breaks the program"),
-        ("storage_answers", "an answer of Storage breaks the program"),
-    ):
-        command = [sys.executable, "-m", f"tests.faults.{module}", str(inputs), str(seed)]
-        if subprocess.run(command, cwd=ROOT, check=False).returncode:
-            found.append(fault)
-    return found
+FUZZERS = (
+    ("fuzz", 1, "the fuzzer found an input that breaks the program"),
+    ("answers", 1, "an answer of a service breaks the program"),
+    ("storage_answers", 2, "an answer of Storage breaks the program"),
+)
+"""What is fuzzed, in how many processes, and what a failure means."""
+
+
+@contextmanager
+def fuzzing(inputs: int, seed: int) -> Iterator[Callable[[], list[str]]]:
+    """Try hostile inputs, and hostile answers of the services, beside all else; yield what waits for the faults."""
+    asked = [(module, inputs // share, seed + part, fault) for module, share, fault in FUZZERS for part in range(share)]
+    started = [
+        (subprocess.Popen([sys.executable, "-m", f"tests.faults.{module}", str(count), str(number)]), fault)
+        for module, count, number, fault in asked
+    ]
+    try:
+        yield lambda: [fault for process, fault in started if process.wait()]
+    finally:
+        for process, _ in started:
+            process.kill()
 
 
 def show(what: str, tally: Tally) -> None:
