@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
@@ -71,6 +71,24 @@ class Malformed(ValueError):
         """Take the fault's code and its sentence."""
         super().__init__(text)
         self.fault = fault
+
+
+def spelt_in(names: Collection[str], name: str) -> str | None:
+    """Return a property's name as it is spelt among some names, since it has no case; None where it is not there."""
+    if name in names:
+        return name
+    folded = name.casefold()
+    return next((each for each in names if each.casefold() == folded), None)
+
+
+def value_of(user: Mapping[str, object], attribute: tuple[str, ...]) -> object:
+    """Return what an attribute of a user holds; `attribute` is its path."""
+    value: object = user
+    for name in attribute:
+        if not isinstance(value, Mapping) or (spelt := spelt_in(value, name)) is None:
+            return None
+        value = value[spelt]
+    return value
 
 
 def values_of(value: object) -> list[object]:

@@ -21,10 +21,11 @@ from zoneinfo import ZoneInfo
 
 import due_notices
 from due_notices.adapters import graph_users
-from due_notices.adapters.graph_users import GraphPage, is_set, to_user, value_of
+from due_notices.adapters.graph_users import GraphPage, is_set, to_user
 from due_notices.calendars import EveryDay
 from due_notices.ladder import CompletedRun, Day, day_of
 from due_notices.model import FoundUser, Notice, Obligation, Sent, User, notice_id, obligation_key, user_key
+from due_notices.obligations import value_of
 from due_notices.planning import Plan, Planner, Rules
 from due_notices.policy import Policy
 from due_notices.report import Outcome, RunReport

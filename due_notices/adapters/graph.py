@@ -9,10 +9,11 @@ from typing import Protocol
 from urllib.parse import quote
 
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused, Pause, Token
-from due_notices.adapters.graph_users import SELECTED, GraphPage, PageDecoder, Row, is_set, to_user, user_id, value_of
+from due_notices.adapters.graph_users import SELECTED, GraphPage, PageDecoder, Row, is_set, to_user, user_id
 from due_notices.credentials import CredentialEnd, ExpiryWarning
 from due_notices.errors import DirectoryError, ListingExpired, PartRefused
 from due_notices.model import FoundUser
+from due_notices.obligations import value_of
 from due_notices.ports import Clock
 
 EVENTUAL = {"ConsistencyLevel": "eventual"}  # https://learn.microsoft.com/graph/aad-advanced-queries

@@ -17,6 +17,7 @@ import msgspec
 
 from due_notices.adapters.graph_http import OtherForm, parsed
 from due_notices.model import ContactNote, User
+from due_notices.obligations import spelt_in, value_of
 
 Row = Mapping[str, object]
 
@@ -216,38 +217,16 @@ def _spelt(row: Row, attribute: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return an attribute's path as a user spells it; None where this one has no such attribute."""
     path, found = list[str](), cast("object", row)
     for name in attribute:
-        if not isinstance(found, Mapping) or (spelt := _key(found, name)) is None:
+        if not isinstance(found, Mapping) or (spelt := spelt_in(found, name)) is None:
             return None
         path.append(spelt)
         found = found[spelt]
     return tuple(path)
 
 
-def value_of(row: Row, attribute: tuple[str, ...]) -> object:
-    """Return what an attribute of a user holds; `attribute` is its path."""
-    value: object = row
-    for name in attribute:
-        value = _member(value, name) if isinstance(value, Mapping) else None
-    return value
-
-
-def _member(row: Row, name: str) -> object:
-    """Return what a property holds; its name has no case."""
-    key = _key(row, name)
-    return None if key is None else row[key]
-
-
-def _key(row: Row, name: str) -> str | None:
-    """Return a property's name as a user has it, or None where there is no such property."""
-    if name in row:
-        return name
-    folded = name.casefold()
-    return next((key for key in row if key.casefold() == folded), None)
-
-
 def is_set(row: Row, name: str) -> bool:
     """Whether a boolean property of a user is true; `name` may be empty."""
-    value = _member(row, name) if name else None
+    value = value_of(row, (name,)) if name else None
     return any(each is True for each in (value if isinstance(value, list) else [value]))
 
 

