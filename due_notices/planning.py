@@ -305,9 +305,11 @@ class Planner:
         # Nearly every user has one date that is of no interest today: known by one look-up, and counted all at once.
         figures = self._read.quiet_figures(page.values)
         counts = Counter(figures)
-        del counts[None]
+        others = counts.pop(None, 0)
         self._figures.update(cast("Counter[State]", counts))
-        self._obligations += counts.total()
+        self._obligations += len(figures) - others
+        if not others:
+            return
         for index, (value, figure) in enumerate(zip(page.values, figures, strict=True)):
             if figure is not None or value is None:
                 continue

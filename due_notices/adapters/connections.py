@@ -49,9 +49,11 @@ _NO_BUNDLE = "Could not find a suitable TLS CA certificate bundle"  # requests' 
 
 
 def is_own_answer(service: Service, headers: Mapping[str, str]) -> bool:
-    """Whether an answer is the service's own. Any other proves nothing about the service, whatever its status."""
-    names = {name.lower() for name in headers}
-    return any(name in names for name in _HEADERS[service])
+    """Whether an answer is the service's own. Any other proves nothing about the service, whatever its status.
+
+    `headers` find a name in whatever case it is asked for, as those of requests and aiohttp do.
+    """
+    return any(name in headers for name in _HEADERS[service])
 
 
 def session_to(service: str, session: requests.Session | None = None) -> requests.Session:
@@ -153,11 +155,12 @@ def read_body(response: requests.Response, *, most: int, in_time: Callable[[], b
     what requests raises, AnswerTooSlow and AnswerTooLarge: requests bounds neither. Its time-out is for each piece, so
     that an answer of a byte a minute never ends, and a kilobyte may unpack to a megabyte.
     """
-    body = bytearray()
+    pieces, size = list[bytes](), 0
     try:
         while piece := response.raw.read1(_PIECE, decode_content=True):
-            body += piece
-            if len(body) > most:
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
                 raise AnswerTooLarge
             if not in_time():
                 raise AnswerTooSlow
@@ -167,7 +170,7 @@ def read_body(response: requests.Response, *, most: int, in_time: Callable[[], b
         raise requests.exceptions.ChunkedEncodingError(error) from error
     except ReadTimeoutError as error:
         raise requests.ReadTimeout(error) from error
-    return bytes(body)
+    return b"".join(pieces)
 
 
 def http_date(text: str) -> datetime:

@@ -288,21 +288,29 @@ class GraphHttp:
             self.requests += 1
         began = self._clock.monotonic()
         until = began + LONGEST_ANSWER if asked.deadline is None else min(began + LONGEST_ANSWER, asked.deadline)
-        own = {
-            # Graph drops custom headers from its next links, so every page gets them.
-            "Authorization": f"Bearer {token}",
-            "Accept": "application/json",
-            "client-request-id": str(uuid.uuid4()),
-        }
+        session = self._session
+        # Prepared without the session, which would look for cookies, as long as all the rest takes: Graph sets none.
+        request = requests.Request(
+            asked.method,
+            asked.url,
+            headers={
+                **session.headers,
+                # Graph drops custom headers from its next links, so every page gets them.
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/json",
+                "client-request-id": str(uuid.uuid4()),
+                **(asked.headers or {}),
+            },
+            json=asked.body,
+        )
         try:
-            with self._session.request(
-                asked.method,
-                asked.url,
-                json=asked.body,
-                headers={**own, **(asked.headers or {})},
+            with session.send(
+                request.prepare(),
                 timeout=(_TO_CONNECT, min(_TO_GO_ON, max(1.0, until - began))),
                 allow_redirects=False,
                 stream=True,
+                verify=session.verify,
+                proxies=session.proxies,
             ) as response:
                 self.skew.look(response.headers)
                 body = read_body(response, most=LARGEST_ANSWER, in_time=lambda: self._clock.monotonic() <= until)

@@ -25,7 +25,7 @@ from due_notices.secret import Secret
 _T = TypeVar("_T")
 _TIMEOUT = 10  # seconds for each request; MSAL's own default is to wait for ever
 _LEAST = timedelta(minutes=1)  # a token that is good for less is not handed out
-_REST = timedelta(minutes=1)  # so long the token in hand serves after a failure, before Entra is asked again
+_REST = timedelta(minutes=1)  # so long the token in hand serves before MSAL is asked again, whatever it answered
 _LOOK_AGAIN = timedelta(minutes=50)  # so old a credential near its end is looked for anew: once in an hourly run
 
 
@@ -93,7 +93,7 @@ class GraphToken:
         session_to(authority, self._session)
         self._app: msal.ConfidentialClientApplication | None = None
         self._held: _Held | None = None
-        self._ask_from: datetime | None = None
+        self._ask_from = datetime.min.replace(tzinfo=UTC)
         # A cold cache would let each thread send a request of its own.
         self._lock = threading.Lock()
 
@@ -121,19 +121,18 @@ class GraphToken:
         with self._lock:
             if fresh:
                 self._forget_tokens()
-            elif self._held is not None and self._ask_from is not None and self._clock.now() < self._ask_from:
-                return self._held.text
+            held = self._held
+            if held is not None and self._clock.now() < self._ask_from:
+                return held.text
             try:
-                self._held, self._ask_from = self._ask(), None
+                held = self._ask()
             except CredentialError:
                 # What failed is forgotten, so that the next try begins anew: MSAL answers some failures from memory.
-                now, held = self._clock.now(), self._held
-                if held is None or now + _LEAST > held.good_until:
+                if held is None or self._clock.now() + _LEAST > held.good_until:
                     self._app = self._held = None
                     raise
-                self._ask_from = min(now + _REST, held.good_until - _LEAST)
-                return held.text
-            return self._held.text
+            self._held, self._ask_from = held, min(self._clock.now() + _REST, held.good_until - _LEAST)
+            return held.text
 
     def _forget_tokens(self) -> None:
         """Begin anew with the credential in hand: MSAL's own forgetting asks the network, and may leave some."""

@@ -62,11 +62,12 @@ class StoragePipeline:
         self._session = await aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(keepalive_timeout=IDLE, ssl=ssl_context("https://localhost")),
             headers={"Accept-Encoding": "identity"},  # whatever is compressed on the way would not be read
+            # No time-out of its own for each piece of an answer: it is set anew at each piece, and costs a twentieth.
             timeout=aiohttp.ClientTimeout(
                 total=self._options["connection_timeout"] + self._options["read_timeout"],
                 sock_connect=self._options["connection_timeout"],
-                sock_read=self._options["read_timeout"],
             ),
+            cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # a netrc file's entry would take the place of our login; proxies are named below
             auto_decompress=False,
         ).__aenter__()
@@ -104,9 +105,10 @@ class StoragePipeline:
         self, method: str, target: URL, headers: Mapping[str, str], body: bytes | None
     ) -> tuple[aiohttp.ClientResponse, bytes]:
         given = {"x-ms-version": API_VERSION, **headers, **await self._authorization()}
+        data = None if body is None else aiohttp.BytesPayload(body)
         try:
             async with self._session.request(
-                method, target, data=body, headers=given, allow_redirects=False, proxy=self._proxy(target)
+                method, target, data=data, headers=given, allow_redirects=False, proxy=self._proxy(target)
             ) as answer:
                 return answer, await answer.read()
         except aiohttp.ConnectionTimeoutError as error:
@@ -129,10 +131,9 @@ class StoragePipeline:
         return True
 
     def _proxy(self, target: URL) -> str | None:
-        origin = str(target.origin())
-        if origin not in self._proxies:
-            self._proxies[origin] = proxy_to(origin)
-        return self._proxies[origin]
+        if target.authority not in self._proxies:
+            self._proxies[target.authority] = proxy_to(str(target.origin()))
+        return self._proxies[target.authority]
 
     def _target(self, url: str) -> URL:
         """Return where to post; there are few addresses, so each is taken apart once and not for every message."""

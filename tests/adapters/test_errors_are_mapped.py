@@ -329,7 +329,7 @@ def test_every_error_of_requests_is_mapped_by_the_directory(monkeypatch: pytest.
     def refuse(*_: object, **__: object) -> None:
         raise requests_error(name)
 
-    monkeypatch.setattr(requests.Session, "request", refuse)
+    monkeypatch.setattr(requests.Session, "send", refuse)
     clock = MovableClock()
     token: Any = lambda **_: "token-value"  # noqa: E731 (a stand-in in one line)
     directory = GraphDirectory(
