@@ -1,4 +1,4 @@
-"""Due Notices: one notice per obligation and stage on a Storage Queue, never lost, never doubled.
+"""Due Notices: one notice per obligation and stage on a Storage Queue; none is lost, and a repeat has the same id.
 
 Read it in this order. The layers of imports are in pyproject.toml, and `make check` holds that they run down only.
 

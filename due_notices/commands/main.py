@@ -64,7 +64,7 @@ class _InOrder(click.Group):
 @click.version_option(VERSION, prog_name="due-notices", message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context, *, debug: bool, settings: Path | None) -> None:
-    """Due Notices: one notice per obligation and stage, never lost, never doubled."""
+    """Due Notices: one notice per obligation and stage; none is lost, and a repeat has the same id."""
     if debug:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     if context.invoked_subcommand is not None:
