@@ -20,60 +20,52 @@ State = Literal["not-yet", "over", "owed", "already-sent", "expired", "missed"]
 
 @dataclass(frozen=True, slots=True)
 class CompletedRun:
-    """What later runs need of a completed one: its rules, and the first due date that it asked for by them.
-
-    `own` is whether it had the same USER_FILTER and allow list.
-    """
+    """What a later run needs to know of a completed one."""
 
     business_date: date
-    rules: str = ""
-    reach: date | None = None
-    own: bool = True
+    rules: str = ""  # the digest of its rules
+    reach: date | None = None  # the first due date that it asked for by these rules
+    own: bool = True  # whether it had the later run's USER_FILTER and allow list
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The business date of a run, and how far it looks back.
-
-    `begins` is the first day that no completed run has accounted for. What ended up to `look_back` days before it is
-    named when it was missed. The ledger is asked for due dates from `reach` on; by the run's own rules, which its
-    record keeps, from `own_reach` on. `last_completed` is None for the first run.
-    """
+    """The business date of a run, and how far it looks back."""
 
     business_date: date
-    last_completed: date | None
-    begins: date
-    look_back: timedelta
-    own_reach: date
-    reach: date
+    last_completed: date | None  # None for the first run
+    begins: date  # the first day that no completed run has accounted for
+    look_back: timedelta  # what was missed or has expired is named if its last chance was at most so long before that
+    own_reach: date  # by its own rules a run asks the ledger for due dates from here on; its record keeps this day
+    reach: date  # from here on it does ask: further back where recent runs did
 
 
 def day_of(today: date, stages: Stages, completed: Iterable[CompletedRun] = (), rules: str = "") -> Day:
-    """Return how far a run of `today` looks back after the completed runs of earlier days."""
+    """Return how far a run of `today` looks back, given the completed runs."""
     open_days = stages.open_days
     earlier = sorted((run for run in completed if run.business_date < today), key=lambda run: run.business_date)
-    if earlier:
-        last = ([run for run in earlier if run.own] or earlier)[-1]
-        begins, looks = last.business_date + ONE_DAY, 1 if last.rules == rules else 2
-        look_back = looks * timedelta(days=stages.look_back_days)
-    else:  # no notice was promised for the days before the first run
-        begins, looks, look_back = open_days.before(today, stages.catch_up_days), 1, timedelta()
-    own_reach = open_days.before(begins, reach_days(stages, looks))
+    last = next(reversed([run for run in earlier if run.own] or earlier), None)
+    if last is None:  # no notice was promised for the days before the first run
+        begins, look_backs, look_back = open_days.before(today, stages.catch_up_days), 1, timedelta()
+    else:  # other rules may have taken a last chance away, so the first run by them looks back twice as far
+        begins, look_backs = last.business_date + ONE_DAY, 1 if last.rules == rules else 2
+        look_back = look_backs * timedelta(days=stages.look_back_days)
+    own_reach = open_days.before(begins, reach_days(stages, look_backs))
+    # A ladder that began by rules which reach further back is followed to its end.
     recent = open_days.before(begins, stages.last_step + stages.catch_up_days)
     reaches = [run.reach for run in earlier if run.reach is not None and run.business_date >= recent]
-    last_completed = last.business_date if earlier else None
-    return Day(today, last_completed, begins, look_back, own_reach, min([own_reach, *reaches]))
+    return Day(today, last.business_date if last else None, begins, look_back, own_reach, min([own_reach, *reaches]))
 
 
-def reach_days(stages: Stages, looks: int = 1) -> int:
-    """Return how many open days back a run asks; with the look-back twice (`looks`) where the rules have changed."""
-    return 2 * stages.last_step + stages.catch_up_days + looks * stages.look_back_days
+def reach_days(stages: Stages, look_backs: int = 1) -> int:
+    """Return how many open days back a run asks the ledger, with LOOK_BACK_DAYS so many times."""
+    return 2 * stages.last_step + stages.catch_up_days + look_backs * stages.look_back_days
 
 
 def longest_look_back(stages: Stages) -> int:
-    """Return how many days back a run may ask: the least that the ledger must remember. It does not depend on today."""
-    anchor = date(2027, 1, 1)
-    return (anchor - stages.open_days.before(anchor, reach_days(stages, looks=2))).days
+    """Return how many days back a run may ask: the least that the ledger must remember."""
+    anchor = date(2027, 1, 1)  # what the settings accept must not depend on today
+    return (anchor - stages.open_days.before(anchor, reach_days(stages, look_backs=2))).days
 
 
 def begins_later(stages: Stages, day: Day, due: date) -> bool:
@@ -82,7 +74,7 @@ def begins_later(stages: Stages, day: Day, due: date) -> bool:
 
 
 def is_asked(stages: Stages, day: Day, due: date, paused_until: date | None = None) -> bool:
-    """Whether a run asks the ledger for an obligation; what it does not ask for is *not yet*, or *over*, or paused."""
+    """Whether a run asks the ledger for an open obligation; if not, its value alone says what becomes of it."""
     if begins_later(stages, day, due):
         return False
     if paused_until is None or paused_until >= day.business_date:
@@ -113,20 +105,15 @@ def days_of(
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of an open obligation on a day.
-
-    `dates` are those of the stages above the highest one sent. `stage` is the one to be sent: now where it is owed, by
-    `run --missed` where it was missed or has expired. Its notice would expire at the start of the day `expires`, be
-    `late` or not, and leave behind so many `superseded` stages. `ended` is the last day on which it could be sent.
-    """
+    """What becomes of an open obligation on a day; and the notice that is sent of it, if there is one."""
 
     state: State
-    dates: tuple[StageDate, ...] = ()
-    stage: StageDate | None = None
-    expires: date | None = None
-    late: bool = False
-    superseded: int = 0
-    ended: date | None = None
+    dates: tuple[StageDate, ...] = ()  # of the stages above the highest one sent
+    stage: StageDate | None = None  # sent now where it is owed, by `run --missed` where it was missed or has expired
+    expires: date | None = None  # its notice expires at the start of this day
+    late: bool = False  # the notice leaves later than it would have without outages and pauses
+    superseded: int = 0  # how many stages it leaves behind that were never sent
+    ended: date | None = None  # the last day on which it could be sent, where all its dates have passed; else None
 
     def after_all(self) -> Decision:
         """Return the decision of a run that also sends what was missed or has expired."""
@@ -135,16 +122,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An open obligation of which the ledger was asked and which no pause holds on the day.
-
-    `history` has each stage that was sent, with its latest business date; `own` is whether any of them was sent under
-    the obligation's own key, not that of one from which it inherits.
-    """
+    """An open obligation of which the ledger was asked and which no pause holds on the day."""
 
     due: date
     paused_until: date | None = None
-    history: History = field(default_factory=dict)
-    own: bool = False
+    history: History = field(default_factory=dict)  # each stage that was sent, with its latest business date
+    own: bool = False  # whether any was sent under the obligation's own key, not that of one that has vanished
 
 
 def decide(stages: Stages, day: Day, case: Case) -> Decision:
@@ -153,18 +136,18 @@ def decide(stages: Stages, day: Day, case: Case) -> Decision:
     dates = stages.dates(case.due, case.history, case.paused_until)
     if today in case.history.values():
         return Decision("already-sent", dates)
-    if _is_forgotten(stages, day, case):
+    if _may_be_forgotten_by_now(stages, day, case):
         return Decision("expired", dates)  # what was sent is not known: not even `run --missed` sends anything
-    if _may_be_forgotten(stages, case):
+    if _will_be_forgotten(stages, case):
         return _given_up(stages, day, case, "expired")
     if dates:
-        return _of_those_to_come(stages, day, case, dates)
+        return _by_the_stages_left(stages, day, case, dates)
     sent_on = case.history[max(case.history)]
     return Decision("already-sent" if today <= stages.open_days.after(sent_on, stages.catch_up_days) else "over")
 
 
-def _of_those_to_come(stages: Stages, day: Day, case: Case, dates: tuple[StageDate, ...]) -> Decision:
-    """Decide by the stages above the highest one sent, of which there are some."""
+def _by_the_stages_left(stages: Stages, day: Day, case: Case, dates: tuple[StageDate, ...]) -> Decision:
+    """Decide by the `dates` of the stages above the highest one sent, of which there is at least one."""
     come = [stage for stage in dates if stage.day <= day.business_date]
     current = next((stage for stage in come if stage.stage > 0), come[-1] if come else None)
     if current is not None:
@@ -179,25 +162,23 @@ def _of_those_to_come(stages: Stages, day: Day, case: Case, dates: tuple[StageDa
     return Decision("already-sent" if case.history else "not-yet", dates)
 
 
-def _is_forgotten(stages: Stages, day: Day, case: Case) -> bool:
-    """Whether the ledger may have forgotten all that was sent, and is asked only because a pause has ended since."""
+def _may_be_forgotten_by_now(stages: Stages, day: Day, case: Case) -> bool:
+    """Whether the ledger may have forgotten by now what was sent, of an obligation asked for because of its pause."""
     kept = timedelta(days=stages.retention_days)
     return case.paused_until is not None and not case.history and case.due < day.begins - kept
 
 
-def _may_be_forgotten(stages: Stages, case: Case) -> bool:
-    """Whether a pause ends so late that the ledger may forget what was sent while a run still asks for it.
-
-    A run under changed rules asks furthest back.
-    """
+def _will_be_forgotten(stages: Stages, case: Case) -> bool:
+    """Whether a pause ends so late that the ledger forgets what was sent while a run may still ask for it."""
     if case.paused_until is None:
         return False
-    last_asked = stages.open_days.after(_resumes(stages, case.paused_until), reach_days(stages, looks=2))
+    # A run by changed rules asks furthest back.
+    last_asked = stages.open_days.after(_resumes(stages, case.paused_until), reach_days(stages, look_backs=2))
     return last_asked - case.due > timedelta(days=stages.retention_days)
 
 
 def _given_up(stages: Stages, day: Day, case: Case, state: State) -> Decision:
-    """Nothing is sent by itself any more; by `run --missed` the ladder's next step or, without one, the last stage."""
+    """Decide on what no run sends by itself any more: `run --missed` sends the next step or else the last stage."""
     dates = stages.dates(case.due, case.history, case.paused_until)
     stage = next((stage for stage in dates if stage.stage > 0), stages.planned(case.due)[-1])
     if stage.stage <= max(case.history, default=stage.stage - 1):
@@ -206,6 +187,7 @@ def _given_up(stages: Stages, day: Day, case: Case, state: State) -> Decision:
 
 
 def _to_send(stages: Stages, day: Day, case: Case, state: State, stage: StageDate) -> Decision:
+    """Return the decision with the notice that sending `stage` on this day makes."""
     today, dates = day.business_date, stages.dates(case.due, case.history, case.paused_until)
     following = stages.dates(case.due, {**case.history, stage.stage: today}, case.paused_until)
     on_time = next(planned.day for planned in stages.planned(case.due) if planned.stage == stage.stage)
