@@ -1,8 +1,8 @@
 """Who is notified of what on a day, who is not, and why. Pure: values in, values out.
 
-In two steps, since the decision needs what was sent before. First the directory is read to its end: nearly every
-value counts by itself, and what the ledger must be asked for is gathered. Then the ledger answers, one due date after
-another, and `ladder` decides. What a run, a preview and an explanation show comes from here alone.
+In two steps, because the decision needs what was sent before. First all users are read: most values say by themselves
+what becomes of them (not yet due, long over, paid), and the others are gathered by due date. Then the ledger says what
+was sent of these, one due date after another, and `ladder` decides. A run, a preview and an explanation all ask here.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Rules:
         return address in self.allow_list or address[address.rfind("@") :] in self.allow_list
 
 
-Outcome = State | Reason | Distinct
-"""What a value of a user comes to: a figure or a reason to skip it, or an obligation of which the ledger is asked."""
+ValueOutcome = State | Reason | Distinct
+"""What the value alone says of an obligation: a figure, a reason to skip it, or that the ledger must be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Reading:
     text: str
     obligation: Obligation | None
     malformed: str | None
-    outcome: Outcome
+    outcome: ValueOutcome
 
 
 class Reader:
@@ -104,12 +104,12 @@ class Reader:
         except TypeError:  # several values of one user are a list
             return [self.quiet.get(value) if value.__class__ is str else None for value in values]
 
-    def outcomes(self, readings: Sequence[Reading]) -> Iterator[Outcome]:
-        """Yield what each value of one user comes to, in their order."""
+    def outcomes(self, readings: Sequence[Reading]) -> Iterator[ValueOutcome]:
+        """Yield what each value of one user says, in their order; all but one of the same obligation are duplicates."""
         if len(readings) == 1:
             yield readings[0].outcome
             return
-        found: list[Outcome] = [Reason.MALFORMED] * len(readings)
+        found: list[ValueOutcome] = [Reason.MALFORMED] * len(readings)
         for one in distinct([(reading.text, reading.obligation) for reading in readings]):
             found[one.speaks] = self.outcome(one)
             for place in one.silent:
@@ -123,8 +123,8 @@ class Reader:
             return Reading("", None, str(problem), Reason.MALFORMED)
         return Reading(str(value), obligation, None, self.outcome(Distinct(obligation, 0, (), alone=True)))
 
-    def outcome(self, one: Distinct) -> Outcome:
-        """Return what an obligation comes to by its value alone, or itself where the ledger is asked for it."""
+    def outcome(self, one: Distinct) -> ValueOutcome:
+        """Return what an obligation's value alone says of it, or the obligation where the ledger must be asked."""
         owed, stages, day = one.obligation, self._rules.stages, self._day
         closed = why_closed(owed)
         pause = None if closed else owed.paused_until
@@ -172,12 +172,7 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a business date asks for. Each value that was read is in exactly one figure.
-
-    `notices` are in the order of their due dates and ids, whatever order the users came in. `skips` lists the skipped
-    obligations as far as the caller wanted them listed; `skipped` counts all. `open_by_due_date` counts the open
-    obligations of the last due dates, of whatever user.
-    """
+    """What a run of a day does. Each value that was read is in exactly one figure."""
 
     day: Day
     users_read: int
@@ -185,11 +180,11 @@ class Plan:
     not_yet: int
     over: int
     already_sent: int
-    notices: tuple[Notice, ...]
+    notices: tuple[Notice, ...]  # by due date and id, whatever order the users came in
     given_up: tuple[GivenUp, ...]
     skipped: Mapping[Reason, int]
-    skips: tuple[Skipped, ...]
-    open_by_due_date: Mapping[date, int] = field(default_factory=dict)
+    skips: tuple[Skipped, ...]  # as many of the skipped as the caller wanted listed
+    open_by_due_date: Mapping[date, int] = field(default_factory=dict)  # of the last due dates, whoever the user is
 
     @property
     def missed(self) -> int:
@@ -203,7 +198,7 @@ class Plan:
 
     @property
     def superseded(self) -> int:
-        """How many stages the notices leave behind that were never sent."""
+        """How many stages were never sent and never will be, because a notice of a later one is."""
         return sum(notice.superseded for notice in self.notices)
 
 
@@ -229,18 +224,15 @@ class Owed(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """The decision about an obligation on the last of some days, and what the runs until then send: day and stage.
-
-    `history` is what was sent by then, `previous` the last stage of it.
-    """
+    """The decision about an obligation on the last of some days."""
 
     decision: Decision
-    history: Mapping[int, date]
-    until_then: tuple[tuple[date, int], ...]
+    history: Mapping[int, date]  # what was sent by then
+    until_then: tuple[tuple[date, int], ...]  # what the runs of the days before send of it: day and stage
 
     @property
     def previous(self) -> int | None:
-        """The highest stage sent."""
+        """The highest stage sent by then."""
         return max(self.history, default=None)
 
 
@@ -254,19 +246,17 @@ def decide_on(stages: Stages, days: Sequence[Day], case: Case) -> Decided:
 
 @dataclass(slots=True)
 class Planner:
-    """Plans the last of `days`, given that the runs of those before it will be completed.
+    """Plans the last of `days`; the runs of the days before it are taken as completed.
 
-    `add_page` reads, `asks` says of which due dates and users the ledger must be asked, `decide` takes its answers, and
-    `plan` is there when all are given. `coming` has what the runs of the days before the last one send, by day and
-    stage. `list_skips` is how many skips of each reason the plan lists (None: all). With `send_missed` what was missed
-    or has expired is owed, too.
+    In this order: `add_page` for each page of users, `asks` for what the ledger must be asked, `decide` with each of
+    its answers, and `plan`.
     """
 
     rules: Rules
     days: Sequence[Day]
-    list_skips: int | None = None
-    send_missed: bool = False
-    coming: dict[date, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    list_skips: int | None = None  # how many skips of each reason the plan lists; None: all
+    send_missed: bool = False  # whether what was missed or has expired is owed, too
+    coming: dict[date, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))  # sent before: day, stage
     _users_read: int = 0
     _obligations: int = 0
     _figures: Counter[State] = field(default_factory=Counter)
@@ -279,15 +269,15 @@ class Planner:
     _closed: dict[date, dict[str, User]] = field(default_factory=lambda: defaultdict(dict))
     _sent_today: Counter[str] = field(default_factory=Counter)
     _decided: dict[object, Decided] = field(default_factory=dict)
-    _read: Reader = field(init=False)
+    _reader: Reader = field(init=False)
     _counted_from: date = field(init=False)
-    _read_for_the_day: Reader = field(init=False)
+    _reader_of_the_day: Reader = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read for all the days at once, and where it matters for the last one."""
-        self._read = Reader(self.rules, replace(self.day, reach=min(day.reach for day in self.days)))
+        """Make the readers: one for whatever any of the days asks for, one for the last day alone."""
+        self._reader = Reader(self.rules, replace(self.day, reach=min(day.reach for day in self.days)))
         self._counted_from = self.day.business_date - OPEN_DUE_DATES
-        self._read_for_the_day = Reader(self.rules, self.day)
+        self._reader_of_the_day = Reader(self.rules, self.day)
 
     @property
     def day(self) -> Day:
@@ -303,7 +293,7 @@ class Planner:
         """Count and gather a page of users."""
         self._users_read += len(page)
         # Nearly every user has one date that is of no interest today: known by one look-up, and counted all at once.
-        figures = self._read.quiet_figures(page.values)
+        figures = self._reader.quiet_figures(page.values)
         counts = Counter(figures)
         others = counts.pop(None, 0)
         self._figures.update(cast("Counter[State]", counts))
@@ -317,14 +307,14 @@ class Planner:
             if not values:
                 continue
             self._obligations += len(values)
-            self._add(page, index, [self._read(each) for each in values])
+            self._add(page, index, [self._reader(each) for each in values])
 
     def _add(self, page: UserPage, index: int, readings: Sequence[Reading]) -> None:
         whose: User | None = None
         closed = list[date]()
-        for reading, outcome in zip(readings, self._read.outcomes(readings), strict=True):
+        for reading, outcome in zip(readings, self._reader.outcomes(readings), strict=True):
             if isinstance(outcome, Distinct):
-                if (user := self._ask(page.user(index), outcome)) is None:
+                if (user := self._gather(page.user(index), outcome)) is None:
                     closed.append(outcome.obligation.due)
                 whose = user or whose
             else:
@@ -341,16 +331,16 @@ class Planner:
         else:
             self._figures[outcome] += 1
 
-    def _ask(self, user: User | None, one: Distinct) -> User | None:
-        """Gather what the ledger must be asked for; return its user, or None where it is skipped."""
+    def _gather(self, user: User | None, one: Distinct) -> User | None:
+        """Gather an obligation for the ledger; return its user, or None where it is skipped instead."""
         owed = one.obligation
         if why_closed(owed) is None and self._counted_from < owed.due <= self.day.business_date:
             self._open_by_due_date[owed.due] += 1
         if user is None:
             self._skip(Reason.MALFORMED, owed, lambda: None)
         elif (reason := reason_to_skip(user, owed, self.rules, self.day.business_date)) is not None:
-            outcome = self._read_for_the_day.outcome(one)
-            if not isinstance(outcome, Distinct):  # a day before asks for it
+            outcome = self._reader_of_the_day.outcome(one)
+            if not isinstance(outcome, Distinct):  # only a day before the last one asks for it
                 self._count(outcome, owed, lambda: user)
             else:
                 self._skip(reason, owed, lambda: user, user.unusable_contacts if reason is Reason.UNREACHABLE else "")
@@ -379,7 +369,7 @@ class Planner:
         for key, user in ({one.key: one.user for one in asked} | self._closed.pop(due, {})).items():
             self._count_today(user, sent.get(key, {}))
         for one in asked:
-            self._settle(one, *history_of(one.owed, sent.get(one.key, {})))
+            self._take(one, *history_of(one.owed, sent.get(one.key, {})))
 
     def _count_today(self, user: User, sent: Mapping[str, Sent]) -> None:
         today = self.day.business_date
@@ -387,7 +377,7 @@ class Planner:
         if count:
             self._sent_today[user.id] += count
 
-    def _settle(self, one: _Open, history: Mapping[int, date], own: bool) -> None:  # noqa: FBT001
+    def _take(self, one: _Open, history: Mapping[int, date], own: bool) -> None:  # noqa: FBT001
         owed = one.owed.obligation
         decided = self._decide(Case(owed.due, owed.paused_until, history, own))
         decision = decided.decision.after_all() if self.send_missed else decided.decision
@@ -409,7 +399,7 @@ class Planner:
         return found
 
     def plan(self, fits: Callable[[Notice], bool] = lambda _: True) -> Plan:
-        """Return the plan; a notice that does not fit into a message is skipped, so that it fails alone."""
+        """Return the plan; a notice that does not fit into a message is skipped, and the others are sent."""
         seen: set[str] = set()
         notices: list[Notice] = []
         for owed in self._owed:
@@ -442,7 +432,7 @@ class Planner:
 
 
 def _in_order(skip: Skipped) -> tuple[str, Reason, date, str, str]:
-    """Return what skips are listed by: the pages of a directory read in parts come in no order."""
+    """Return what skips are sorted by, since the pages of a directory that is read in parts come in no order."""
     return skip.user_id, skip.reason, skip.due or date.min, skip.reference, skip.why
 
 

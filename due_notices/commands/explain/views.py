@@ -16,11 +16,11 @@ from due_notices.model import FoundUser, Obligation, Reason, Sent, notice_id, ob
 from due_notices.obligations import Distinct, distinct, history_of, values_of, whose_history
 from due_notices.planning import (
     Decided,
-    Outcome,
     Owed,
     Reader,
     Reading,
     Rules,
+    ValueOutcome,
     decide_on,
     reason_to_skip,
     to_notice,
@@ -98,7 +98,7 @@ class Question:
     rules: Rules
     days: tuple[Day, ...]
     readings: tuple[Reading, ...]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[ValueOutcome, ...]
     listed: bool
 
     @classmethod
