@@ -47,28 +47,18 @@ class Waiting(NamedTuple):
 class RunReport:
     """The figures of one run.
 
-    Each of the `obligations` that were read is in exactly one of `not_yet`, `over`, `owed`, `already_sent`, `expired`,
-    `missed` and `skipped`. Each that is owed ends in `sent` or `failed` (not on the queue, as far as this run knows);
-    where another run was quicker it counts as `already_sent`. `superseded` are stages. `rules_digest` stands for the
-    settings that decide, `reach` is the first due date that the run asked for by them; `filter_digest` stands for
-    USER_FILTER and the allow list. `users_counted` is how many users the tenant counts, None where it does not.
-    `parts` is in how many parts the users were read; 0: one page after another. `name_counts` are the users by the
-    beginnings of their names, as these parts found them: the ledger's row alone keeps them.
-    `open_by_due_date` has the open obligations of each of the last 30 due dates. `signs` are worth a look: a sentence
-    by name. `accepted` is whether an operator accepted the numbers as normal. `shards` is in how many shards an
-    orchestration reads and sends, 0 where one instance does all. `seconds` are wall-clock seconds. `unusual` compares
-    `owed` with `usual_owed`, the median of the last completed days. `at` is when the run ended or, while it has not,
-    began (UTC).
+    Each of the `obligations` is in exactly one of `not_yet`, `over`, `owed`, `already_sent`, `expired`, `missed` and
+    `skipped`. Each that is owed ends as `sent` or `failed`; if another run was quicker, it counts as `already_sent`.
     """
 
     run_id: str
     business_date: date
     outcome: Outcome = Outcome.FAILED
     version: str = ""
-    at: datetime | None = None
+    at: datetime | None = None  # when the run ended or, while it has not, began (UTC)
     users_read: int = 0
-    users_counted: int | None = None
-    parts: int = 0
+    users_counted: int | None = None  # by the tenant; None where it does not count its users
+    parts: int = 0  # in which the users were read; 0: one page after another
     obligations: int = 0
     not_yet: int = 0
     over: int = 0
@@ -76,29 +66,29 @@ class RunReport:
     sent: int = 0
     already_sent: int = 0
     late: int = 0
-    superseded: int = 0
+    superseded: int = 0  # stages, not obligations
     expired: int = 0
     missed: int = 0
-    failed: int = 0
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    stages: Mapping[str, int] = field(default_factory=dict)
-    unusual: bool = False
-    usual_owed: int | None = None
+    failed: int = 0  # not on the queue, as far as this run knows
+    skipped: Mapping[str, int] = field(default_factory=dict)  # by reason
+    stages: Mapping[str, int] = field(default_factory=dict)  # notices sent, by stage
+    unusual: bool = False  # whether `owed` is far above `usual_owed`
+    usual_owed: int | None = None  # the median of the last completed days
     graph_requests: int = 0
     throttled: int = 0
     waiting: Waiting = field(default_factory=Waiting)
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)  # by phase, on the wall clock
     credential: CredentialEnd | None = None
-    rules_digest: str = ""
-    filter_digest: str = ""
-    reach: date | None = None
-    open_by_due_date: Mapping[str, int] = field(default_factory=dict)
-    signs: Mapping[str, str] = field(default_factory=dict)
-    accepted: bool = False
-    shards: int = 0
+    rules_digest: str = ""  # of the settings that decide
+    filter_digest: str = ""  # of USER_FILTER and the allow list
+    reach: date | None = None  # the first due date that the run asked for by its own settings
+    open_by_due_date: Mapping[str, int] = field(default_factory=dict)  # open obligations of the last 30 due dates
+    signs: Mapping[str, str] = field(default_factory=dict)  # what is worth a look: a sentence by name
+    accepted: bool = False  # whether an operator accepted the numbers as normal
+    shards: int = 0  # in which an orchestration reads and sends; 0: one instance does all
     note: str | None = None
     error: str | None = None
-    name_counts: Mapping[str, int] = field(default_factory=dict)
+    name_counts: Mapping[str, int] = field(default_factory=dict)  # users by part; only the ledger's row keeps them
 
     @property
     def ok(self) -> bool:
@@ -115,9 +105,9 @@ class RunReport:
         return self.completed and self.business_date == day and self.filter_digest == filter_digest
 
     def ends_by(self, longest: timedelta) -> datetime | None:
-        """Return when a run that began has ended at the latest; None where it has, or does not say when it began.
+        """Return by when a run that is at work must have ended; None where it has ended, or does not say when it began.
 
-        A run has the time `longest`, one in shards has it for each of its steps.
+        `longest` is how long a run may take; a run in shards may take it for each of its steps.
         """
         if self.outcome is not Outcome.BEGAN or self.at is None:
             return None
@@ -141,7 +131,7 @@ class RunReport:
     def stop_at(self, limit: int, *, missed: bool) -> None:
         """Record that the run would have sent more than the limit; `missed`: with what `run --missed` sends."""
         option = " --missed" if missed else ""
-        then = "call `python -m due_notices run --missed` again" if missed else "the next tick sends them"
+        then = "call `due-notices run --missed` again" if missed else "the next tick sends them"
         self.outcome = Outcome.LIMIT
         self.error = (
             f"{self.owed:,} notices are owed and NOTICE_LIMIT is {limit:,}: nothing was sent. Look at them with "
@@ -224,9 +214,9 @@ class RunReport:
 
 
 def steps_of(shards: int) -> int:
-    """Return how many activities of a run in so many shards come one after another; 1 of a run in one instance.
+    """Return how many steps of a run in so many shards come one after another; 1 for a run in one instance.
 
-    It prepares, judges and records; between these the shards count and send, some at a time.
+    They are prepare, judge and record; between these all shards count, and later all send, some at a time.
     """
     return 3 + 2 * math.ceil(shards / SHARDS_AT_A_TIME) if shards else 1
 
@@ -239,8 +229,8 @@ def by_date_and_time(report: RunReport) -> tuple[date, datetime]:
 def by_day(runs: Iterable[RunReport]) -> list[RunReport]:
     """Return one report for each business date of some runs, the oldest first.
 
-    What was done adds up over a day's runs; what was seen is what the last of them saw that ended. A day of which one
-    run completed is completed, whatever came after.
+    What was done adds up over a day's runs; what was seen is that of the last run that ended. A day is completed if one
+    of its runs was, whatever came after.
     """
     return [
         _day(list(reports))
@@ -271,10 +261,10 @@ def _day(runs: Sequence[RunReport]) -> RunReport:
 
 
 _DONE = ("sent", "late", "superseded", "graph_requests", "throttled")
-"""The figures that add up over the runs of a day."""
+"""What was done: these figures add up over the runs of a day, and over the shards of a run."""
 _SEEN = ("users_read", "parts", "obligations", "not_yet", "over", "owed", "already_sent", "expired", "missed", "failed")
 _COUNTED = ("skipped", "stages", "open_by_due_date")
-"""The figures, besides those of what was done, that add up over the shards of a run."""
+"""Further figures that add up over the shards of a run: numbers, and numbers by name."""
 
 
 def _json_name(name: str) -> str:
