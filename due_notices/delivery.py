@@ -1,4 +1,4 @@
-"""Claim in the ledger, send, mark sent: every owed notice on the queue, once as far as can be known.
+"""Claim in the ledger, send, mark sent: puts every owed notice on the queue; a repeat has the same id.
 
                     claim                    send                   mark sent
     (no entry) ──────────────▶ claimed ──────────────▶ on the queue ──────────────▶ sent
@@ -9,9 +9,9 @@
                                                conditional update and sends again, with the same id;
                                                after 80 days it counts as sent
 
-Notices go in chunks of one ledger partition, because a table transaction takes at most 100 rows of one
-partition; several chunks are under way at a time. Whatever another run has claimed is left to it, and its claim
-is asked for again until it is sent, or the other's has lapsed: no more than what the other has under way.
+Notices go in chunks of one ledger partition, because a table transaction takes at most 100 rows of one partition;
+several chunks are under way at a time. What another run has claimed is left to it, and looked at again until the other
+has sent it or its claim has lapsed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CHUNK = 100  # https://learn.microsoft.com/rest/api/storageservices/performing-e
 CHUNKS_AT_A_TIME = 4
 SENDS_AT_A_TIME = 64
 FAILURES_IN_A_ROW = 20  # then the queue, not a message, is at fault
-LONGEST_LOOK_PAUSE = 30.0  # seconds between two looks at what another run has claimed
+LONGEST_PAUSE = 30.0  # seconds between two looks at what another run has claimed
 
 
 class _Held(NamedTuple):
@@ -51,11 +51,8 @@ class _Held(NamedTuple):
 class Delivery:
     """Delivers the owed notices of one run and counts what became of them.
 
-    `deadline` is on the clock's monotonic scale: no chunk begins after it. `lapse` is how long a claim
-    holds; a notice whose claim is older than a third of it is not sent any more, so that a slow but living run
-    never sends what another may have taken over, even with clocks that differ by minutes. `may_send` is asked
-    right before each notice is sent: a run may be slow, and a notice has its time. The ids of its claims begin with
-    `mark`, by which what it sent can be counted.
+    A notice whose claim is older than a third of `lapse` is not sent any more: so a slow but living run never sends
+    what another may have taken over, even with clocks that differ by minutes.
     """
 
     storage: Storage
@@ -63,15 +60,15 @@ class Delivery:
     progress: Progress
     source: str
     time_zone: str
-    lapse: timedelta
-    deadline: float
-    may_send: Callable[[Notice, datetime], bool]
-    mark: str = ""
+    lapse: timedelta  # how long a claim holds
+    deadline: float  # on the clock's monotonic scale; no chunk begins after it
+    may_send: Callable[[Notice, datetime], bool]  # asked right before each is sent: a run is slow, a notice expires
+    mark: str = ""  # the ids of its claims begin with this, so that what it sent can be counted
     chunks_at_a_time: int = CHUNKS_AT_A_TIME
     sent: int = 0
     late: int = 0
     superseded: int = 0
-    taken: int = 0
+    sent_by_others: int = 0
     stages: Counter[int] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
     stopped: bool = False
@@ -90,7 +87,7 @@ class Delivery:
                     f"its claims lapse, at {until:%H:%M:%S} UTC"
                 )
             await self.clock.wait(min(pause, max(self.deadline - self.clock.monotonic(), 0.0)))
-            pause = min(pause * 2, LONGEST_LOOK_PAUSE)
+            pause = min(pause * 2, LONGEST_PAUSE)
             if not self._out_of_time():
                 held = await self._send_all([item.notice for item in held])
         if held and not self.stopped:
@@ -122,7 +119,7 @@ class Delivery:
         return held
 
     async def _to_its_end(self, chunk: Coroutine[Any, Any, _T]) -> _T:
-        """Await a chunk; after Ctrl-C, too: its sends under way end marked as sent, and no new one begins."""
+        """Await a chunk to its end, also after Ctrl-C: what is under way is sent and marked, no new send begins."""
         task = asyncio.ensure_future(chunk)
         try:
             return await asyncio.shield(task)
@@ -149,7 +146,7 @@ class Delivery:
             claim,
             claim.at - self.lapse,
         )
-        self.taken += sum(entry.state == "sent" for entry in found.values())
+        self.sent_by_others += sum(entry.state == "sent" for entry in found.values())
         won = rows.keys() - found.keys()
         accepted: dict[str, str] = {}
         unsure: set[str] = set()
@@ -215,7 +212,7 @@ class Delivery:
 
 
 def _chunks(notices: Iterable[Notice]) -> Iterator[tuple[str, Sequence[Notice]]]:
-    """Yield chunks of one partition each, of each partition in turn: several together take more writes than one."""
+    """Yield chunks of one partition each, from each partition in turn: several take more writes than one."""
     grouped: dict[str, list[Notice]] = defaultdict(list)
     for notice in notices:
         grouped[notice.partition].append(notice)

@@ -27,14 +27,14 @@ from due_notices.report import SHARDS_AT_A_TIME, Outcome, RunReport
 from due_notices.run import (
     Run,
     begin,
-    begun,
+    carry_out,
     deliver,
-    find,
+    find_owed,
     judge,
     name_all,
+    new_report,
     take_fall,
     take_rules,
-    to_its_report,
     working,
 )
 from due_notices.services import Services
@@ -182,7 +182,7 @@ async def start_day(client: Client, policy: Policy, shards: int, app: str, clock
     app is called. A tick that finds nothing to do for today reports so.
     """
     now = clock.now()
-    report = begun(policy, now)
+    report = new_report(policy, now)
     if report.outcome is Outcome.OUTSIDE_WINDOW:
         progress.ended(report)
         return False
@@ -324,7 +324,7 @@ class Shards:
 
         began = given["began"]
         before = (self._services.clock.now() - datetime.fromisoformat(began)).total_seconds() if began else 0.0
-        to_its_report(self._policy, self._services, self._progress, report, work, before=before)
+        carry_out(self._policy, self._services, self._progress, report, work, before=before)
         return _ended(report)
 
     def _take_sends(self, run: Run, report: RunReport, given: Answer) -> None:
@@ -359,7 +359,7 @@ class Shards:
             with working(self._policy, self._services, self._progress) as run:
                 runs = run.within(past_runs(run.storage.ledger, report.business_date), "asking for the runs before")
                 take_rules(report, self._policy, runs)
-                plan = find(run, report, runs, way)
+                plan = find_owed(run, report, runs, way)
                 answer["dues"] = sorted({notice.partition for notice in plan.notices})
                 work(run, report, plan)
         except Exception as error:  # noqa: BLE001 (an answer says it)

@@ -1,4 +1,4 @@
-"""Read the directory to its end, ask the ledger what was sent before, and plan: all users, or an error."""
+"""Read all users, one page after another or in parts, and ask the ledger what was sent before; or raise an error."""
 
 from __future__ import annotations
 
@@ -25,46 +25,42 @@ from due_notices.ports import Clock, Ledger, Progress, UserListing
 from due_notices.report import RunReport, of_filter
 
 SKIPS_NAMED = 5  # ids of skipped users in the log, for each reason
-IDS_A_LINE = 300  # of missed and expired ones; a line holds 32,768 characters
+IDS_A_LINE = 300  # of users whose obligation was missed or has expired; Application Insights takes 32,768 characters
 LISTINGS = 3  # how often an expired listing is begun again
-LOOK_BACK = timedelta(days=400)  # for the last completed run, however long ago
+RECORDS_BACK = timedelta(days=400)  # how far back the records of runs are read, for the last completed one
 DUE_DATES_AT_A_TIME = 32  # of which the ledger is asked: each is a partition, which answers only so fast
 CHAIN = "chain of parts"  # the name of a thread
 PAGES_HELD = 4  # that were read in parts and wait for the planner; each has about one MiB
-LOOK_UP = 0.5  # seconds that a thread waits before it looks whether it should stop
-TO_STOP = 2.0  # seconds that chains get to end; one that waits for an answer longer ends with it
+POLL = 0.5  # seconds that a thread waits before it looks whether it should stop
+TO_STOP = 2.0  # seconds that all chains together get to end; one that waits longer for an answer ends by itself
 
 
 class Read(NamedTuple):
-    """What reading the directory came to.
+    """The directory as it was read."""
 
-    `counted` is how many users the tenant counts, None where it does not. `in_parts` are the users by prefix, empty
-    where they were read one page after another; `note` says why, where they should have been read in parts.
-    """
-
-    planner: Planner
-    counted: int | None
-    in_parts: Mapping[str, int]
-    note: str | None = None
+    planner: Planner  # has all users
+    counted: int | None  # how many users the tenant counts; None where it does not
+    in_parts: Mapping[str, int]  # users by prefix; empty where they were read one page after another
+    note: str | None = None  # why they were not read in parts, where they should have been
 
 
 def read_users(
     directory: UserListing,
     clock: Clock,
     progress: Progress,
-    begin: Callable[[], Planner],
+    new_planner: Callable[[], Planner],
     parts: Parts | None = None,
     *,
     deadline: float | None = None,
 ) -> Read:
-    """Read the directory to its end into a planner: in `parts`, where these are proved, else page after page."""
+    """Read all users into a planner: in `parts` if these prove to hold all users, else one page after another."""
     note = None
     if parts is not None:
-        found = _in_parts(directory, clock, progress, begin, parts, deadline)
+        found = _in_parts(directory, clock, progress, new_planner, parts, deadline)
         if isinstance(found, Read):
             return found
         note = f"{found}: all users were read one page after another"
-    planner, _ = _to_the_end(lambda: _one_chain(directory, deadline), clock, progress, begin, deadline)
+    planner, _ = _to_the_end(lambda: _one_chain(directory, deadline), clock, progress, new_planner, deadline)
     return Read(planner, count_users(directory, planner.users_read, deadline), {}, note)
 
 
@@ -72,22 +68,22 @@ def read_shard(
     directory: UserListing,
     clock: Clock,
     progress: Progress,
-    begin: Callable[[], Planner],
+    new_planner: Callable[[], Planner],
     prefixes: Sequence[str],
     chains: int,
     *,
     deadline: float | None = None,
 ) -> Read:
-    """Read the users of some parts into a planner, all users one page after another where there are none.
+    """Read the users of some parts into a planner; with no `prefixes` all users, one page after another.
 
-    Nothing is proved by it: that is a matter of all shards together.
+    Whether the parts hold all users is proved later, of all shards together.
     """
     listing = (
         functools.partial(pages_in_parts, directory, prefixes, chains, deadline)
         if prefixes
         else functools.partial(_one_chain, directory, deadline)
     )
-    planner, found = _to_the_end(listing, clock, progress, begin, deadline)
+    planner, found = _to_the_end(listing, clock, progress, new_planner, deadline)
     return Read(planner, None, {prefix: found[prefix] for prefix in prefixes})
 
 
@@ -95,11 +91,11 @@ def _in_parts(
     directory: UserListing,
     clock: Clock,
     progress: Progress,
-    begin: Callable[[], Planner],
+    new_planner: Callable[[], Planner],
     parts: Parts,
     deadline: float | None,
 ) -> Read | str:
-    """Read in parts; return why all users must be read one page after another where nothing proves the parts."""
+    """Read in parts; where these do not prove to hold all users, return why, and all must be read page after page."""
     counted = directory.count(deadline=deadline)
     if (why := parts.why_serial(counted)) is not None:
         progress.detail(f"{why}: reading one page after another")
@@ -107,7 +103,7 @@ def _in_parts(
     prefixes, began = parts.prefixes, clock.monotonic()
     try:
         planner, found = _to_the_end(
-            lambda: pages_in_parts(directory, prefixes, parts.chains, deadline), clock, progress, begin, deadline
+            lambda: pages_in_parts(directory, prefixes, parts.chains, deadline), clock, progress, new_planner, deadline
         )
         found = {prefix: found[prefix] for prefix in prefixes}
     except PartRefused as refused:
@@ -121,7 +117,7 @@ def _in_parts(
         now = clock.monotonic()
         if deadline is None or now + parts.chains * (now - began) <= deadline:
             why = short
-        else:  # these few are not worth that nobody is notified
+        else:  # rather miss these few today than run out of time and notify no one
             progress.say(f"{short}: the run has no time to read all one page after another")
     if why is None:
         return Read(planner, counted, found)
@@ -133,13 +129,13 @@ def _to_the_end(
     listing: Callable[[], Generator[tuple[str, UserPage]]],
     clock: Clock,
     progress: Progress,
-    begin: Callable[[], Planner],
+    new_planner: Callable[[], Planner],
     deadline: float | None,
 ) -> tuple[Planner, Mapping[str, int]]:
     """Read a listing to its end, and count by prefix; begin all of it anew where Graph lost its place."""
     expirations = 0
     while True:
-        planner, found = begin(), Counter[str]()
+        planner, found = new_planner(), Counter[str]()
         try:
             with closing(listing()) as pages:
                 for prefix, page in _watched(pages, clock, progress, deadline):
@@ -165,8 +161,8 @@ def pages_in_parts(
 ) -> Generator[tuple[str, UserPage]]:
     """Yield the pages of all parts in the caller's thread, each with its prefix, as they come.
 
-    `chains` parts are read at a time, each in a thread, and what one of them raises is raised here. Closing the
-    generator stops the chains after the request that they are at; a few pages at most wait to be taken.
+    `chains` threads read a part each, and what one of them raises is raised here. Closing the generator stops each
+    after its present request. Only a few pages wait to be taken, so memory stays small.
     """
     reading = _Chains(lambda prefix: directory.pages(prefix=prefix, deadline=deadline), prefixes)
     # A copied context has the log lines of a thread stay with the function's invocation.
@@ -186,7 +182,7 @@ def pages_in_parts(
 
 
 class _Chains:
-    """Parts that threads `read`, and whose pages one thread takes; all stop soon once `stopped` is set."""
+    """The parts, which several threads `read` and one thread takes the pages of; all end once `stopped` is set."""
 
     def __init__(self, part: Callable[[str], Iterator[UserPage]], prefixes: Sequence[str]) -> None:
         self._part = part
@@ -216,14 +212,14 @@ class _Chains:
     def _hand_over(self, item: tuple[str, UserPage] | BaseException | None) -> None:
         while not self.stopped.is_set():
             with suppress(queue.Full):
-                self._found.put(item, timeout=LOOK_UP)
+                self._found.put(item, timeout=POLL)
                 break
 
     def taken(self, reading: int) -> Iterator[tuple[str, UserPage]]:
         """Yield the pages that so many threads read, until all have come to the end or one has failed."""
         while reading:
             try:
-                item = self._found.get(timeout=LOOK_UP)  # an interruption is noticed in between, on every system
+                item = self._found.get(timeout=POLL)  # an interruption is noticed in between, on every system
             except queue.Empty:
                 continue
             if isinstance(item, BaseException):
@@ -273,8 +269,8 @@ def _watched(
 
 
 async def past_runs(ledger: Ledger, today: date) -> list[RunReport]:
-    """Return the recorded runs of the last year up to `today`; a record of a later day counts for nothing."""
-    return [run for run in await ledger.runs(today - LOOK_BACK) if run.business_date <= today]
+    """Return the runs on record of the last year or so, up to `today`; a record of a later day counts for nothing."""
+    return [run for run in await ledger.runs(today - RECORDS_BACK) if run.business_date <= today]
 
 
 def count_users(directory: UserListing, read: int, deadline: float | None = None) -> int | None:
@@ -295,7 +291,7 @@ def _counted_again(directory: UserListing, counted: int, deadline: float | None)
 
 
 def days_to(last: date, records: Iterable[RunReport], rules: Rules, before: Iterable[date] = ()) -> tuple[Day, ...]:
-    """Return the day `last`, after those `before` it on which runs are assumed to complete, given the recorded runs."""
+    """Return the days `before`, on which runs are taken as completed, and the day `last`; given the recorded runs."""
     completed = [
         CompletedRun(run.business_date, run.rules_digest, run.reach, run.filter_digest == rules.filter_digest)
         for run in records
@@ -313,7 +309,7 @@ def skipped_sentences(plan: Plan) -> Iterator[str]:
 
 
 def given_up_sentences(plan: Plan) -> Iterator[str]:
-    """Yield who can be notified no more by the rules: some hundred ids of users a line, so that none is lost or cut."""
+    """Yield the ids of all users with a missed or expired obligation, some hundred a line, so that no line is cut."""
     for state, meaning in (("missed", "nothing was sent"), ("expired", "the rest was not sent in time")):
         found = [one for one in plan.given_up if one.state == state]
         for start in range(0, len(found), IDS_A_LINE):

@@ -155,8 +155,8 @@ class RunReport:
     def take_delivery(self, delivery: Delivery) -> None:
         """Take what became of the owed notices; the run is completed if all of them are on the queue."""
         self.sent, self.late, self.superseded = delivery.sent, delivery.late, delivery.superseded
-        self.owed -= delivery.taken  # another run was quicker
-        self.already_sent += delivery.taken
+        self.owed -= delivery.sent_by_others  # another run was quicker
+        self.already_sent += delivery.sent_by_others
         self.failed = self.owed - delivery.sent
         self.stages = {str(stage): count for stage, count in sorted(delivery.stages.items())}
         texts = (f"{text} ({count} times)" if count > 1 else text for text, count in delivery.problems.items())

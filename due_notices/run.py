@@ -1,16 +1,16 @@
 """One run, in numbered steps. All or nothing: if any page of users cannot be read, nothing is sent.
 
 1. Outside the send window, or on a closed day: nothing is done.
-2. The ledger knows the earlier runs: if today's last one is completed, the run ends, unless another look is asked for.
+2. Ask the ledger for the runs before: if one has completed today, the run ends, unless another look is wanted.
 3. Read all users, and gather what the ledger must be asked for (`reading`, `planning`).
 4. Ask the ledger what was sent before, and decide (`ladder`).
-5. Compare with the runs before: far too little is a fall, and keeps the day open (`falls`).
+5. Compare with the runs before: far fewer users or values are a fall, which keeps the day open (`falls`).
 6. More owed notices than NOTICE_LIMIT: nothing is sent.
 7. Claim each notice in the ledger, send it, mark it as sent (`delivery`).
 8. Record the run, report it, and delete what the ledger need not remember any longer.
 
-Whatever fails ends in the report, and one deadline binds all of it. What a failed run leaves in the ledger lets the
-next tick go on.
+Whatever fails, the run ends in a report; one deadline binds all of it. The next tick goes on from what a failed run has
+left in the ledger.
 """
 
 from __future__ import annotations
@@ -54,25 +54,21 @@ from due_notices.services import Services, opened
 
 _T = TypeVar("_T")
 
-# Of the time of a run, for its record and for what is under way when the rest is over; a quarter where that is less.
+# Kept of a run's time for what is still under way at its deadline and for its record; of a short run a quarter.
 FOR_THE_END = timedelta(minutes=3)
 REMEMBERED_AFTER_SENDING = timedelta(days=90)  # as long as consumers keep ids
-USUAL_RUNS = 60  # what is usual is the median of the last ones
+MEDIAN_DAYS = 60  # what is usual is the median of the last ones that had notices
 UNUSUAL_FACTOR = 10
 UNUSUAL_LEAST = 100  # below this many notices nothing is unusual
 
 
 class Wish(Flag):
-    """What a run is asked for, besides what is owed; with any of these it looks at a completed day, too.
-
-    AGAIN: no more than that. MISSED: one notice for each obligation that was missed or has expired. ACCEPT: accept
-    what is found as normal, however little it is.
-    """
+    """What an operator wants of a run besides what is owed; with any of these it looks at a completed day, too."""
 
     OWED = 0
-    AGAIN = auto()
-    MISSED = auto()
-    ACCEPT = auto()
+    AGAIN = auto()  # no more than that
+    MISSED = auto()  # one notice for each obligation that was missed or has expired
+    ACCEPT = auto()  # what is found counts as normal, however little it is
 
 
 def send_due_notices(
@@ -80,19 +76,19 @@ def send_due_notices(
 ) -> RunReport:
     """Send every notice that is owed now, and return what happened. Whatever fails ends in the report.
 
-    `progress` gets the report before what is old is deleted, which may take time.
+    `progress` gets the report before old rows are deleted, which may take time.
     """
     clock, progress = services.clock, progress or Progress()
-    report = begun(policy, clock.now())
+    report = new_report(policy, clock.now())
     if report.outcome is Outcome.OUTSIDE_WINDOW:
         progress.ended(report)
     else:
-        to_its_report(policy, services, progress, report, _send, wish)
+        carry_out(policy, services, progress, report, _whole_run, wish)
     return report
 
 
-def begun(policy: Policy, now: datetime) -> RunReport:
-    """Return the report of a run that begins now; outside the send window, or on a closed day, it has ended."""
+def new_report(policy: Policy, now: datetime) -> RunReport:
+    """Return the report of a run that begins now, and that has ended where nothing may be sent now."""
     report = RunReport(uuid.uuid4().hex, policy.business_date(now), version=VERSION, at=now)
     if (closed := policy.why_closed(now)) is not None:
         report.outcome, report.note = Outcome.OUTSIDE_WINDOW, closed
@@ -134,7 +130,7 @@ def working(policy: Policy, services: Services, progress: Progress, wish: Wish =
         yield Run(policy, services, progress, wish, storage, runner, started, deadline)
 
 
-def to_its_report(
+def carry_out(
     policy: Policy,
     services: Services,
     progress: Progress,
@@ -144,14 +140,14 @@ def to_its_report(
     *,
     before: float = 0.0,
 ) -> None:
-    """Do the `work` of a run, record what came of it, report it, and tidy up; whatever fails is in the report.
+    """Do the `work` of a run, record and log its report, and delete what is old; whatever fails is in the report.
 
     `before` are the seconds that the run has taken elsewhere.
     """
     reported = False
     try:
         with working(policy, services, progress, wish) as run:
-            _to_its_record(run, report, work, before)
+            _work_and_record(run, report, work, before)
             reported = True
             progress.ended(report)
             if report.completed:
@@ -165,7 +161,7 @@ def to_its_report(
         progress.ended(report)
 
 
-def _to_its_record(run: Run, report: RunReport, work: Callable[[Run, RunReport], None], before: float) -> None:
+def _work_and_record(run: Run, report: RunReport, work: Callable[[Run, RunReport], None], before: float) -> None:
     """Do the work, and record what came of it; whatever fails is in the report."""
     clock = run.services.clock
     try:
@@ -180,14 +176,14 @@ def _to_its_record(run: Run, report: RunReport, work: Callable[[Run, RunReport],
         report.fail(sentence_of(error))
 
 
-def _send(run: Run, report: RunReport) -> None:
-    """Fill the report; leave its outcome at `failed` where not every owed notice is on the queue."""
+def _whole_run(run: Run, report: RunReport) -> None:
+    """Do steps 2 to 7; the report's outcome stays `failed` unless every owed notice is on the queue."""
     policy, ledger, today = run.policy, run.storage.ledger, report.business_date
     runs = begin(run, report)
     if runs is None:
         return
     parts = run.within(parts_of(policy, runs, today, ledger), "asking how the users were read before")
-    plan = find(run, report, runs, functools.partial(read_users, parts=parts))
+    plan = find_owed(run, report, runs, functools.partial(read_users, parts=parts))
     name_all(plan, run.progress)
     fallen = judge(report, runs, policy, run.progress)
     if report.owed > policy.limit:
@@ -199,7 +195,7 @@ def _send(run: Run, report: RunReport) -> None:
 
 
 def begin(run: Run, report: RunReport) -> list[RunReport] | None:
-    """Record that a run has begun, and return those before it; None where the day is done, as the report then says."""
+    """Record that a run has begun, and return those before it; None, said in the report, where the day is done."""
     policy, ledger, today = run.policy, run.storage.ledger, report.business_date
     runs = run.within(past_runs(ledger, today), "asking for the runs before")
     if not run.wish and is_done(policy, today, runs, run.services.clock.now()):
@@ -214,14 +210,14 @@ def begin(run: Run, report: RunReport) -> list[RunReport] | None:
 
 
 def take_rules(report: RunReport, policy: Policy, runs: Sequence[RunReport]) -> None:
-    """Put into a report by which rules it was decided."""
+    """Put into a report by which settings it was decided."""
     report.rules_digest, report.filter_digest = policy.rules.digest, policy.rules.filter_digest
     report.reach = days_to(report.business_date, runs, policy.rules)[-1].own_reach
 
 
-def find(run: Run, report: RunReport, runs: Sequence[RunReport], read: Callable[..., Read]) -> Plan:
-    """Find what is owed: read the directory by `read`, and ask the ledger what was sent before."""
-    planner = _read(run, report, days_to(report.business_date, runs, run.policy.rules), read)
+def find_owed(run: Run, report: RunReport, runs: Sequence[RunReport], read: Callable[..., Read]) -> Plan:
+    """Find what is owed: read the directory by the way `read`, and ask the ledger what was sent before."""
+    planner = _read_directory(run, report, days_to(report.business_date, runs, run.policy.rules), read)
     plan = run.within(ask_ledger(planner, run.storage.ledger), "asking what was sent before")
     report.take_plan(plan)
     return plan
@@ -252,7 +248,7 @@ def _next_look(policy: Policy, report: RunReport, runs: Sequence[RunReport]) -> 
     return "each tick looks again"
 
 
-def _read(run: Run, report: RunReport, days: Sequence[Day], way: Callable[..., Read]) -> Planner:
+def _read_directory(run: Run, report: RunReport, days: Sequence[Day], way: Callable[..., Read]) -> Planner:
     """Read the directory, and have the tenant count it."""
     policy, clock = run.policy, run.services.clock
     directory = run.services.open_directory()
@@ -316,7 +312,7 @@ def _of_day(policy: Policy, today: date, runs: Sequence[RunReport]) -> list[RunR
 
 
 def take_directory(report: RunReport, directory: UserDirectory, progress: Progress) -> None:
-    """Take what a directory knows once it was asked."""
+    """Put into a report what reading cost, and how long the credential is good."""
     report.graph_requests, report.throttled = directory.requests, directory.throttled
     report.credential = directory.credential_end
     if directory.credential_warning is not None:
@@ -326,13 +322,12 @@ def take_directory(report: RunReport, directory: UserDirectory, progress: Progre
 def compare(report: RunReport, runs: Sequence[RunReport], policy: Policy) -> str | None:
     """Compare what was read and decided with the runs before; return why it is a fall, or None.
 
-    Reports what is worth a look, the median of the completed earlier days that had notices, and whether today's number
-    is far from it.
+    Puts into the report what is worth a look, how many notices are usual, and whether today's number is unusual.
     """
     base = base_of(runs, report.business_date)
     days = [day for day in by_day(of_filter(runs, report.filter_digest)) if day.completed]
     earlier = [day for day in days if day.business_date < report.business_date]
-    numbers = [day.sent + day.failed for day in earlier[-USUAL_RUNS:] if day.sent + day.failed]
+    numbers = [day.sent + day.failed for day in earlier[-MEDIAN_DAYS:] if day.sent + day.failed]
     report.usual_owed = round(statistics.median(numbers)) if numbers else 0 if earlier else None
     if report.owed >= UNUSUAL_LEAST:
         report.unusual = report.usual_owed is None or report.owed >= UNUSUAL_FACTOR * report.usual_owed

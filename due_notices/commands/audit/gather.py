@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from due_notices.commands.audit.figures import Period
 from due_notices.ports import Ledger, PastNotice
-from due_notices.reading import LOOK_BACK
+from due_notices.reading import RECORDS_BACK
 from due_notices.report import RunReport, by_day
 from due_notices.services import Services, opened
 
@@ -23,7 +23,7 @@ def look_back(
         async for some in ledger.history(period.first, period.last, user_id):
             for past in some:
                 found(past)
-        return by_day(await ledger.runs(period.first - LOOK_BACK))
+        return by_day(await ledger.runs(period.first - RECORDS_BACK))
 
     with opened(services.open_storage) as (storage, runner):
         return [record for record in runner.run(read(storage.ledger)) if record.business_date <= period.last]

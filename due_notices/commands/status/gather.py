@@ -14,7 +14,7 @@ from due_notices.deadline import Deadline
 from due_notices.planning import Planner
 from due_notices.policy import Policy
 from due_notices.ports import Progress
-from due_notices.reading import LOOK_BACK, ask_ledger, days_to, parts_of, past_runs, read_users
+from due_notices.reading import RECORDS_BACK, ask_ledger, days_to, parts_of, past_runs, read_users
 from due_notices.report import Outcome, by_day, of_filter
 from due_notices.services import Services, opened
 
@@ -27,7 +27,7 @@ def look_around(policy: Policy, services: Services, tick_of: Callable[[date], da
     today = policy.business_date(now)
     deadline = Deadline.after(services.clock, PATIENCE, limit=f"{PATIENCE.total_seconds():.0f} s")
     with opened(services.open_storage, deadline=deadline) as (storage, runner):
-        runs = runner.run(deadline.bind(storage.ledger.runs(today - LOOK_BACK), "reading the ledger"))
+        runs = runner.run(deadline.bind(storage.ledger.runs(today - RECORDS_BACK), "reading the ledger"))
         looks = runner.run(deadline.bind(storage.queue.look(), "looking at the queues"))
     past = [run for run in runs if run.business_date <= today]
     own = of_filter(past, policy.rules.filter_digest)
