@@ -83,6 +83,26 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
     assert missing == []
 
 
+def anchors_of(document: Path) -> set[str]:
+    """Return what the headings of a document are called in a link, as GitHub does it."""
+    prose = re.sub(r"^ *```.*?^ *```", "", document.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_link_to_a_heading_finds_it(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#\s]*)#([^)\s]+)\)", document.read_text("utf-8"))
+
+    missing = [
+        f"{path}#{anchor}"
+        for path, anchor in links
+        if anchor not in anchors_of(document.parent / path if path else document)
+    ]
+
+    assert missing == []
+
+
 def test_the_readme_names_every_command_of_the_command_line() -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "due_notices", "--help"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -40,8 +40,8 @@ def run(*, again: bool, missed: bool, accept: bool, as_json: bool) -> int:
 
     With --missed each obligation that can be notified no more by the rules, and that `preview` names, gets the next
     step of its ladder (without a ladder the last stage); what follows goes by the rules. Nothing that was sent is sent
-    again. After the table was put back from a copy look at `preview --missed` first: what was sent since the copy was
-    made is not known, and counts as missed.
+    again. After the table was restored from a backup look at `preview --missed` first: what was sent since the backup
+    was made is not known, and counts as missed.
 
     With --accept far fewer users or obligations than in the last completed run are not a fall: the day is completed,
     and later runs are compared with this one. The ledger then takes over a changed DUE_DATE_ATTRIBUTE or NOTICE_QUEUE.
