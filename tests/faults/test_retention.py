@@ -82,19 +82,6 @@ def test_nothing_forgotten_is_sent_again_whatever_pauses_and_changes_of_rules(
     assert decision.stage is None
 
 
-def test_rules_that_change_after_a_long_pause_send_nothing_a_second_time_even_by_hand() -> None:
-    stages = Stages((0,), 3, EveryDay(), 30, retention_days=90)
-    due, days = date(2026, 1, 1), timedelta(days=1)
-    yesterday = CompletedRun(due + 92 * days, "before")
-    day = day_of(due + 93 * days, stages, [yesterday], "after")
-    paused_until = due + 56 * days
-
-    assert is_asked(stages, day, due, paused_until)
-    decision = decide(stages, day, Case(due, paused_until))
-
-    assert (decision.state, decision.stage) == ("expired", None)
-
-
 @given(policies(), st.dates(date(2000, 1, 1), date(2080, 1, 1)))
 @settings(max_examples=20)
 def test_every_due_date_that_is_asked_for_is_kept(policy: Policy, today: date) -> None:

@@ -214,6 +214,19 @@ def test_under_changed_rules_a_run_looks_back_twice_as_far() -> None:
     assert decide(by, day_of(on("2027-02-03"), by, yesterday, "rules"), Case(due)).state == "missed"
 
 
+def test_rules_that_change_after_a_long_pause_send_nothing_a_second_time_even_by_hand() -> None:
+    stages = Stages((0,), 3, EveryDay(), 30, retention_days=90)
+    due, days = date(2026, 1, 1), timedelta(days=1)
+    yesterday = CompletedRun(due + 92 * days, "before")
+    day = day_of(due + 93 * days, stages, [yesterday], "after")
+    paused_until = due + 56 * days
+
+    assert is_asked(stages, day, due, paused_until)
+    decision = decide(stages, day, Case(due, paused_until))
+
+    assert (decision.state, decision.stage) == ("expired", None)
+
+
 def test_the_first_run_names_what_ended_within_its_own_catch_up() -> None:
     by = make_stages(0, calendar=DE)
     first = day_of(on("2026-11-30"), by)  # a Monday; three open days before it is Wednesday 25 November
