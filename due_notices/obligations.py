@@ -310,16 +310,12 @@ def _malformed(fault: Fault, text: str) -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Distinct:
-    """One obligation of a user: the value that speaks for it, and the others that mean the same one.
+    """One obligation of a user, and which of the user's values mean it, by their places in the list."""
 
-    Values are given as their places in the list. `obligation` has the latest pause of the open ones. `alone` is
-    whether the user has no other obligation with this due date, and no value that cannot be read.
-    """
-
-    obligation: Obligation
-    speaks: int
-    silent: tuple[int, ...]
-    alone: bool
+    obligation: Obligation  # with the latest pause of the open values
+    place: int  # of the value that counts
+    duplicates: tuple[int, ...]  # the places of the others
+    alone: bool  # whether the user has no other obligation with this due date, and no value that cannot be read
 
 
 def distinct(values: Sequence[tuple[str, Obligation | None]]) -> list[Distinct]:
@@ -335,14 +331,14 @@ def distinct(values: Sequence[tuple[str, Obligation | None]]) -> list[Distinct]:
     due_dates = Counter(members[0][2].due for members in same.values())
     found = []
     for members in same.values():
-        speaks, _, speaker = min(members, key=_precedence)
+        counts, _, obligation = min(members, key=_precedence)
         pauses = [value.paused_until for _, _, value in members if _standing(value) == "open" and value.paused_until]
         found.append(
             Distinct(
-                replace(speaker, paused_until=max(pauses, default=None)),
-                speaks,
-                tuple(place for place, _, _ in members if place != speaks),
-                alone=readable and due_dates[speaker.due] == 1,
+                replace(obligation, paused_until=max(pauses, default=None)),
+                counts,
+                tuple(place for place, _, _ in members if place != counts),
+                alone=readable and due_dates[obligation.due] == 1,
             )
         )
     return found

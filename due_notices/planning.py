@@ -111,8 +111,8 @@ class Reader:
             return
         found: list[ValueOutcome] = [Reason.MALFORMED] * len(readings)
         for one in distinct([(reading.text, reading.obligation) for reading in readings]):
-            found[one.speaks] = self.outcome(one)
-            for place in one.silent:
+            found[one.place] = self.outcome(one)
+            for place in one.duplicates:
                 found[place] = Reason.DUPLICATE
         yield from found
 

@@ -1,4 +1,4 @@
-"""The values of one user: which mean the same obligation, which of them speaks, and what history it has."""
+"""The values of one user: which mean the same obligation, which of them counts, and what history it has."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def among(*obligations: Obligation | None) -> list[Distinct]:
 def test_two_amounts_without_a_reference_are_two_obligations() -> None:
     found = among(owed("100.00"), owed("20.00", status="paid"))
 
-    assert [(one.obligation.amount, one.obligation.status, one.silent) for one in found] == [
+    assert [(one.obligation.amount, one.obligation.status, one.duplicates) for one in found] == [
         ("100.00", "open", ()),
         ("20.00", "paid", ()),
     ]
@@ -44,7 +44,7 @@ def test_two_amounts_without_a_reference_are_two_obligations() -> None:
 def test_equal_amounts_written_otherwise_are_one() -> None:
     (found,) = among(owed("10"), owed("10.00"))
 
-    assert len(found.silent) == 1
+    assert len(found.duplicates) == 1
 
 
 @pytest.mark.parametrize("reference", ["", "INV-1"])
@@ -63,8 +63,8 @@ def test_what_is_paid_speaks_before_what_is_disputed_open_settled_or_void(refere
     for better, worse in itertools.combinations(ranks, 2):
         for values in ((better, worse), (worse, better)):
             (found,) = among(*values)
-            assert values[found.speaks] is better
-            assert [values[place] for place in found.silent] == [worse]
+            assert values[found.place] is better
+            assert [values[place] for place in found.duplicates] == [worse]
 
 
 def test_an_invoice_voided_and_issued_anew_is_open() -> None:
@@ -72,7 +72,7 @@ def test_an_invoice_voided_and_issued_anew_is_open() -> None:
         (found,) = among(owed("50", reference, "void"), owed("50", reference))
 
         assert found.obligation.status == "open"
-        assert found.silent == (0,)
+        assert found.duplicates == (0,)
 
 
 def test_among_equals_the_least_amount_speaks_and_none_comes_last() -> None:
@@ -128,14 +128,14 @@ def test_the_order_of_values_makes_no_difference_and_each_is_counted_once(
 ) -> None:
     named = [(repr(value), value) for value in values]
     found = distinct(named)
-    places = [place for one in found for place in (one.speaks, *one.silent)]
+    places = [place for one in found for place in (one.place, *one.duplicates)]
 
     assert sorted(places) == [place for place, value in enumerate(values) if value is not None]
     mixed = list(named)
     shuffle.shuffle(mixed)  # type: ignore[attr-defined] # a random.Random
     again = distinct(mixed)
-    assert {(one.obligation, len(one.silent), one.alone) for one in again} == {
-        (one.obligation, len(one.silent), one.alone) for one in found
+    assert {(one.obligation, len(one.duplicates), one.alone) for one in again} == {
+        (one.obligation, len(one.duplicates), one.alone) for one in found
     }
 
 

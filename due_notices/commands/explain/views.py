@@ -34,22 +34,16 @@ Verdict = Literal[State, "claimed", "skipped", "left-out"]
 
 @dataclass(frozen=True, slots=True)
 class StageView:
-    """One stage of an obligation: what the ledger has of it, or the day on which it falls.
-
-    `current` is the stage that is owed or, for what was missed or has expired, that `run --missed` would send. `falls`
-    is None for a stage that was passed over. `past` was sent, unless `claimed`: then a run has claimed it and not
-    marked it sent. `inherited` is whether it was sent of an obligation that has vanished. `expected` is the day on
-    which a run before the day in question will send it.
-    """
+    """One stage of an obligation: what the ledger has of it, or the day on which it falls."""
 
     stage: int
     notice_id: str
-    current: bool = False
-    falls: StageDate | None = None
-    past: PastNotice | None = None
-    claimed: bool = False
-    inherited: bool = False
-    expected: date | None = None
+    current: bool = False  # whether it is owed or, of what was missed or has expired, sent by `run --missed`
+    falls: StageDate | None = None  # None for a stage that was passed over
+    past: PastNotice | None = None  # its row of the ledger
+    claimed: bool = False  # whether a run has claimed it and not marked it sent
+    inherited: bool = False  # whether it was sent of an obligation that has vanished
+    expected: date | None = None  # the day on which a run before the day in question will send it
 
     @property
     def day_sent(self) -> date | None:
@@ -66,20 +60,16 @@ class Same(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ObligationView:
-    """One value of the attribute as a run sees it, the `number`-th of its user.
-
-    `decision` is None where the value alone, or a reason that comes first, says what becomes of it. `same` are the
-    other values that mean the same obligation or, for a duplicate, the one of them that counts.
-    """
+    """One value of the attribute as a run sees it, the `number`-th of its user."""
 
     number: int
     reading: Reading
     obligation: Obligation | None
     verdict: Verdict
     reason: Reason | None = None
-    decision: Decision | None = None
+    decision: Decision | None = None  # None where the value alone, or a reason to skip it, is enough
     stages: tuple[StageView, ...] = ()
-    same: tuple[Same, ...] = ()
+    same: tuple[Same, ...] = ()  # the duplicates of this value or, where it is one, the value that counts
 
     @property
     def current(self) -> StageView | None:
@@ -122,11 +112,11 @@ class Question:
         """Return how the run sees each value, given what the ledger has of the user and these due dates."""
         found = [self._skipped(number, reading) for number, reading in enumerate(self.readings, 1)]
         for one in distinct([(reading.text, reading.obligation) for reading in self.readings]):
-            speaks, silent = found[one.speaks], [found[place] for place in one.silent]
-            for view in silent:
-                found[view.number - 1] = self._skipped(view.number, view.reading, Reason.DUPLICATE, [speaks])
+            counts, duplicates = found[one.place], [found[place] for place in one.duplicates]
+            for view in duplicates:
+                found[view.number - 1] = self._skipped(view.number, view.reading, Reason.DUPLICATE, [counts])
             of_the_date = [row for row in rows if row.due == one.obligation.due]
-            found[one.speaks] = self._view(one, of_the_date, speaks.number, silent)
+            found[one.place] = self._view(one, of_the_date, counts.number, duplicates)
         return tuple(found)
 
     def _skipped(
@@ -141,9 +131,9 @@ class Question:
         return ObligationView(number, reading, reading.obligation, "skipped", reason, same=_others(same))
 
     def _view(
-        self, one: Distinct, rows: Sequence[PastNotice], number: int, silent: Sequence[ObligationView]
+        self, one: Distinct, rows: Sequence[PastNotice], number: int, duplicates: Sequence[ObligationView]
     ) -> ObligationView:
-        """Return the value that speaks for an obligation; `rows` are those of the user and its due date."""
+        """Return the view of the value that counts for an obligation; `rows` are those of the user and its due date."""
         owed, today = one.obligation, self.day.business_date
         past = _Past.of(one, [row for row in rows if row.counts_as_sent(today)])
         verdict, reason, decided = self._decide(one, past)
@@ -152,12 +142,12 @@ class Question:
             verdict = "claimed"
         decision = None if decided is None else decided.decision
         return ObligationView(
-            number, self.readings[one.speaks], owed, verdict, reason, decision, stages, _others(silent)
+            number, self.readings[one.place], owed, verdict, reason, decision, stages, _others(duplicates)
         )
 
     def _decide(self, one: Distinct, past: _Past) -> tuple[Verdict, Reason | None, Decided | None]:
         """Return what becomes of an obligation, and the decision where a run comes to one."""
-        owed, outcome, user = one.obligation, self.outcomes[one.speaks], self.found.user
+        owed, outcome, user = one.obligation, self.outcomes[one.place], self.found.user
         if not self.listed:
             return "left-out", None, None
         if isinstance(outcome, Reason):
