@@ -1,8 +1,8 @@
 """Reading the directory in parts: which beginnings of names, and what proves that no user is left out. Pure.
 
 A part is all users whose principal name begins with a prefix, letters in either case. Together the prefixes cover
-every name that begins with a legal character; the others are covered by the proof, which compares the sum with another
-number, and has the run read one page after another where they differ.
+every name that begins with a legal character. Other names are found out by the proof: it compares the number of users
+in all parts with another number, and where they differ the run reads one page after another.
 https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname
 """
 
@@ -18,9 +18,9 @@ from datetime import date, timedelta
 
 from due_notices.report import RunReport
 
-FIRST_SIGNS = f"{string.ascii_lowercase}{string.digits}'.-_!#^~"
+FIRST_CHARACTERS = f"{string.ascii_lowercase}{string.digits}'.-_!#^~"
 """What a principal name may begin with; one character for both cases of a letter."""
-NEXT_SIGNS = f"{FIRST_SIGNS}@"
+NEXT_CHARACTERS = f"{FIRST_CHARACTERS}@"
 """What may follow, up to the end of the part before the host."""
 
 FROM_USERS = 50_000  # `auto` reads in parts from so many on
@@ -28,7 +28,7 @@ CHAINS = 16  # that `auto` reads at a time
 
 UNEVEN = 1.25  # by which a part may be longer than a chain's even share; splitting costs a request for each character
 LEAST_SPLIT = 20_000  # users, twenty pages: a shorter part is never split
-MOST_SIGNS = 12  # of a prefix
+LONGEST_PREFIX = 12  # characters
 MOST_COUNTS = 1_000  # in a record
 """With 12 characters and at most 10 digits each they stay below 28,000 of a table property's 32,768 characters."""
 
@@ -50,12 +50,12 @@ def prefixes_of(counts: Mapping[str, int], chains: int) -> tuple[str, ...]:
     def cover(prefix: str, signs: str) -> Iterator[tuple[float, str]]:
         unknown = counts.get(prefix, 0) / len(signs)  # a new part's share of the one that it comes from
         for longer in (prefix + sign for sign in signs):
-            if weights[longer] > most and longer[-1] != "@" and len(longer) < MOST_SIGNS:
-                yield from cover(longer, NEXT_SIGNS)
+            if weights[longer] > most and longer[-1] != "@" and len(longer) < LONGEST_PREFIX:
+                yield from cover(longer, NEXT_CHARACTERS)
             else:
                 yield weights.get(longer, unknown), longer
 
-    return tuple(prefix for _, prefix in sorted(cover("", FIRST_SIGNS), key=lambda found: (-found[0], found[1])))
+    return tuple(prefix for _, prefix in sorted(cover("", FIRST_CHARACTERS), key=lambda found: (-found[0], found[1])))
 
 
 def shards_of(prefixes: Sequence[str], counts: Mapping[str, int], number: int) -> list[tuple[str, ...]]:
@@ -93,7 +93,10 @@ def legal_counts(found: Mapping[str, int]) -> dict[str, int]:
     return {
         prefix: users
         for prefix, users in sorted(found.items())
-        if 0 < len(prefix) <= MOST_SIGNS and prefix[0] in FIRST_SIGNS and set(prefix) <= set(NEXT_SIGNS) and users > 0
+        if 0 < len(prefix) <= LONGEST_PREFIX
+        and prefix[0] in FIRST_CHARACTERS
+        and set(prefix) <= set(NEXT_CHARACTERS)
+        and users > 0
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from due_notices.adapters.graph import GraphDirectory
 from due_notices.errors import DirectoryError, PartRefused
-from due_notices.parts import FIRST_SIGNS
+from due_notices.parts import FIRST_CHARACTERS
 from due_notices.reading import pages_in_parts
 from local.emulated_service import RecordedRequest
 from local.faults import Fault
@@ -22,7 +22,7 @@ def people(stack: LocalStack, count: int) -> list[dict[str, Any]]:
     return [
         {
             "id": f"{number:04d}",
-            "userPrincipalName": f"{FIRST_SIGNS[number % 44]}{number}@contoso.example",
+            "userPrincipalName": f"{FIRST_CHARACTERS[number % 44]}{number}@contoso.example",
             "accountEnabled": number % 2 == 0,
             "userType": "Member",
             stack.attribute: "2026-12-01",
@@ -36,7 +36,7 @@ def ids(directory: GraphDirectory, prefix: str) -> list[object]:
 
 
 def in_parts(directory: GraphDirectory, chains: int = 16, deadline: float | None = None) -> int:
-    return sum(len(page) for _, page in pages_in_parts(directory, tuple(FIRST_SIGNS), chains, deadline))
+    return sum(len(page) for _, page in pages_in_parts(directory, tuple(FIRST_CHARACTERS), chains, deadline))
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_a_part_is_asked_for_besides_the_filter(
     assert "consistencylevel" not in request.headers
 
 
-@pytest.mark.parametrize("sign", FIRST_SIGNS)
+@pytest.mark.parametrize("sign", FIRST_CHARACTERS)
 def test_every_legal_sign_can_be_asked_for(stack: LocalStack, make_directory: MakeDirectory, sign: str) -> None:
     stack.graph.users = people(stack, 44)
 
-    assert ids(make_directory(USER_FILTER=""), sign) == [f"{FIRST_SIGNS.index(sign):04d}"]
+    assert ids(make_directory(USER_FILTER=""), sign) == [f"{FIRST_CHARACTERS.index(sign):04d}"]
 
 
 def test_a_filter_that_bears_no_other_beside_it_is_refused_as_a_part_alone(

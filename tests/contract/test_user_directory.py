@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from due_notices.model import UserPage
-from due_notices.parts import FIRST_SIGNS, prefixes_of
+from due_notices.parts import FIRST_CHARACTERS, prefixes_of
 from due_notices.ports import UserDirectory
 from due_notices.reading import pages_in_parts
 from local.customers import SAMPLE_ATTRIBUTE
@@ -122,7 +122,7 @@ def test_a_prefix_lists_who_begins_with_it_in_either_case(make_directory: MakeDi
 
 
 def test_the_parts_of_all_legal_signs_are_all_users_whose_names_are_legal(make_directory: MakeDirectory) -> None:
-    names = [f"{sign.upper()}{number}@x.example" for number, sign in enumerate(FIRST_SIGNS * 5)]
+    names = [f"{sign.upper()}{number}@x.example" for number, sign in enumerate(FIRST_CHARACTERS * 5)]
     everybody = [
         user | {"userPrincipalName": name}
         for user, name in zip(users(len(names) + 1), [*names, "$odd@x.example"], strict=True)
@@ -135,7 +135,7 @@ def test_the_parts_of_all_legal_signs_are_all_users_whose_names_are_legal(make_d
 
     assert sorted(found) == sorted(user["id"] for user in everybody[:-1])
     assert directory.count() == len(everybody)
-    assert directory.requests == 2 * len(FIRST_SIGNS) + 1
+    assert directory.requests == 2 * len(FIRST_CHARACTERS) + 1
 
 
 def test_whether_a_user_is_listed(make_directory: MakeDirectory) -> None:

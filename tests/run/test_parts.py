@@ -13,7 +13,7 @@ import pytest
 from due_notices.commands.status.gather import look_ahead
 from due_notices.errors import DirectoryError, ListingExpired, PartRefused
 from due_notices.model import UserPage
-from due_notices.parts import FIRST_SIGNS, NEXT_SIGNS
+from due_notices.parts import FIRST_CHARACTERS, NEXT_CHARACTERS
 from due_notices.reading import CHAIN, pages_in_parts
 from due_notices.report import Outcome, RunReport
 from due_notices.run import Wish
@@ -25,9 +25,12 @@ CHAINS = 16
 
 
 def names(count: int) -> Iterator[str]:
-    """Yield names that begin with every legal sign in turn, letters in either case."""
+    """Yield names that begin with every legal character in turn, letters in either case."""
     for number in range(count):
-        first, second = FIRST_SIGNS[number % len(FIRST_SIGNS)], FIRST_SIGNS[number * 7 // 44 % len(FIRST_SIGNS)]
+        first, second = (
+            FIRST_CHARACTERS[number % len(FIRST_CHARACTERS)],
+            FIRST_CHARACTERS[number * 7 // 44 % len(FIRST_CHARACTERS)],
+        )
         name = f"{first}{second}{number}@contoso.example"
         yield name.upper() if number % 3 == 0 else name
 
@@ -70,14 +73,14 @@ def test_what_a_run_in_parts_found_splits_the_parts_of_the_next() -> None:
     world = in_parts(people(880))
     assert world.run().parts == 44
     (kept,) = world.storage.ledger.counts.values()
-    assert set(kept) == set(FIRST_SIGNS)
+    assert set(kept) == set(FIRST_CHARACTERS)
     assert set(kept.values()) == {20}
     ((key, _),) = world.storage.ledger.counts.items()
     world.storage.ledger.counts[key] = {**kept, "m": 1_000_000}
 
     report = world.run(Wish.AGAIN)
 
-    assert report.parts == 43 + len(NEXT_SIGNS)
+    assert report.parts == 43 + len(NEXT_CHARACTERS)
     assert (report.outcome, report.users_read) == (Outcome.COMPLETED, 880)
     assert world.directory.prefixes[44] == "m!"
 
@@ -112,7 +115,7 @@ def test_a_run_with_another_filter_does_not_say_how_to_read() -> None:
     world.directory.users = people(880)
     world.policy = replace(world.policy, read_parts=None, rules=replace(world.policy.rules, filter_digest=own))
 
-    assert world.run().parts == 43 + len(NEXT_SIGNS)
+    assert world.run().parts == 43 + len(NEXT_CHARACTERS)
 
 
 def chains_left() -> list[threading.Thread]:
@@ -341,7 +344,7 @@ def test_pages_come_in_the_callers_thread_and_few_wait() -> None:
     directory = FakeDirectory(people(880), page_size=1)
     taken: list[UserPage] = []
 
-    for _, page in pages_in_parts(directory, tuple(FIRST_SIGNS), CHAINS):
+    for _, page in pages_in_parts(directory, tuple(FIRST_CHARACTERS), CHAINS):
         taken.append(page)
         assert directory.requests <= len(taken) + 2 * CHAINS
 
@@ -350,7 +353,7 @@ def test_pages_come_in_the_callers_thread_and_few_wait() -> None:
 
 def test_an_interruption_stops_all_chains() -> None:
     directory = FakeDirectory(people(880), page_size=1)
-    pages = pages_in_parts(directory, tuple(FIRST_SIGNS), CHAINS)
+    pages = pages_in_parts(directory, tuple(FIRST_CHARACTERS), CHAINS)
 
     next(pages)
     with pytest.raises(KeyboardInterrupt):

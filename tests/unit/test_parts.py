@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from due_notices.adapters.table_rows import name_counts_of, run_entity
 from due_notices.parts import (
     CHAINS,
-    FIRST_SIGNS,
+    FIRST_CHARACTERS,
     LEAST_SPLIT,
     MOST_COUNTS,
-    NEXT_SIGNS,
+    NEXT_CHARACTERS,
     Parts,
     chains_wanted,
     last_in_parts,
@@ -33,10 +33,10 @@ from tests.factories import on, run_report
 TODAY = on("2026-11-24")
 MILLION = 1_000_000
 
-prefixes = st.builds("{}{}".format, st.sampled_from(FIRST_SIGNS), st.text(NEXT_SIGNS, max_size=5))
+prefixes = st.builds("{}{}".format, st.sampled_from(FIRST_CHARACTERS), st.text(NEXT_CHARACTERS, max_size=5))
 histograms = st.dictionaries(prefixes, st.integers(1, 3 * MILLION), max_size=12)
 names = st.builds(
-    "{}{}@contoso.example".format, st.sampled_from(FIRST_SIGNS), st.text(FIRST_SIGNS, max_size=14)
+    "{}{}@contoso.example".format, st.sampled_from(FIRST_CHARACTERS), st.text(FIRST_CHARACTERS, max_size=14)
 ) | st.builds("{}@contoso.example".format, prefixes)
 
 
@@ -62,7 +62,7 @@ def test_what_is_too_heavy_is_split_by_one_sign_and_the_heaviest_comes_first() -
     assert split == {"a", "c", "d"}
     assert found[0] == "b"  # each of the new parts is taken for a share of the one that was split
     assert found[1] == "d!"
-    assert len(found) == len(FIRST_SIGNS) - 3 + 3 * len(NEXT_SIGNS)
+    assert len(found) == len(FIRST_CHARACTERS) - 3 + 3 * len(NEXT_CHARACTERS)
 
 
 def test_parts_become_even_however_long_the_beginning_that_all_names_share() -> None:
@@ -123,7 +123,7 @@ def test_counts_that_no_run_leaves_change_nothing(counts: dict[str, int]) -> Non
 
 def test_a_row_bears_the_counts_of_the_largest_directory() -> None:
     longest = 4_000_000_000
-    counts = {f"{'c' * 10}{first}{second}": longest for first in FIRST_SIGNS for second in NEXT_SIGNS}
+    counts = {f"{'c' * 10}{first}{second}": longest for first in FIRST_CHARACTERS for second in NEXT_CHARACTERS}
     counts["a"] = 1
 
     found = rolled_up(counts)
@@ -131,7 +131,7 @@ def test_a_row_bears_the_counts_of_the_largest_directory() -> None:
     assert len(found) == MOST_COUNTS
     assert sum(found.values()) == sum(counts.values())
     assert len(json.dumps(found, separators=(",", ":"))) < 28_000
-    assert all(len(begins(f"{'c' * 10}{sign}@x", found)) == 1 for sign in FIRST_SIGNS)
+    assert all(len(begins(f"{'c' * 10}{sign}@x", found)) == 1 for sign in FIRST_CHARACTERS)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_without_any_number_nothing_is_proved() -> None:
     assert parts().why_unproved(1_000, None) is not None
 
 
-@given(st.integers(1, 64), st.dictionaries(st.sampled_from(FIRST_SIGNS), st.integers(1, 10**6)))
+@given(st.integers(1, 64), st.dictionaries(st.sampled_from(FIRST_CHARACTERS), st.integers(1, 10**6)))
 def test_shards_have_each_prefix_once_in_order_and_none_is_empty(number: int, counts: dict[str, int]) -> None:
     prefixes = prefixes_of(counts, 4 * number)
 
@@ -223,7 +223,7 @@ def test_shards_have_each_prefix_once_in_order_and_none_is_empty(number: int, co
 
 
 def test_shards_are_about_as_heavy_as_each_other() -> None:
-    counts = {sign: 1_000 * place for place, sign in enumerate(FIRST_SIGNS, 1)}
+    counts = {sign: 1_000 * place for place, sign in enumerate(FIRST_CHARACTERS, 1)}
 
     sizes = [sum(counts[prefix] for prefix in shard) for shard in shards_of(tuple(counts), counts, 8)]
 
