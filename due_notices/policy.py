@@ -71,6 +71,10 @@ class Policy:
         if self.why_day_closed(day) is None:
             yield from self.schedule.in_window(day, self.window, self.rules.time_zone)
 
+    def first_tick(self, day: date) -> datetime | None:
+        """Return the first tick (UTC) within the send window of a local day, open or closed; None without one."""
+        return self.schedule.first_tick(day, self.window, self.rules.time_zone)
+
     def may_send(self, notice: Notice, now: datetime) -> bool:
         """Whether a notice may still leave at this moment: in the window, before it expires."""
         return now < notice.expires and self.why_closed(now) is None

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar, cast
 
 from due_notices.calendars import (
@@ -253,7 +253,6 @@ class Settings:
     credential: CredentialKind
     vault_url: str
     secret_name: str
-    schedule: Schedule
     storage: StorageAccount
     queue: str
     table: str
@@ -269,18 +268,9 @@ class Settings:
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @property
-    def developer_login(self) -> bool:
-        """Whether AZURE_TOKEN_CREDENTIALS asks for another login than the managed identity."""
-        return bool(self.token_credentials)
-
-    @property
     def vault_name(self) -> str:
         """The vault's name as `az` wants it; its whole host where that is none of Azure's vaults."""
         return name_of_vault(self.vault_url)
-
-    def first_tick(self, day: date) -> datetime | None:
-        """Return when the timer first ticks within the send window of a local day (UTC); None where it does not."""
-        return self.schedule.first_tick(day, self.policy.window, self.policy.rules.time_zone)
 
     @classmethod
     def from_mapping(cls, environ: Mapping[str, str]) -> Settings:
@@ -322,7 +312,6 @@ class Settings:
             credential=credential,
             vault_url=vault_url,
             secret_name=read.parse("KEY_VAULT_SECRET_NAME", matching(r"[0-9A-Za-z-]{1,127}", "my-secret")),
-            schedule=cast("Schedule", schedule),
             storage=_storage(read),
             # <name>-poison has to fit into a queue's 63 characters.
             queue=read.parse("NOTICE_QUEUE", matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*", "due-notices")),

@@ -5,9 +5,8 @@ A schedule is in UTC and a window in local time: the clocks' changes, months and
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from due_notices.policy import Policy
 
@@ -36,13 +35,8 @@ class DaysWithoutTick:
         )
 
 
-def days_without_tick(
-    policy: Policy, first_tick: Callable[[date], datetime | None], today: date
-) -> DaysWithoutTick | None:
-    """Return the open ones of the next 400 days, today included, that have no tick inside the window.
-
-    `first_tick` gives a day's first tick there.
-    """
+def days_without_tick(policy: Policy, today: date) -> DaysWithoutTick | None:
+    """Return the open ones of the next 400 days, today included, that have no tick inside the window."""
     days = (today + timedelta(days=offset) for offset in range(DAYS_LOOKED_AT))
-    without = [day for day in days if policy.why_day_closed(day) is None and first_tick(day) is None]
+    without = [day for day in days if policy.why_day_closed(day) is None and policy.first_tick(day) is None]
     return DaysWithoutTick(len(without), without[0], without[-1]) if without else None

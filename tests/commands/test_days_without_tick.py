@@ -8,8 +8,7 @@ from tests.factories import environ, on
 
 
 def found(today: str, **overrides: str) -> DaysWithoutTick | None:
-    settings = Settings.from_mapping(environ(**overrides))
-    return days_without_tick(settings.policy, settings.first_tick, on(today))
+    return days_without_tick(Settings.from_mapping(environ(**overrides)).policy, on(today))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -95,7 +95,7 @@ def test_a_second_look_that_did_not_end_well_is_a_finding_until_the_next_tick_ha
     stop: Callable[[World], None], finding: str
 ) -> None:
     def verdict() -> Verdict:
-        return judge(look_around(world.policy, world.services, lambda day: datetime.combine(day, time(8), UTC)))
+        return judge(look_around(world.policy, world.services))
 
     world = World([customer(1, due="soon"), *customers(10)[1:]])
     world.run()

@@ -202,7 +202,7 @@ def test_the_ticks_are_those_that_a_walk_from_minute_to_minute_finds(
 def test_the_first_tick_of_a_day_within_the_window(schedule: str, day: str, tick: str | None) -> None:
     found = Settings.from_mapping(environ(BUSINESS_TIME_ZONE="Europe/Berlin", NOTICE_SCHEDULE=schedule))
 
-    assert found.first_tick(on(day)) == (at(tick) if tick else None)
+    assert found.policy.first_tick(on(day)) == (at(tick) if tick else None)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_the_setting_s_remarks_are_warnings() -> None:
 def test_a_schedule_that_is_not_set_is_warned_of_because_the_host_has_no_default(value: str | None) -> None:
     found = Settings.from_mapping(environ(NOTICE_SCHEDULE=value))
 
-    assert str(found.schedule) == "0 0 * * * *"
+    assert str(found.policy.schedule) == "0 0 * * * *"
     assert [warning.partition(":")[0] for warning in found.warnings] == ["NOTICE_SCHEDULE"]
 
 

@@ -91,11 +91,11 @@ def test_the_smallest_environment_gives_the_defaults() -> None:
     assert found.policy.window == SendWindow(time(8), time(18))
     assert (found.policy.limit, found.policy.lapse) == (10_000, timedelta(minutes=10))
     assert found.policy.source == f"/tenants/{TENANT}/due-notices"
-    assert (str(found.schedule), found.queue, found.table) == ("0 0 * * * *", "due-notices", "duenotices")
+    assert (str(found.policy.schedule), found.queue, found.table) == ("0 0 * * * *", "due-notices", "duenotices")
     assert (found.user_filter, found.opt_out_attribute) == ("accountEnabled eq true", "")
     assert found.graph_endpoint == "https://graph.microsoft.com"
     assert (found.authority_host, found.instance_discovery) == ("https://login.microsoftonline.com", True)
-    assert (found.identity_client_id, found.developer_login) == (None, False)
+    assert (found.identity_client_id, found.token_credentials) == (None, "")
     assert found.storage.connection_string is not None
     assert found.storage.connection_string.reveal() == plain_connection_string(environ()["NOTICE_STORAGE"])
     assert (found.storage.queue_url, found.storage.table_url, found.storage.identity_client_id) == ("", "", None)
@@ -156,7 +156,7 @@ def test_every_setting_is_read() -> None:
     assert calendar.open_days == {on("2026-12-12"), on("2026-12-19"), on("2026-12-20")}
     assert policy.rules.time_zone == ZoneInfo("Europe/Berlin")
     assert policy.window == SendWindow(time(9, 30), None)
-    assert (str(found.schedule), found.queue, found.table) == ("0 */15 * * * *", "q-1", "Ledger1")
+    assert (str(found.policy.schedule), found.queue, found.table) == ("0 */15 * * * *", "q-1", "Ledger1")
     assert (policy.limit, policy.lapse) == (1, timedelta(days=1))
     assert policy.rules.allow_list == {"alice@example.com", "@example.org", "bob@example.net"}
     assert (found.user_filter, found.opt_out_attribute) == ("", OPT_OUT.upper())
@@ -164,7 +164,7 @@ def test_every_setting_is_read() -> None:
         "https://graph.microsoft.us",
         "https://login.microsoftonline.us",
     )
-    assert (found.instance_discovery, found.developer_login) == (False, True)
+    assert (found.instance_discovery, found.token_credentials) == (False, "dev")
     assert found.identity_client_id == CLIENT
 
 
@@ -512,7 +512,7 @@ def test_the_names_of_logins_are_those_that_azure_identity_takes(monkeypatch: py
 
 @pytest.mark.parametrize("name", ["dev", "Prod", "AzureCliCredential", "managedidentitycredential"])
 def test_a_login_may_be_named_in_any_case(name: str) -> None:
-    assert read(AZURE_TOKEN_CREDENTIALS=name).developer_login
+    assert read(AZURE_TOKEN_CREDENTIALS=name).token_credentials == name
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,9 @@ def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Lin
     return links(
         Chain(
             settings.policy,
-            settings.schedule,
             settings.credential,
             settings.client_id,
             storage_by_identity=settings.storage.connection_string is None,
-            first_tick=settings.first_tick,
             opt_out=settings.opt_out_attribute,
         ),
         Probes(

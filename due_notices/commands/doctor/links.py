@@ -21,14 +21,13 @@ from due_notices.credentials import AppCredential, CredentialKind, claims_of
 from due_notices.errors import DueNoticesError
 from due_notices.policy import SKEW_NOTICED, Policy, is_refused, skew_sentence
 from due_notices.refusals import GRAPH, refusal_of
-from due_notices.schedules import EXAMPLE, Schedule
+from due_notices.schedules import EXAMPLE
 from due_notices.secret import Secret
 from due_notices.time_zones import Difference
 
 NEEDED = "User.Read.All"
 _MORE_THAN_NEEDED = frozenset({"User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
 _log = logging.getLogger(__name__)
-_DAYS_AHEAD = 400  # so far a tick inside the send window is looked for
 
 
 class State(StrEnum):
@@ -67,11 +66,9 @@ class Chain:
     """What the links are about."""
 
     policy: Policy
-    schedule: Schedule
     credential: CredentialKind
     client_id: str
     storage_by_identity: bool
-    first_tick: Callable[[date], datetime | None]
     opt_out: str = ""
 
 
@@ -151,7 +148,7 @@ def links(chain: Chain, probes: Probes) -> list[Link]:
         Link("clock", lambda: skew(probes.now() - probes.service_time())),
         Link("time zone", lambda: time_zone(chain.policy, probes.system_zone(), probes.now())),
         Link("calendar", lambda: calendar(chain.policy, probes.now())),
-        Link("schedule", lambda: schedule(chain.schedule, chain.policy, probes.now())),
+        Link("schedule", lambda: schedule(chain.policy, probes.now())),
         Link("coming days", lambda: _coming_days(chain, probes)),
     ]
 
@@ -266,24 +263,24 @@ def calendar(policy: Policy, now: datetime) -> tuple[State, str]:
 
 def _coming_days(chain: Chain, probes: Probes) -> tuple[State, str]:
     today = chain.policy.business_date(probes.now())
-    without = days_without_tick(chain.policy, chain.first_tick, today)
+    without = days_without_tick(chain.policy, today)
     if without is not None:
         return State.WARNING, without.sentence
     return State.OK, f"the timer ticks inside SEND_WINDOW on each open day of the next {DAYS_LOOKED_AT}"
 
 
-def schedule(ncrontab: Schedule, policy: Policy, now: datetime) -> tuple[State, str]:
+def schedule(policy: Policy, now: datetime) -> tuple[State, str]:
     """Say when the next run may send, and warn where a failed run cannot be repaired on its day."""
-    window, time_zone = policy.window, policy.rules.time_zone
-    days = (policy.business_date(now) + timedelta(days=offset) for offset in range(_DAYS_AHEAD))
-    open_days = [day for day in days if policy.why_day_closed(day) is None]
-    ticks = (tick for day in open_days for tick in ncrontab.in_window(day, window, time_zone))
+    time_zone = policy.rules.time_zone
+    days = [policy.business_date(now) + timedelta(days=offset) for offset in range(DAYS_LOOKED_AT)]
+    ticks = (tick for day in days for tick in policy.ticks(day))
     first = next((tick.astimezone(time_zone) for tick in ticks if tick > now), None)
     if first is None:
+        ncrontab = policy.schedule
         return State.FAILED, f"no tick of {ncrontab} falls into the send window: set NOTICE_SCHEDULE to {EXAMPLE}"
     text = f"the next tick that may send is {first:%a %Y-%m-%d %H:%M} ({time_zone})"
     # The first day may be half over; the next one is whole.
-    rest = (ncrontab.in_window(day, window, time_zone) for day in open_days if day > first.date())
+    rest = (policy.ticks(day) for day in days if day > first.date())
     that_day = next((found for ticks in rest if (found := list(itertools.islice(ticks, 2)))), [])
     if len(that_day) == 1:
         return State.WARNING, f"{text}, the only one on its day, so that a failed run waits a day: let it tick hourly"

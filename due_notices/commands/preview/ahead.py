@@ -9,7 +9,7 @@ from typing import Any
 
 from due_notices.commands.calendar_notes import CalendarNote, calendar_notes, package_version
 from due_notices.commands.days_without_tick import DaysWithoutTick, days_without_tick
-from due_notices.settings import Settings
+from due_notices.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,6 @@ class Ahead:
         }
 
 
-def look_ahead(settings: Settings, today: date) -> Ahead:
+def look_ahead(policy: Policy, today: date) -> Ahead:
     """Return what a person must see of calendar and schedule from `today` on."""
-    policy = settings.policy
-    return Ahead(
-        calendar_notes(policy.rules.stages.calendar, today), days_without_tick(policy, settings.first_tick, today)
-    )
+    return Ahead(calendar_notes(policy.rules.stages.calendar, today), days_without_tick(policy, today))

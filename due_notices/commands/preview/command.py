@@ -70,7 +70,7 @@ def preview(
     foreseeable(day, settings.policy.business_date(services.clock.now()))
     with console.progress() as progress:
         found = preview_day(settings.policy, services, progress, business_date=day, list_skips=None, send_missed=missed)
-    ahead = look_ahead(settings, found.plan.day.business_date)
+    ahead = look_ahead(settings.policy, found.plan.day.business_date)
     if csv_path is not None and skipped:
         write_skips(csv_path, found.plan)
     elif csv_path is not None:

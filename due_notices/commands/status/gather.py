@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from due_notices.commands.ahead import ComingRuns
 from due_notices.commands.days_without_tick import days_without_tick
@@ -21,8 +21,8 @@ from due_notices.services import Services, opened
 PATIENCE = timedelta(seconds=15)  # an operator is waiting at the screen
 
 
-def look_around(policy: Policy, services: Services, tick_of: Callable[[date], datetime | None]) -> Situation:
-    """Return what ledger and queues say now; `tick_of` gives a day's first tick. Asks neither Graph nor the vault."""
+def look_around(policy: Policy, services: Services) -> Situation:
+    """Return what ledger and queues say now. Asks neither Graph nor the vault."""
     now = services.clock.now()
     today = policy.business_date(now)
     deadline = Deadline.after(services.clock, PATIENCE, limit=f"{PATIENCE.total_seconds():.0f} s")
@@ -36,8 +36,8 @@ def look_around(policy: Policy, services: Services, tick_of: Callable[[date], da
         policy,
         by_day(own),
         looks,
-        tick_of(today),
-        days_without_tick(policy, tick_of, today),
+        policy.first_tick(today),
+        days_without_tick(policy, today),
         last=own[-1] if own else None,
         others=[run for run in past if run.filter_digest != policy.rules.filter_digest],
         later=[run for run in runs if run.business_date > today],

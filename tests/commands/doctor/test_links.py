@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -426,12 +427,11 @@ def test_a_clock_that_is_wrong_is_seen_by_the_services_date(healthy: LocalStack,
     ],
 )
 def test_the_schedule_against_the_window(stack: LocalStack, ncrontab: str, level: State, hint: str) -> None:
-    policy = Settings.from_mapping(stack.environ).policy
-
     ticks = read_schedule(ncrontab)
     assert isinstance(ticks, Schedule)
+    policy = replace(Settings.from_mapping(stack.environ).policy, schedule=ticks)
 
-    found, text = schedule(ticks, policy, datetime(2026, 11, 24, 22, tzinfo=UTC))
+    found, text = schedule(policy, datetime(2026, 11, 24, 22, tzinfo=UTC))
 
     assert found is level
     assert hint in text

@@ -28,7 +28,7 @@ def test_status_does_not_wait_for_a_service_that_hangs(
     monkeypatch.setattr(gather, "PATIENCE", timedelta(milliseconds=50))
 
     with pytest.raises(StorageError, match="took longer than"):
-        gather.look_around(policy(), Services(FakeDirectory, storage, clock), lambda _: None)
+        gather.look_around(policy(), Services(FakeDirectory, storage, clock))
 
 
 def test_an_operator_waits_for_a_quarter_of_a_minute_at_the_most() -> None:

@@ -23,7 +23,7 @@ def around(*runs: RunReport) -> Situation:
     for number, run in enumerate(runs):
         run_id = f"run {number}"
         world.storage.ledger.records[run.business_date, run_id] = replace(run, run_id=run_id)
-    return look_around(MINE, world.services, lambda _: None)
+    return look_around(MINE, world.services)
 
 
 def test_it_judges_by_the_runs_of_the_same_filter_and_names_the_others() -> None:
