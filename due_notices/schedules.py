@@ -13,27 +13,24 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from decimal import ROUND_HALF_UP, Decimal
 
+from due_notices.calendars import ONE_DAY
 from due_notices.stages import SendWindow
 
 EXAMPLE = "0 0 * * * *"
 _GRAMMAR = f"write NCRONTAB: {{second}} {{minute}} {{hour}} {{day}} {{month}} {{day of week}}, such as {EXAMPLE}"
-_ONE_DAY = timedelta(days=1)
 _LARGEST = 2**31 - 1  # of a .NET int
 _OTHERS, _KNOWS_NO = "[?#LW]", "the host knows no ?, L, W and #; write *, numbers or names"
+# A .NET TimeSpan, in all of its forms.
+_MINUTES, _FRACTION = "0*[1-5]?[0-9]", r"\.(?:[0-9]{1,7}|0[0-9]*)"
+_CLOCK = rf"0*(?:1?[0-9]|2[0-3]):{_MINUTES}(?::{_MINUTES}(?:{_FRACTION})?|:{_FRACTION})?"
+_TIME_SPAN = re.compile(rf"-?(?:(?P<days>[0-9]+)(?:[.:]{_CLOCK})?|{_CLOCK})")
+_MOST_DAYS = 10_675_199
 _YEARS = 40  # within them every weekday has had every date of a year, 29 February too
 
 
 class UnknownSchedule(ValueError):
-    """The host does not start a function with this schedule; the text says why, and what to write."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A .NET TimeSpan: a tick each so many seconds after the one before. Flex Consumption does not run it."""
-
-    seconds: Decimal
+    """The timer does not tick by this schedule; the text says why, and what to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +74,6 @@ class Schedule:
         """Return the schedule as it is written in the settings."""
         return self.text
 
-    @property
-    def normal(self) -> str:
-        """The schedule as the host's library writes it: without names, steps and ranges turned round."""
-        kinds = _KINDS[-len(self.text.split()) :]
-        return " ".join(map(_written, kinds, self.fields[-len(kinds) :]))
-
     def ticks(self, after: datetime, until: datetime | None = None) -> Iterator[datetime]:
         """Yield the ticks later than `after`, in UTC, up to and including `until`, or for 40 years."""
         after = after.astimezone(UTC)
@@ -108,7 +99,7 @@ class Schedule:
                 continue
             if day.day in days and day.isoweekday() % 7 in weekdays:
                 yield day
-            day += _ONE_DAY
+            day += ONE_DAY
 
     def in_window(self, day: date, window: SendWindow, time_zone: tzinfo) -> Iterator[datetime]:
         """Yield the ticks (UTC) within the window of a local day."""
@@ -128,18 +119,18 @@ class Schedule:
         start = day = date(2028, 1, 1)
         for utc_day in self._days(start, start + timedelta(days=366 * _YEARS)):
             # A tick's local day is its day in UTC, or the one before or after that.
-            day = max(day, utc_day - _ONE_DAY)
-            while day <= utc_day + _ONE_DAY:
+            day = max(day, utc_day - ONE_DAY)
+            while day <= utc_day + ONE_DAY:
                 if self.first_tick(day, window, time_zone) is not None:
                     return True
-                day += _ONE_DAY
+                day += ONE_DAY
         return False
 
 
-def read_schedule(text: str) -> Schedule | Interval:
+def read_schedule(text: str) -> Schedule:
     """Return what the host makes of `text`, which is given as it stands in the setting, untrimmed.
 
-    Raises UnknownSchedule where the host does not start the function.
+    Raises UnknownSchedule where the host does not start the function, or Flex Consumption does not run it.
     """
     tokens = [token for token in text.split(" ") if token]
     if len(tokens) in (5, 6):
@@ -147,9 +138,6 @@ def read_schedule(text: str) -> Schedule | Interval:
             return _cron(tokens)
         except ValueError as error:
             raise UnknownSchedule(_why_damaged(text) or str(error)) from None
-    interval = _interval(text)
-    if interval is not None:
-        return interval
     raise UnknownSchedule(_why_unknown(text))
 
 
@@ -177,6 +165,9 @@ def _why_damaged(text: str) -> str:
 
 
 def _why_unknown(text: str) -> str:
+    interval = _TIME_SPAN.fullmatch(text.strip())
+    if interval and int(interval["days"] or 0) <= _MOST_DAYS:
+        return f"is an interval, which Flex Consumption does not run; write {EXAMPLE}"
     if damage := _why_damaged(text):
         return damage
     if text.strip().startswith("@"):
@@ -261,60 +252,6 @@ def _integer(text: str, *, signed: bool = False) -> int:
     if not -_LARGEST - 1 <= int(found[1]) <= _LARGEST:
         raise ValueError("the number is too large")
     return int(found[1])
-
-
-def _written(kind: _Kind, values: tuple[int, ...]) -> str:
-    """Return a field's values as ranges."""
-    runs: list[list[int]] = []
-    for value in values:
-        if runs and value == runs[-1][-1] + 1:
-            runs[-1].append(value)
-        else:
-            runs.append([value])
-    if runs == [list(range(kind.least, kind.most + 1))]:
-        return "*"
-    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
-
-
-# The forms of a .NET TimeSpan, in the order in which it tries them; the first whose numbers are in range counts.
-_DAYS, _HOURS, _MINUTES, _SECONDS, _FRACTION = (rf"(?P<{name}>[0-9]+)" for name in ("d", "h", "m", "s", "f"))
-_TIME_SPANS = tuple(
-    re.compile(form)
-    for form in (
-        _DAYS,
-        f"{_HOURS}:{_MINUTES}",
-        f"{_HOURS}:{_MINUTES}:{_SECONDS}",
-        rf"{_DAYS}[.:]{_HOURS}:{_MINUTES}",
-        rf"{_HOURS}:{_MINUTES}:\.{_FRACTION}",
-        rf"{_HOURS}:{_MINUTES}:{_SECONDS}\.{_FRACTION}",
-        rf"{_DAYS}[.:]{_HOURS}:{_MINUTES}:{_SECONDS}",
-        rf"{_DAYS}[.:]{_HOURS}:{_MINUTES}:\.{_FRACTION}",
-        rf"{_DAYS}[.:]{_HOURS}:{_MINUTES}:{_SECONDS}\.{_FRACTION}",
-    )
-)
-_MOST = {"d": 10_675_199, "h": 23, "m": 59, "s": 59}
-_TICK = Decimal("0.0000001")  # second
-_LONGEST = (2**63 - 1) * _TICK
-
-
-def _interval(text: str) -> Interval | None:
-    """Read a .NET TimeSpan; None for what is none."""
-    text = text.strip()
-    sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text)
-    for form in _TIME_SPANS:
-        found = form.fullmatch(digits)
-        if found is None:
-            continue
-        parts = found.groupdict()
-        fraction = parts.pop("f", "")
-        numbers = {name: int(part) for name, part in parts.items()}
-        too_fine = len(fraction) > 7 and not fraction.startswith("0")  # noqa: PLR2004 (digits of a tick)
-        if too_fine or any(number > _MOST[name] for name, number in numbers.items()):
-            continue
-        whole = ((numbers.get("d", 0) * 24 + numbers.get("h", 0)) * 60 + numbers.get("m", 0)) * 60 + numbers.get("s", 0)
-        seconds = whole + Decimal(f"0.{fraction or 0}").quantize(_TICK, ROUND_HALF_UP)
-        return Interval(sign * seconds) if seconds <= _LONGEST else None
-    return None
 
 
 def _moments(day: date, clock: time, time_zone: tzinfo) -> tuple[datetime, datetime]:

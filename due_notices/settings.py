@@ -29,7 +29,7 @@ from due_notices.ladder import longest_look_back
 from due_notices.message import source_of
 from due_notices.planning import Rules
 from due_notices.policy import MOST_CATCH_UP_DAYS, Policy
-from due_notices.schedules import EXAMPLE, Interval, Schedule, UnknownSchedule, read_schedule
+from due_notices.schedules import EXAMPLE, Schedule, UnknownSchedule, read_schedule
 from due_notices.secret import Secret
 from due_notices.setting_values import (
     allow_list_of,
@@ -513,9 +513,6 @@ def _schedule(read: _Reader) -> Schedule | None:
         found = read_schedule(text)
     except UnknownSchedule as error:
         read.problem(name, f"{_shown(text)}: {error}")
-        return None
-    if isinstance(found, Interval):
-        read.problem(name, f"{_shown(text)}: is an interval, which Flex Consumption does not run; write {EXAMPLE}")
         return None
     for remark in found.remarks:
         read.warn(name, remark)

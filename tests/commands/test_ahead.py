@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 import pytest
 
 from due_notices.calendars import HolidayCalendar
 from due_notices.commands.ahead import TODAY_IS_DONE, ComingRuns, at_work_sentence
 from due_notices.report import RunReport
-from due_notices.schedules import Schedule, read_schedule
+from due_notices.schedules import read_schedule
 from tests.factories import on, policy, run_report
 
 TUESDAY = datetime(2026, 11, 24, tzinfo=UTC)
@@ -24,10 +23,6 @@ def at(hour: int, minute: int = 0) -> datetime:
 
 def run(outcome: str, when: datetime, shards: int = 0) -> RunReport:
     return run_report(when.date(), outcome, at=when, shards=shards)
-
-
-def every(text: str) -> Schedule:
-    return cast("Schedule", read_schedule(text))
 
 
 @pytest.mark.parametrize(
@@ -54,13 +49,13 @@ def every(text: str) -> Schedule:
 def test_whether_a_run_still_comes_today(
     now: datetime, runs: list[RunReport], look_again: int | None, schedule: str, why: str | None
 ) -> None:
-    by = policy(look_again=look_again and timedelta(hours=look_again), schedule=every(schedule))
+    by = policy(look_again=look_again and timedelta(hours=look_again), schedule=read_schedule(schedule))
 
     assert ComingRuns(by, runs, now).why_none(now.date()) == why
 
 
 def test_a_later_day_assumes_only_runs_that_can_come() -> None:
-    by = policy(calendar=HolidayCalendar("DE"), schedule=every("0 0 9 * * MON,WED,SAT"))
+    by = policy(calendar=HolidayCalendar("DE"), schedule=read_schedule("0 0 9 * * MON,WED,SAT"))
     coming = ComingRuns(by, [], at(10))
 
     assert [f"{day:%a %d}" for day in coming.before(on("2026-12-03"))] == ["Wed 25", "Mon 30", "Wed 02"]
@@ -70,7 +65,7 @@ def test_a_later_day_assumes_only_runs_that_can_come() -> None:
 
 
 def test_where_no_run_comes_for_more_than_a_year_the_day_itself_is_given() -> None:
-    by = policy(calendar=HolidayCalendar("DE"), schedule=every("0 0 9 * * SAT"))
+    by = policy(calendar=HolidayCalendar("DE"), schedule=read_schedule("0 0 9 * * SAT"))
     coming = ComingRuns(by, [], at(10))
 
     assert coming.first_from(TUESDAY.date()) == TUESDAY.date()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from due_notices.errors import SettingsError
-from due_notices.schedules import Interval, Schedule, UnknownSchedule, read_schedule
+from due_notices.schedules import Schedule, UnknownSchedule, read_schedule
 from due_notices.settings import Settings
 from due_notices.stages import SendWindow
 from tests.factories import at, environ, on
@@ -26,29 +26,38 @@ START = datetime(2026, 11, 27, 7, 30, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def cron(text: str) -> Schedule:
-    found = read_schedule(text)
-    assert isinstance(found, Schedule)
-    return found
+LIMITS = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+
+
+def normal(schedule: Schedule) -> str:
+    """Return a schedule as the host's library writes it: without names, steps and ranges turned round."""
+    count = len(str(schedule).split())
+    return " ".join(map(ranges, LIMITS[-count:], schedule.fields[-count:]))
+
+
+def ranges(limits: tuple[int, int], values: tuple[int, ...]) -> str:
+    if values == tuple(range(limits[0], limits[1] + 1)):
+        return "*"
+    apart = groupby(enumerate(values), key=lambda place: place[1] - place[0])
+    runs = [[value for _, value in run] for _, run in apart]
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
 @pytest.mark.parametrize("verdict", VERDICTS, ids=[repr(verdict["expression"]) for verdict in VERDICTS])
 def test_a_schedule_is_what_the_host_makes_of_it(verdict: Mapping[str, Any]) -> None:
-    if verdict["kind"] == "invalid" or verdict["kind"].startswith("throws"):
-        with pytest.raises(UnknownSchedule):
+    if verdict["kind"] != "cron":
+        with pytest.raises(UnknownSchedule) as refused:
             read_schedule(verdict["expression"])
+        assert ("is an interval" in str(refused.value)) is (verdict["kind"] == "interval")
         return
     found = read_schedule(verdict["expression"])
-    if isinstance(found, Interval):
-        assert (verdict["kind"], verdict["next"]) == ("interval", [f"{found.seconds.normalize():f}"])
-        return
     ticks = islice(found.ticks(START, START.replace(year=START.year + 12)), 3)
-    assert (verdict["kind"], verdict["normal"]) == ("cron", found.normal)
+    assert verdict["normal"] == normal(found)
     assert verdict["next"] == [f"{tick:%Y-%m-%dT%H:%M:%S}" for tick in ticks]
 
 
 @pytest.mark.parametrize(
-    ("text", "normal"),
+    ("text", "written"),
     [
         ("0 0 8 * * 1\t", "0 0 8 * * 1"),  # int.Parse takes white space, the split at blanks leaves it
         ("0 0 8 * */+2 *", "0 0 8 * 1,3,5,7,9,11 *"),
@@ -58,8 +67,8 @@ def test_a_schedule_is_what_the_host_makes_of_it(verdict: Mapping[str, Any]) -> 
         ("0 0 */2147483647 * * *", "0 0 0 * * *"),
     ],
 )
-def test_forms_that_only_this_grammar_has_are_taken(text: str, normal: str) -> None:
-    assert cron(text).normal == normal
+def test_forms_that_only_this_grammar_has_are_taken(text: str, written: str) -> None:
+    assert normal(read_schedule(text)) == written
 
 
 @pytest.mark.parametrize(
@@ -71,28 +80,22 @@ def test_forms_that_only_this_grammar_has_are_taken(text: str, normal: str) -> N
     ],
 )
 def test_what_the_host_does_not_start_is_refused(text: str) -> None:
-    with pytest.raises(UnknownSchedule):
+    with pytest.raises(UnknownSchedule) as refused:
         read_schedule(text)
+
+    assert "is an interval" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"),
+    "text",
     [
-        ("6:12:14:45", "562485"),
-        ("6.12:14:45.5", "562485.5"),
-        ("6:12:14:45.25", "562485.25"),
-        ("1.02:03", "93780"),
-        ("01:02:.5", "3720.5"),
-        ("-6", "-518400"),
-        ("00:00:00.00000005", "0.0000001"),
-        ("\u00a001:00\n", "3600"),
+        *("6:12:14:45", "6.12:14:45.5", "6:12:14:45.25", "1.02:03", "01:02:.5", "-6", "00:00:00.00000005"),
+        "\u00a001:00\n",
     ],
 )
-def test_an_interval_is_a_dot_net_time_span(text: str, seconds: str) -> None:
-    found = read_schedule(text)
-
-    assert isinstance(found, Interval)
-    assert f"{found.seconds.normalize():f}" == seconds
+def test_an_interval_is_a_dot_net_time_span(text: str) -> None:
+    with pytest.raises(UnknownSchedule, match="is an interval"):
+        read_schedule(text)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,7 @@ def test_a_refused_schedule_is_named_with_its_cause(text: str, says: str) -> Non
     ],
 )
 def test_a_range_that_the_host_turns_round_is_remarked_with_what_was_meant(text: str, write: str) -> None:
-    (remark,) = cron(text).remarks
+    (remark,) = read_schedule(text).remarks
 
     assert remark.endswith(f"write {write}")
 
@@ -153,7 +156,7 @@ def test_a_range_that_the_host_turns_round_is_remarked_with_what_was_meant(text:
     ],
 )
 def test_what_other_crons_read_differently_is_remarked(text: str, count: int) -> None:
-    assert len(cron(text).remarks) == count
+    assert len(read_schedule(text).remarks) == count
 
 
 _FIELD = st.lists(st.integers(0, 59), min_size=1, max_size=4)
@@ -179,7 +182,7 @@ def test_the_ticks_are_those_that_a_walk_from_minute_to_minute_finds(
     first = datetime(2028, 2, 27, 22, 18, tzinfo=UTC)
     walk = [first + timedelta(minutes=offset) for offset in range((end - first) // timedelta(minutes=1) + 1)]
     text = " ".join(",".join(map(str, values)) for values in sets)
-    assert list(cron(text).ticks(start, end)) == [moment for moment in walk if matches(moment)]
+    assert list(read_schedule(text).ticks(start, end)) == [moment for moment in walk if matches(moment)]
 
 
 # ---- within the window ----------------------------------------------------------------------------------------------
@@ -216,7 +219,7 @@ def test_the_first_tick_of_a_day_within_the_window(schedule: str, day: str, tick
     ],
 )
 def test_the_window_goes_by_the_face_of_the_local_clock(schedule: str, window: str, day: str, ticks: list[str]) -> None:
-    found = cron(schedule).in_window(on(day), SendWindow.parse(window), BERLIN)
+    found = read_schedule(schedule).in_window(on(day), SendWindow.parse(window), BERLIN)
 
     assert [f"{tick:%H:%M}" for tick in found] == ticks
 
@@ -247,7 +250,7 @@ def test_the_window_goes_by_the_face_of_the_local_clock(schedule: str, window: s
     ],
 )
 def test_whether_a_schedule_ever_falls_into_the_window(schedule: str, window: str, zone: str, expected: bool) -> None:  # noqa: FBT001
-    assert cron(schedule).meets(SendWindow.parse(window), ZoneInfo(zone)) is expected
+    assert read_schedule(schedule).meets(SendWindow.parse(window), ZoneInfo(zone)) is expected
 
 
 @settings(max_examples=max(settings().max_examples // 3, 20))
@@ -265,7 +268,7 @@ def test_a_schedule_meets_the_window_when_one_of_a_year_s_ticks_does(
 ) -> None:
     closes = min(opens + length, 24 * 4)
     window = SendWindow.parse(f"{opens // 4:02}:{opens % 4 * 15:02}-{closes // 4:02}:{closes % 4 * 15:02}")
-    schedule = cron(f"0 {minute} {hour} * * {weekday}")
+    schedule = read_schedule(f"0 {minute} {hour} * * {weekday}")
 
     ticks = schedule.ticks(datetime(2027, 12, 31, tzinfo=UTC), datetime(2029, 1, 2, tzinfo=UTC))
     hit = any(window.contains(tick.astimezone(ZoneInfo(zone)).time()) for tick in ticks)

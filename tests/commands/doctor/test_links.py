@@ -33,7 +33,7 @@ from due_notices.commands.doctor.links import (
 from due_notices.credentials import claims_of
 from due_notices.errors import CredentialError
 from due_notices.ports import Clock
-from due_notices.schedules import Schedule, read_schedule
+from due_notices.schedules import read_schedule
 from due_notices.settings import Settings
 from due_notices.time_zones import Difference
 from local.clock import now
@@ -427,9 +427,7 @@ def test_a_clock_that_is_wrong_is_seen_by_the_services_date(healthy: LocalStack,
     ],
 )
 def test_the_schedule_against_the_window(stack: LocalStack, ncrontab: str, level: State, hint: str) -> None:
-    ticks = read_schedule(ncrontab)
-    assert isinstance(ticks, Schedule)
-    policy = replace(Settings.from_mapping(stack.environ).policy, schedule=ticks)
+    policy = replace(Settings.from_mapping(stack.environ).policy, schedule=read_schedule(ncrontab))
 
     found, text = schedule(policy, datetime(2026, 11, 24, 22, tzinfo=UTC))
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import cast
 
 from due_notices.commands.status.gather import look_ahead
-from due_notices.schedules import Schedule, read_schedule
+from due_notices.schedules import read_schedule
 from tests.factories import policy
 from tests.run.world import TODAY, World, customer, in_days
 
@@ -26,7 +25,7 @@ def test_after_the_last_tick_of_the_window_todays_notices_come_tomorrow() -> Non
 
 
 def test_days_without_a_tick_send_nothing() -> None:
-    by = policy(-7, -3, 0, attribute=("due",), schedule=cast("Schedule", read_schedule("0 0 9 * * FRI")))
+    by = policy(-7, -3, 0, attribute=("due",), schedule=read_schedule("0 0 9 * * FRI"))
     world = World([customer(1, in_days(7))], policy=by)
 
     assert stages(world, 3) == [-7]  # a Friday, three days late
