@@ -56,50 +56,32 @@ def due_notices_day(context: df.DurableOrchestrationContext) -> Any:
     return (yield from whole_day(context))
 
 
-# Plain functions: the runtime gives each a thread, in which the lines of the log stay with the invocation.
-@blueprint.activity_trigger(input_name="given")
-def due_notices_prepare(given: dict) -> dict:
-    """Make the parts of a day."""
-    return _answer("prepare", given)
+def _activity(step: str) -> None:
+    """Register a step of the day, which `fan_out` names the same.
+
+    A plain function: the runtime gives each a thread, in which the lines of the log stay with the invocation. Whatever
+    fails is an answer: the text of an exception, and of its causes, would stay in clear.
+    """
+
+    def do(given: dict) -> dict:
+        try:
+            from due_notices import bootstrap
+            from due_notices.fan_out import Shards
+            from due_notices.services import LogProgress
+
+            settings, services = bootstrap.app()
+            answer: dict[str, Any] = getattr(Shards(settings.policy, services, LogProgress()), step)(given)
+        except Exception as error:  # noqa: BLE001 (the last border)
+            part: dict[str, Any] = {name: given[name] for name in ("shard", "prefixes") if name in given}
+            return {**part, "outcome": "failed", "error": _said(error)}
+        return answer
+
+    do.__name__ = f"due_notices_{step}"
+    blueprint.activity_trigger(input_name="given")(do)
 
 
-@blueprint.activity_trigger(input_name="given")
-def due_notices_count(given: dict) -> dict:
-    """Count what is owed in a shard."""
-    return _answer("count", given)
-
-
-@blueprint.activity_trigger(input_name="given")
-def due_notices_judge(given: dict) -> dict:
-    """Judge the sum of what was counted."""
-    return _answer("judge", given)
-
-
-@blueprint.activity_trigger(input_name="given")
-def due_notices_send(given: dict) -> dict:
-    """Send what is owed in a shard."""
-    return _answer("send", given)
-
-
-@blueprint.activity_trigger(input_name="given")
-def due_notices_record(given: dict) -> dict:
-    """Record how the day went, and report it."""
-    return _answer("record", given)
-
-
-def _answer(activity: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Do an activity. Whatever fails is an answer: the text of an exception, and of its causes, would stay in clear."""
-    try:
-        from due_notices import bootstrap
-        from due_notices.fan_out import Shards
-        from due_notices.services import LogProgress
-
-        settings, services = bootstrap.app()
-        answer: dict[str, Any] = getattr(Shards(settings.policy, services, LogProgress()), activity)(given)
-    except Exception as error:  # noqa: BLE001 (the last border)
-        part: dict[str, Any] = {name: given[name] for name in ("shard", "prefixes") if name in given}
-        return {**part, "outcome": "failed", "error": _said(error)}
-    return answer
+for _step in ("prepare", "count", "judge", "send", "record"):
+    _activity(_step)
 
 
 async def _forget(client: Any, before: datetime) -> None:
