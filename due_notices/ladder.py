@@ -6,10 +6,10 @@ really sent. So a customer always has the time that lies between two steps, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from due_notices.calendars import ONE_DAY
 from due_notices.obligations import NEVER
@@ -201,10 +201,24 @@ def _to_send(stages: Stages, day: Day, case: Case, state: State, stage: StageDat
     )
 
 
-def rehearse(stages: Stages, days: Iterable[Day], case: Case) -> tuple[Case, tuple[tuple[date, int], ...]]:
-    """Return what the runs of some days make of a case, and what they send of it: on which day which stage."""
+class Decided(NamedTuple):
+    """The decision about an obligation on the last of some days."""
+
+    decision: Decision
+    history: History  # what was sent by then
+    until_then: tuple[tuple[date, int], ...]  # what the runs of the days before send of it: day and stage
+
+    @property
+    def previous(self) -> int | None:
+        """The highest stage sent by then."""
+        return max(self.history, default=None)
+
+
+def decide_on(stages: Stages, days: Sequence[Day], case: Case) -> Decided:
+    """Decide about an obligation on the last of `days`, given that the runs of those before it complete."""
+    *before, last = days
     sent = []
-    for day in days:
+    for day in before:
         today = day.business_date
         paused = case.paused_until is not None and case.paused_until >= today
         if paused or not is_asked(stages, day, case.due, case.paused_until):
@@ -213,4 +227,6 @@ def rehearse(stages: Stages, days: Iterable[Day], case: Case) -> tuple[Case, tup
         if decision.state == "owed" and decision.stage is not None:
             sent.append((today, decision.stage.stage))
             case = replace(case, history={**case.history, decision.stage.stage: today}, own=True)
-    return case, tuple(sent)
+    asked = is_asked(stages, last, case.due, case.paused_until)
+    decision = decide(stages, last, case) if asked else Decision(unasked(stages, last, case.due))
+    return Decided(decision, case.history, tuple(sent))

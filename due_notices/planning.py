@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta, tzinfo
 from typing import NamedTuple, cast
 
-from due_notices.ladder import Case, Day, Decision, State, decide, is_asked, rehearse, unasked
+from due_notices.ladder import Case, Day, Decided, Decision, State, decide_on, is_asked, unasked
 from due_notices.model import (
     Batch,
     Notice,
@@ -221,27 +221,6 @@ class Owed(NamedTuple):
     def who(self) -> User:
         """Return the user."""
         return self.user
-
-
-class Decided(NamedTuple):
-    """The decision about an obligation on the last of some days."""
-
-    decision: Decision
-    history: Mapping[int, date]  # what was sent by then
-    until_then: tuple[tuple[date, int], ...]  # what the runs of the days before send of it: day and stage
-
-    @property
-    def previous(self) -> int | None:
-        """The highest stage sent by then."""
-        return max(self.history, default=None)
-
-
-def decide_on(stages: Stages, days: Sequence[Day], case: Case) -> Decided:
-    """Decide about an obligation on the last of `days`, given that the runs of those before it complete."""
-    later, sent = rehearse(stages, days[:-1], case)
-    if is_asked(stages, days[-1], case.due, case.paused_until):
-        return Decided(decide(stages, days[-1], later), later.history, sent)
-    return Decided(Decision(unasked(stages, days[-1], case.due)), later.history, sent)
 
 
 @dataclass(slots=True)

@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
 
-from due_notices.ladder import Case, Day, Decision, State
+from due_notices.ladder import Case, Day, Decided, Decision, State, decide_on
 from due_notices.message import fits
 from due_notices.model import FoundUser, Obligation, Reason, Sent, notice_id, obligation_key
 from due_notices.obligations import Distinct, distinct, history_of, values_of, whose_history
 from due_notices.planning import (
-    Decided,
     Owed,
     Reader,
     Reading,
     Rules,
     ValueOutcome,
-    decide_on,
     reason_to_skip,
     to_notice,
     why_closed,
