@@ -51,6 +51,7 @@ _ASSIGN_IDENTITY = (
     '"$(az identity list --query "[?clientId==\'<client id>\'].id" -o tsv)"` and set AZURE_CLIENT_ID to '
     "its client id; on a laptop run `az login` and set AZURE_TOKEN_CREDENTIALS=dev"
 )
+_RESTART = "restart the function app with `az functionapp restart -n <function app> -g <resource group>`"
 
 REFUSALS = (
     Refusal(
@@ -141,10 +142,7 @@ REFUSALS = (
         rotated=True,
     ),
     Refusal(
-        ENTRA,
-        "AADSTS700211",
-        "the app registration trusts no federated credential with this issuer",
-        _SHOW_FEDERATED,
+        ENTRA, "AADSTS700211", "the app registration trusts no federated credential with this issuer", _SHOW_FEDERATED
     ),
     Refusal(
         ENTRA,
@@ -263,30 +261,15 @@ REFUSALS = (
         "no identity with this client id is assigned to the function app",
         f"correct <setting>, or {_ASSIGN_IDENTITY}",
     ),
-    Refusal(
-        IDENTITY,
-        "403",
-        "the endpoint does not know this process",
-        "restart the function app with `az functionapp restart -n <function app> -g <resource group>`",
-    ),
+    Refusal(IDENTITY, "403", "the endpoint does not know this process", _RESTART),
     Refusal(
         IDENTITY,
         "429 or 5xx",
         "the endpoint is overloaded or failing for the moment; the assigned identity is not the cause",
         "the next tick tries again; if it lasts, ask https://azure.status.microsoft",
     ),
-    Refusal(
-        IDENTITY,
-        "no token",
-        "its answer holds no token",
-        "restart the function app with `az functionapp restart -n <function app> -g <resource group>`",
-    ),
-    Refusal(
-        IDENTITY,
-        "no answer",
-        "it does not answer",
-        "restart the function app with `az functionapp restart -n <function app> -g <resource group>`",
-    ),
+    Refusal(IDENTITY, "no token", "its answer holds no token", _RESTART),
+    Refusal(IDENTITY, "no answer", "it does not answer", _RESTART),
     Refusal(
         IDENTITY,
         "login",

@@ -100,10 +100,6 @@ class RunReport:
         """Whether the day's run left nothing to do."""
         return self.outcome is Outcome.COMPLETED
 
-    def completes(self, day: date, filter_digest: str) -> bool:
-        """Whether it left nothing to do on a day for runs with this filter and allow list."""
-        return self.completed and self.business_date == day and self.filter_digest == filter_digest
-
     def ends_by(self, longest: timedelta) -> datetime | None:
         """Return by when a run that is at work must have ended; None where it has ended, or does not say when it began.
 

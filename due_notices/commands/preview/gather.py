@@ -12,7 +12,7 @@ from due_notices.policy import Policy
 from due_notices.ports import Progress
 from due_notices.reading import SKIPS_NAMED, ask_ledger, days_to, parts_of, past_runs, read_users
 from due_notices.report import RunReport
-from due_notices.run import compare
+from due_notices.run import compare, is_completed
 from due_notices.services import Services, opened
 
 
@@ -63,5 +63,4 @@ def preview_day(
     report.take_plan(plan)
     report.users_counted = read.counted
     fallen = compare(report, runs, policy)
-    completed = any(run.completes(today, policy.rules.filter_digest) for run in runs)
-    return Preview(plan, completed, fallen, report.signs, at_work_sentence(runs, policy, now))
+    return Preview(plan, is_completed(policy, today, runs), fallen, report.signs, at_work_sentence(runs, policy, now))
