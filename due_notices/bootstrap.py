@@ -19,11 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from due_notices.adapters.clock import SystemClock
 from due_notices.clouds import exchange_audience
-from due_notices.credentials import (
-    AppCredential,
-    CredentialKind,
-    Life,
-)
+from due_notices.credentials import AppCredential, CredentialKind, Life
 from due_notices.errors import SettingsError
 from due_notices.function_timeout import function_timeout, longest_run
 from due_notices.ownership import Deployment

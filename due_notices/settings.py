@@ -13,14 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar, cast
 
-from due_notices.calendars import (
-    BusinessCalendar,
-    BusinessDays,
-    EveryDay,
-    parse_calendars,
-    parse_dates,
-    parse_weekend,
-)
+from due_notices.calendars import BusinessCalendar, BusinessDays, EveryDay, parse_calendars, parse_dates, parse_weekend
 from due_notices.clouds import cloud_of_authority, cloud_of_graph, cloud_of_vault, name_of_vault
 from due_notices.connection_strings import account_of, plain_connection_string
 from due_notices.credentials import CredentialKind

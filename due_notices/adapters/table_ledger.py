@@ -14,16 +14,7 @@ import math
 import operator
 import sys
 from collections import Counter, defaultdict
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeVar
@@ -383,11 +374,7 @@ class TableLedger:
 
     async def _patiently(self, work: Callable[[], Awaitable[_T]], role: str = TO_READ) -> _T:
         """Do idempotent work, again after what passes by itself. Raises StorageError."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(_passes),
-            sleep=self._clock.wait,
-            **STORAGE.keywords(),
-        )
+        retrying = AsyncRetrying(retry=retry_if_exception(_passes), sleep=self._clock.wait, **STORAGE.keywords())
         try:
             return await retrying(work)
         except AzureError as error:

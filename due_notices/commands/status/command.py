@@ -14,14 +14,7 @@ from due_notices import bootstrap
 from due_notices.commands import console
 from due_notices.commands.counted import counted
 from due_notices.commands.status.gather import ComingDay, look_ahead, look_around
-from due_notices.commands.status.verdict import (
-    Finding,
-    Level,
-    Situation,
-    Verdict,
-    age,
-    judge,
-)
+from due_notices.commands.status.verdict import Finding, Level, Situation, Verdict, age, judge
 from due_notices.credentials import CredentialEnd
 from due_notices.errors import CredentialError, DirectoryError, StorageError
 from due_notices.ports import QueueLook
@@ -125,10 +118,7 @@ def _print_unreadable(error: StorageError, *, as_json: bool) -> None:
 
 
 def _print(
-    situation: Situation,
-    verdict: Verdict,
-    shown: Sequence[tuple[date, RunReport | None]],
-    coming: Sequence[ComingDay],
+    situation: Situation, verdict: Verdict, shown: Sequence[tuple[date, RunReport | None]], coming: Sequence[ComingDay]
 ) -> None:
     screen = console.out()
     if verdict.findings:
@@ -233,10 +223,7 @@ def _coming(coming: Sequence[ComingDay]) -> Table:
 
 
 def _to_dict(
-    situation: Situation,
-    verdict: Verdict,
-    shown: Sequence[tuple[date, RunReport | None]],
-    coming: Sequence[ComingDay],
+    situation: Situation, verdict: Verdict, shown: Sequence[tuple[date, RunReport | None]], coming: Sequence[ComingDay]
 ) -> dict[str, Any]:
     return {
         "verdict": str(verdict.level),
