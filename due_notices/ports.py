@@ -7,7 +7,6 @@ contract tests runs on both. What adapters raise is named here; nothing else may
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -289,14 +288,12 @@ class Ledger(Protocol):
         """Return the name counts of a run that `runs` returned, whose reports come without; empty where it has none."""
         ...
 
-    async def forget(
-        self, due_before: date, sent_before: date, most: int = sys.maxsize, *, until: float = math.inf
-    ) -> int:
-        """Delete what is old, the oldest first, `most` at the most.
+    async def forget(self, due_before: date, sent_before: date, *, until: float = math.inf) -> int:
+        """Delete what is old, the oldest first.
 
         Old is a notice that was due before a day and sent or claimed before another, and a run before `due_before`.
-        After `until`, on the clock's monotonic scale, no transaction is begun. Returns how many there were to delete;
-        fewer than `most` before `until` means that nothing so old is left. Two may forget at once.
+        After `until`, on the clock's monotonic scale, no transaction is begun. Returns how many there were to delete.
+        Two may forget at once.
         """
         ...
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 import threading
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -329,22 +328,22 @@ class FakeLedger:
         await self._end("name_counts")
         return found
 
-    async def forget(
-        self, due_before: date, sent_before: date, most: int = sys.maxsize, *, until: float = math.inf
-    ) -> int:
+    async def forget(self, due_before: date, sent_before: date, *, until: float = math.inf) -> int:
         """Delete old rows and records, the oldest first; all at once, so that `until` is looked at once."""
         await self._begin("forget")
-        most = 0 if self.clock is not None and self.clock.monotonic() > until else most
+        if self.clock is not None and self.clock.monotonic() > until:
+            await self._end("forget")
+            return 0
         old = [
             (partition, row)
             for partition in sorted(self.rows)
             if partition < due_before.isoformat()
             for row, past in sorted(self.rows[partition].items())
             if past.business_date < sent_before
-        ][:most]
+        ]
         for partition, row in old:
             del self.rows[partition][row]
-        runs = sorted(key for key in self.records if key[0] < due_before)[: most - len(old)]
+        runs = sorted(key for key in self.records if key[0] < due_before)
         for key in runs:
             del self.records[key]
         await self._end("forget")

@@ -12,7 +12,6 @@ import contextlib
 import itertools
 import math
 import operator
-import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -98,7 +97,7 @@ class TableLedger:
 
     async def _format(self, *, accept: bool) -> _Found | None:
         found = await self._row(*table_rows.FORMAT_KEY)
-        has_rows = found is not None or bool(await self._first(Query("", _KEYS, 1), 1))
+        has_rows = found is not None or await self._has_rows()
         if found is None and has_rows:  # an owner writes this row first of all, and may have done so since
             found = await self._row(*table_rows.FORMAT_KEY)
         owner = None if found is None else table_rows.owner_of(found.row)
@@ -248,20 +247,17 @@ class TableLedger:
         found = await self._row(RUNS, table_rows.run_key(report), ("RowKey", "nameCounts"))
         return {} if found is None else table_rows.name_counts_of(found.row)
 
-    async def forget(
-        self, due_before: date, sent_before: date, most: int = sys.maxsize, *, until: float = math.inf
-    ) -> int:
+    async def forget(self, due_before: date, sent_before: date, *, until: float = math.inf) -> int:
         """Delete old rows, a page of the service at a time, so that memory stays flat however many they are."""
         # No table lists its partitions: a range of keys finds the old ones.
         due = literal(due_before.isoformat())
         notices = f"PartitionKey lt {due} and businessDate lt {literal(sent_before.isoformat())}"
         forgotten = 0
         for condition in (notices, of_partition(RUNS, f"RowKey lt {due}")):
-            async for rows in self._pages(Query(condition, _KEYS, min(most - forgotten, PAGE))):
-                old = self._read(rows, table_rows.key_of)[: most - forgotten]
-                deleted = await self._delete(old, until)
+            async for rows in self._pages(Query(condition, _KEYS, PAGE)):
+                deleted = await self._delete(self._read(rows, table_rows.key_of), until)
                 forgotten += deleted
-                if forgotten == most or deleted < len(old) or self._clock.monotonic() > until:
+                if deleted < len(rows) or self._clock.monotonic() > until:
                     return forgotten
         return forgotten
 
@@ -284,14 +280,12 @@ class TableLedger:
 
         return sum(await together(work() for _ in range(TRANSACTIONS_AT_A_TIME)))
 
-    async def _first(self, query: Query, most: int) -> list[Row]:
-        """Return the keys of the first rows of a query."""
-        found: list[Row] = []
-        async for rows in self._pages(query):
-            found += self._read(rows, table_rows.key_of)
-            if len(found) >= most:
-                break
-        return found[:most]
+    async def _has_rows(self) -> bool:
+        """Whether anything is in the table; a page may be empty and more follow."""
+        async for rows in self._pages(Query("", _KEYS, 1)):
+            if rows:
+                return True
+        return False
 
     async def _pages(self, query: Query) -> AsyncIterator[list[Any]]:
         """Yield the pages of a query; one that got lost is asked for again, those before it are not."""

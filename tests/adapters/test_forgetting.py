@@ -119,8 +119,12 @@ def test_pages_are_forgotten_one_after_the_other(
     assert watch.queries == ROWS // 60 + 1 + 1
 
 
-def test_no_page_is_asked_for_after_its_time(
-    ledger: Ledger, runner: asyncio.Runner, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+def test_no_page_is_asked_for_after_its_time_and_the_oldest_are_forgotten_first(
+    ledger: Ledger,
+    runner: asyncio.Runner,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+    storage_access: StorageAccess,
 ) -> None:
     monkeypatch.setattr(table_ledger, "PAGE", 50)
     watch = watched(ledger, clock, seconds=10)
@@ -128,6 +132,7 @@ def test_no_page_is_asked_for_after_its_time(
     assert runner.run(ledger.forget(*BEFORE, until=clock.monotonic() + 15)) == 50
 
     assert watch.queries == 1
+    assert min(row["PartitionKey"] for row in storage_access.rows()) == "2025-01-03"
 
 
 def test_when_one_transaction_is_refused_no_other_is_left_under_way(

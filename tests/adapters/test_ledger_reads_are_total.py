@@ -49,7 +49,7 @@ async def read(method: str, body: bytes, headers: Mapping[str, str] | None = Non
         "claim": (PARTITION, claim_rows(ROWS), FIRST, NEVER),
         "release": (PARTITION, ROWS, FIRST),
         "runs": (TODAY,),
-        "forget": (TODAY, TODAY, 10),
+        "forget": (TODAY, TODAY),
     }
     return await getattr(ledger, method)(*arguments.get(method, ()))
 

@@ -62,7 +62,7 @@ async def use(storage: Storage, name: str) -> Any:
         "release": (PARTITION, ROWS, FIRST),
         "runs": (EVER,),
         "record_run": (RECORD,),
-        "forget": (date(2027, 1, 1), date(2027, 1, 1), 100),
+        "forget": (date(2027, 1, 1), date(2027, 1, 1)),
     }[name]
     return await getattr(storage.ledger, name)(*arguments)
 
@@ -351,15 +351,15 @@ async def test_rows_of_an_older_version_or_of_somebody_else_are_refused_in_one_s
 async def test_what_another_run_of_this_deployment_writes_between_two_looks_is_not_taken_for_nobodys(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = TableLedger._first
+    has_rows = TableLedger._has_rows
 
-    async def meanwhile(ledger: TableLedger, *arguments: Any) -> Any:
-        monkeypatch.setattr(TableLedger, "_first", first)
+    async def meanwhile(ledger: TableLedger) -> bool:
+        monkeypatch.setattr(TableLedger, "_has_rows", has_rows)
         await storage.ledger.take_ownership()
         await use(storage, "record_run")
-        return await first(ledger, *arguments)
+        return await has_rows(ledger)
 
-    monkeypatch.setattr(TableLedger, "_first", meanwhile)
+    monkeypatch.setattr(TableLedger, "_has_rows", meanwhile)
 
     await storage.ledger.take_ownership()
 

@@ -182,7 +182,7 @@ async def test_forgetting_takes_what_was_due_before_a_day_and_sent_before_anothe
     for day in (date(2024, 2, 29), date(2025, 11, 30), date(2025, 12, 1), TODAY):
         await ledger.record_run(record(day))
 
-    assert await ledger.forget(date(2025, 12, 1), lately, 100) == 6
+    assert await ledger.forget(date(2025, 12, 1), lately) == 6
 
     left = [
         (past.due.isoformat(), int(past.user_id.removeprefix("user-")))
@@ -191,24 +191,7 @@ async def test_forgetting_takes_what_was_due_before_a_day_and_sent_before_anothe
     ]
     assert left == [("2025-11-30", 2), ("2025-11-30", 3), ("2025-12-01", 0), ("2025-12-01", 1)]
     assert [found.business_date for found in await ledger.runs(EVER)] == [date(2025, 12, 1), TODAY]
-    assert await ledger.forget(date(2025, 12, 1), lately, 100) == 0
-
-
-async def test_forgetting_begins_with_the_oldest_and_stops_at_the_most_rows_it_may_delete(ledger: Ledger) -> None:
-    for due in ("2025-01-02", "2025-01-01"):
-        for start in (0, 100):
-            await sent(ledger, keys(80, start=start), partition=due)
-    await ledger.record_run(record(date(2025, 1, 1)))
-    when = (date(2026, 1, 1), DUE)
-
-    counts = [await ledger.forget(*when, 150)]
-    left = [len(await ledger.sent(due, users(keys(200)), TODAY)) for due in (date(2025, 1, 1), date(2025, 1, 2))]
-    while counts[-1]:
-        counts.append(await ledger.forget(*when, 150))
-
-    assert left == [10, 160]
-    assert counts == [150, 150, 21, 0]
-    assert await ledger.runs(EVER) == []
+    assert await ledger.forget(date(2025, 12, 1), lately) == 0
 
 
 async def test_all_that_is_old_is_forgotten_at_once_as_long_as_there_is_time(
@@ -233,11 +216,7 @@ async def test_two_may_forget_at_once(ledger: Ledger) -> None:
         await sent(ledger, keys(30), partition=f"2025-01-0{day}")
     await claimed(ledger, keys(1))
 
-    async def forget() -> None:
-        while await ledger.forget(date(2026, 1, 1), DUE, 40):
-            pass
-
-    await asyncio.gather(forget(), forget(), forget())
+    await asyncio.gather(*(ledger.forget(date(2026, 1, 1), DUE) for _ in range(3)))
 
     assert [past.due async for some in ledger.history(EVER, DUE) for past in some] == [DUE]
     assert await holders(ledger, keys(1)) == {keys(1)[0]: "first"}

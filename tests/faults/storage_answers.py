@@ -106,7 +106,7 @@ def questions() -> Mapping[str, Question]:
         "release": lambda storage: storage.ledger.release(partition, [row], claim),
         "the runs": lambda storage: storage.ledger.runs(day),
         "record a run": lambda storage: storage.ledger.record_run(run_report(day)),
-        "forget": lambda storage: storage.ledger.forget(day, day, 100),
+        "forget": lambda storage: storage.ledger.forget(day, day),
     }
 
 
