@@ -171,6 +171,16 @@ def test_a_graph_that_is_away_leaves_the_rest_of_the_status(sent: CommandLine, s
     assert "poison queue" in done.stdout
 
 
+def test_ahead_says_where_the_tenant_counts_more_users_than_it_listed(sent: CommandLine, stack: LocalStack) -> None:
+    stack.graph.faults.add(Fault(path="/users/$count", damage=lambda reply, _: reply.with_body(b"2500")))
+
+    told = sent.json("status", "--ahead", "3")
+
+    assert len(told["ahead"]) == 3
+    assert [found["name"] for found in told["findings"]] == ["directory-unreadable"]
+    assert "2 users were read, and Graph counts 2,500" in told["findings"][0]["sentence"]
+
+
 def test_audit_lists_what_was_sent(sent: CommandLine, storage_access: StorageAccess) -> None:
     done = sent("audit")
 

@@ -332,7 +332,7 @@ def test_the_proof_of_another_filter_proves_nothing() -> None:
 
 def test_the_coming_days_are_read_in_parts_too() -> None:
     found = {
-        chains: look_ahead(world.policy, world.services, 9, world.watcher)
+        chains: look_ahead(world.policy, world.services, 9, world.watcher).days
         for chains in (0, CHAINS)
         for world in [in_parts(people(880), chains)]
     }

@@ -86,15 +86,18 @@ def status(*, days: int, ahead: int | None, as_json: bool) -> int:
 def _ahead(
     settings: Settings, services: Services, situation: Situation, days: int | None
 ) -> tuple[Sequence[ComingDay], Sequence[Finding]]:
-    """Return the coming days, or why they are not known."""
+    """Return the coming days, and why they are not known, or their numbers may be wrong."""
     if days is None:
         return (), ()
     users = None if situation.newest is None else situation.newest.users_read
     try:
         with console.progress(users or None) as progress:
-            return look_ahead(settings.policy, services, days, progress), ()
+            coming, doubt = look_ahead(settings.policy, services, days, progress)
     except (CredentialError, DirectoryError) as error:
         return (), [Finding("directory-unreadable", f"the coming days are not known: {error}")]
+    if doubt is None:
+        return coming, ()
+    return coming, [Finding("directory-unreadable", f"the numbers of the coming days may be wrong: {doubt}")]
 
 
 def _shown_days(situation: Situation, count: int) -> list[tuple[date, RunReport | None]]:

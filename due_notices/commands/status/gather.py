@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from due_notices.commands.ahead import ComingRuns
 from due_notices.commands.days_without_tick import days_without_tick
 from due_notices.commands.status.verdict import Situation
 from due_notices.deadline import Deadline
+from due_notices.falls import count_differs
 from due_notices.planning import Planner
 from due_notices.policy import Policy
 from due_notices.ports import Progress
@@ -54,9 +56,14 @@ class ComingDay:
     closed: str | None = None
 
 
-def look_ahead(
-    policy: Policy, services: Services, days: int, progress: Progress | None = None
-) -> tuple[ComingDay, ...]:
+class Coming(NamedTuple):
+    """The coming days, and why their numbers may be wrong: the tenant counts other users than were read."""
+
+    days: tuple[ComingDay, ...]
+    doubt: str | None = None
+
+
+def look_ahead(policy: Policy, services: Services, days: int, progress: Progress | None = None) -> Coming:
     """Return what the coming `days` bring, today included, from one reading of the directory. Writes nothing.
 
     Each day gets what its run will send if those before it complete and nothing changes in the directory.
@@ -70,15 +77,19 @@ def look_ahead(
         closed = {day: why for day in calendar if (why := coming.why_none(day)) is not None}
         sending = [day for day in calendar if day not in closed]
         if not sending:
-            return tuple(ComingDay(day, {}, closed[day]) for day in calendar)
+            return Coming(tuple(ComingDay(day, {}, closed[day]) for day in calendar))
         planned = days_to(sending[-1], runs, policy.rules, sending[:-1])
-        planner = read_users(
+        read = read_users(
             services.open_directory(),
             services.clock,
             progress or Progress(),
             lambda: Planner(policy.rules, planned, list_skips=0),
             runner.run(parts_of(policy, runs, today, storage.ledger)),
-        ).planner
-        plan = runner.run(ask_ledger(planner, storage.ledger))
-    counts = {**planner.coming, sending[-1]: Counter(notice.stage for notice in plan.notices)}
-    return tuple(ComingDay(day, dict(sorted(counts.get(day, Counter()).items())), closed.get(day)) for day in calendar)
+        )
+        plan = runner.run(ask_ledger(read.planner, storage.ledger))
+    doubt = None
+    if read.counted is not None and count_differs(plan.users_read, read.counted):
+        doubt = f"{plan.users_read:,} users were read, and Graph counts {read.counted:,}"
+    counts = {**read.planner.coming, sending[-1]: Counter(notice.stage for notice in plan.notices)}
+    found = (ComingDay(day, dict(sorted(counts.get(day, Counter()).items())), closed.get(day)) for day in calendar)
+    return Coming(tuple(found), doubt)

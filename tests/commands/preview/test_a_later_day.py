@@ -21,7 +21,7 @@ def test_after_the_last_tick_of_the_window_todays_notices_come_tomorrow() -> Non
     world.clock.move(hours=8, minutes=30)  # 17:30, and the window closes at 18:00
 
     assert stages(world, 1) == [-7]
-    assert [day.stages for day in look_ahead(BY, world.services, 2)] == [{}, {-7: 1}]
+    assert [day.stages for day in look_ahead(BY, world.services, 2).days] == [{}, {-7: 1}]
 
 
 def test_days_without_a_tick_send_nothing() -> None:
@@ -29,7 +29,7 @@ def test_days_without_a_tick_send_nothing() -> None:
     world = World([customer(1, in_days(7))], policy=by)
 
     assert stages(world, 3) == [-7]  # a Friday, three days late
-    assert [day.closed is None for day in look_ahead(by, world.services, 4)] == [False, False, False, True]
+    assert [day.closed is None for day in look_ahead(by, world.services, 4).days] == [False, False, False, True]
 
 
 def test_a_completed_day_is_looked_at_again_only_where_a_tick_comes_late_enough() -> None:
