@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -17,7 +16,9 @@ from due_notices.commands.import_.importing import Import, undo
 from due_notices.commands.import_.problems import ListRefused
 from due_notices.commands.import_.profiles import known_profiles
 
-_FAILED, _INTERRUPTED = 1, 130
+_FAILED = 1
+_SAID = ("profile", "delimiter", "dates", "decimal", "currency", "status", "columns", "match")
+"""The options that say how the list is to be read."""
 
 
 @click.command("import", short_help="Due dates from a list onto the users (with your own login).")
@@ -68,7 +69,7 @@ def import_(**given: Any) -> int:
     if given["example"]:
         click.echo(EXAMPLE, nl=False)
         return 0
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is under way is marked first, as after Ctrl-C
     try:
         if given["undo_"] is not None:
             return undo(bootstrap.load_settings(), given["undo_"], given["share"], as_json=given["as_json"])
@@ -81,31 +82,8 @@ def import_(**given: Any) -> int:
 
 
 def _import(file: Path, given: Mapping[str, Any]) -> int:
-    asked = asked_for(
-        profile=given["profile"],
-        delimiter=given["delimiter"],
-        dates=given["dates"],
-        decimal=given["decimal"],
-        currency=given["currency"],
-        status=given["status"],
-        columns=given["columns"],
-        match=given["match"],
-    )
-    words: Sequence[str] = [
-        f"{name}={given[name]}"
-        for name in (
-            "profile",
-            "encoding",
-            "delimiter",
-            "dates",
-            "decimal",
-            "currency",
-            "status",
-            "columns",
-            "match",
-            "mode",
-        )
-    ]
+    asked = asked_for(**{name: given[name] for name in _SAID})
+    words = [f"{name}={given[name]}" for name in (*_SAID, "encoding", "mode")]
     job = Import(file, given["encoding"], asked, given["mode"] or "", words)
     if given["explain"]:
         return job.explain(given["csv_file"], as_json=given["as_json"])
@@ -123,9 +101,3 @@ def _import(file: Path, given: Mapping[str, Any]) -> int:
         csv_path=given["csv_file"],
         as_json=given["as_json"],
     )
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """End as after Ctrl-C: what is under way is marked first."""
-    del number, frame
-    raise KeyboardInterrupt

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 from datetime import timedelta
-from types import FrameType
-from typing import NoReturn
 
 import click
 
@@ -49,7 +47,7 @@ def rotate_secret(*, days: int, remove_old: bool, as_json: bool) -> int:
     settings = bootstrap.load_settings()
     screen = console.err()
     rotation = secret_rotation(settings, lambda text: screen.print(console.plain(text)))
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # undo as after Ctrl-C
     try:
         done = rotation.run(timedelta(days=days), remove_old=remove_old)
     except KeyboardInterrupt:
@@ -60,12 +58,6 @@ def rotate_secret(*, days: int, remove_old: bool, as_json: bool) -> int:
     else:
         console.out().print(console.plain(_sentence(done), style="green"))
     return 0
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """Undo as after Ctrl-C."""
-    del number, frame
-    raise KeyboardInterrupt
 
 
 def _sentence(done: Rotated) -> str:
