@@ -9,7 +9,7 @@ from azure.data.tables import TableClient
 
 from local.customers import ADA, shown_customers
 from local.expected import expected, rules_of
-from local.past import DAYS, write_past
+from local.past import DAYS, Written, write_past
 from local.stack import LocalStack
 from tests.adapters.storage_access import StorageAccess
 from tests.command_line import CommandLine
@@ -20,15 +20,19 @@ def today(program: CommandLine) -> date:
     return date.fromisoformat(program.json("preview")["businessDate"])
 
 
-def test_the_first_run_after_the_made_up_past_is_an_ordinary_day(
-    program: CommandLine, stack: LocalStack, storage_access: StorageAccess, today: date
-) -> None:
-    users = shown_customers(today, 600, attribute=stack.attribute)
-    stack.graph.users = users
+@pytest.fixture
+def past(program: CommandLine, stack: LocalStack, storage_access: StorageAccess, today: date) -> Written:
+    users = stack.graph.users = shown_customers(today, 600, attribute=stack.attribute)
     text = stack.azurite.connection_string
     with TableClient.from_connection_string(text, storage_access.name, use_env_settings=False) as table:
-        past = write_past(table, users, today, program.environ)
-    wanted = expected(users, stack.attribute, today, rules_of(program.environ), past.before(today), past.rows)
+        return write_past(table, users, today, program.environ)
+
+
+def test_the_first_run_after_the_made_up_past_is_an_ordinary_day(
+    program: CommandLine, stack: LocalStack, today: date, past: Written
+) -> None:
+    rules, users = rules_of(program.environ), stack.graph.users
+    wanted = expected(users, stack.attribute, today, rules, past.before(today), past.rows)
 
     report = program.json("run")
     status = program.json("status", "--days", "5")
@@ -41,15 +45,7 @@ def test_the_first_run_after_the_made_up_past_is_an_ordinary_day(
     assert [run["outcome"] for run in status["runs"]] == ["completed"] * 5
 
 
-def test_the_past_has_the_customers_own_notices_and_two_outages(
-    program: CommandLine, stack: LocalStack, storage_access: StorageAccess, today: date
-) -> None:
-    users = shown_customers(today, 50, attribute=stack.attribute)
-    stack.graph.users = users
-    text = stack.azurite.connection_string
-    with TableClient.from_connection_string(text, storage_access.name, use_env_settings=False) as table:
-        past = write_past(table, users, today, program.environ)
-
+def test_the_past_has_the_customers_own_notices_and_two_outages(program: CommandLine, past: Written) -> None:
     shown = program("explain", "ada@example.com").stdout
     audit = program.json("audit", "--user", ADA)
 
