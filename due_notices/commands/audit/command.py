@@ -30,6 +30,7 @@ from due_notices.commands.audit.figures import (
 )
 from due_notices.commands.audit.gather import look_back
 from due_notices.commands.audit.page import MOST_LISTED, Origin, page
+from due_notices.commands.counted import counted
 from due_notices.commands.csv_lines import csv_line, identifier
 from due_notices.errors import DueNoticesError
 from due_notices.ports import PastNotice
@@ -229,9 +230,7 @@ def _print(figures: Overview, listing: _Listing, files: Sequence[Path]) -> None:
     screen, period = console.out(), figures.period
     days = f"from {period.first} to {period.last} ({period.time_zone})"
     late = f"; {figures.late:,} left late" if figures.late else ""
-    screen.print(
-        Text.assemble((f"{listing.total:,} notice{'' if listing.total == 1 else 's'}", "bold"), f" {days}{late}")
-    )
+    screen.print(Text.assemble((counted(listing.total, "notice"), "bold"), f" {days}{late}"))
     if figures.never_sent:
         screen.print(console.plain(f"{figures.never_sent:,} found too late and never sent", style="red"))
     if not figures.recorded:

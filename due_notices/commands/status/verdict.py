@@ -231,13 +231,13 @@ def _strange_records(situation: Situation) -> Iterator[Finding]:
     if unfinished and (at := unfinished[-1].at) is not None:
         yield Finding(
             "run-unfinished",
-            f"{_runs(len(unfinished))} began and never ended, the last on {unfinished[-1].business_date} at "
+            f"{counted(len(unfinished), 'run')} began and never ended, the last on {unfinished[-1].business_date} at "
             f"{at.astimezone(zone):%H:%M}: a deployment, a scale-in or a killed host; the runs after it went on",
         )
     if situation.later:
         yield Finding(
             "record-of-the-future",
-            f"{_runs(len(situation.later))} of days after {situation.today} on record, the last of "
+            f"{counted(len(situation.later), 'run')} of days after {situation.today} on record, the last of "
             f"{situation.later[-1].business_date}: a machine whose clock was ahead ran with this ledger; what it sent "
             "counts as sent, the days do not count as completed",
         )
@@ -245,7 +245,7 @@ def _strange_records(situation: Situation) -> Iterator[Finding]:
     if others:
         yield Finding(
             "other-filter",
-            f"{_runs(len(others))} with another USER_FILTER or RECIPIENT_ALLOW_LIST, the last on "
+            f"{counted(len(others), 'run')} with another USER_FILTER or RECIPIENT_ALLOW_LIST, the last on "
             f"{others[-1].business_date}: another machine works with this ledger, or the setting was changed; they end "
             "no day of this deployment",
         )
@@ -254,10 +254,6 @@ def _strange_records(situation: Situation) -> Iterator[Finding]:
 def _never_ended(run: RunReport, situation: Situation) -> bool:
     ends = run.ends_by(situation.policy.longest)
     return ends is not None and situation.now > ends
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count:,} runs"
 
 
 def _newest_run(situation: Situation) -> Iterator[Finding]:
@@ -369,8 +365,7 @@ def age(span: timedelta) -> str:
         return "less than a minute"
     for unit, size in (("day", 1440), ("hour", 60)):
         if minutes >= size:
-            count = minutes // size
-            return f"{count:,} {unit}" + ("" if count == 1 else "s")
+            return counted(minutes // size, unit)
     return f"{minutes} min"
 
 
