@@ -123,6 +123,12 @@ def _ungrouped(whole: str, group: Sign) -> str | None:
 _NO_MARKS = {ord(mark): None for mark in ".,'\u2019 "}
 
 
+def usual_amount(sign: Sign) -> str:
+    """Return the pattern of what most cells are; `0.109` and `1.234` are left to the rules."""
+    other, own = re.escape(_OTHER[sign]), re.escape(sign)
+    return rf"(?:0|[1-9][0-9]{{0,2}}(?:{other}[0-9]{{3}})*|[1-9][0-9]{{0,14}})(?:{own}[0-9]{{1,2}})?"
+
+
 class AmountReader:
     """Reads the cells of a column whose decimal sign is known."""
 
@@ -130,11 +136,7 @@ class AmountReader:
         """Take the column's decimal sign."""
         self._sign: Sign = sign
         self._other: Sign = _OTHER[sign]
-        other = re.escape(self._other)
-        # What most cells are; `0.109` and `1.234` are left to the rules.
-        self._usual = re.compile(
-            rf"(?:0|[1-9][0-9]{{0,2}}(?:{other}[0-9]{{3}})*|[1-9][0-9]{{0,14}})(?:{re.escape(sign)}[0-9]{{1,2}})?"
-        )
+        self._usual = re.compile(usual_amount(sign))
 
     def __call__(self, text: str, currency: str | None) -> tuple[bool, str, str | None]:
         """Return whether the amount is negative, its plain decimal, and its currency. Raises RowRefused.

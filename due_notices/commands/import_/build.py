@@ -10,7 +10,7 @@ from typing import Any
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.identity import DefaultAzureCredential
 
-from due_notices.adapters.graph import GraphDirectory
+from due_notices.adapters.graph import EVENTUAL, GraphDirectory
 from due_notices.adapters.graph_http import GraphHttp, GraphRefused
 from due_notices.adapters.identity import IdentityToken
 from due_notices.commands.import_.graph_writes import GraphUserValues
@@ -21,12 +21,11 @@ from due_notices.ports import Clock
 from due_notices.settings import Settings
 
 _SPARE = 300  # seconds before its end at which a token is no longer used
-_EVENTUAL = {"ConsistencyLevel": "eventual"}  # with $count=true: https://learn.microsoft.com/graph/aad-advanced-queries
 # A directory extension is filtered by its type, which shows whether it holds one value or several.
 _PROBES: Sequence[tuple[bool, str, Mapping[str, str]]] = (
     (False, "{} eq '2000-01-01'", {}),
     (True, "{}/any(v:v eq '2000-01-01')", {}),
-    (True, "{}/any(v:v eq '2000-01-01')", _EVENTUAL),
+    (True, "{}/any(v:v eq '2000-01-01')", EVENTUAL),
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from due_notices.commands.import_.amounts import SHAPE, USUAL_DECIMALS, Sign
+from due_notices.commands.import_.amounts import SHAPE, USUAL_DECIMALS, usual_amount
 from due_notices.commands.import_.problems import RowRefused
 from due_notices.commands.import_.profiles import STATES, State
 from due_notices.commands.import_.proof import Forms
@@ -54,7 +54,7 @@ class ColumnReader:
         self._states: dict[str, State] = {}
         self._currencies: dict[str, str | None] = {}
         self._refs = _all_of(USUAL_REFERENCE.pattern)
-        self._usual = re.compile(_usual_amount(forms.sign))
+        self._usual = re.compile(usual_amount(forms.sign))
         self._plain: set[str] = set()
 
     def read(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> Columns | None:
@@ -149,11 +149,6 @@ class _NotPlain(Exception):
 
 
 _MOST_KNOWN = 100_000
-
-
-def _usual_amount(sign: Sign) -> str:
-    other, own = (re.escape(each) for each in ("," if sign == "." else ".", sign))
-    return rf"(?:0|[1-9][0-9]{{0,2}}(?:{other}[0-9]{{3}})*|[1-9][0-9]{{0,14}})(?:{own}[0-9]{{1,2}})?"
 
 
 def _all_of(pattern: str) -> re.Pattern[str]:

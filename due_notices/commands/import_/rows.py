@@ -12,7 +12,7 @@ from typing import NamedTuple
 from due_notices.commands.import_.amounts import AmountReader
 from due_notices.commands.import_.dates import YEARS_AHEAD, DateReader, readings
 from due_notices.commands.import_.problems import Problem, RowRefused
-from due_notices.commands.import_.profiles import State, Vocabulary, folded, vocabulary
+from due_notices.commands.import_.profiles import STATES, State, Vocabulary, folded, vocabulary
 from due_notices.commands.import_.proof import Forms, matches
 from due_notices.commands.import_.recognition import Layout
 from due_notices.obligations import MAX_CHARACTERS
@@ -244,7 +244,7 @@ class RowReader:
         return any(first == word or first.startswith((f"{word} ", f"{word}:")) for word in self._words.totals)
 
 
-_STATES = frozenset({"open", "paid", "void", "disputed"})
+_STATES = frozenset(STATES)
 _NO_CUSTOMER = RowRefused("customer", "does not say who is meant", "add an address, or --columns customer=NAME")
 _NO_AMOUNT = RowRefused("amount", "does not say what is owed", "complete the list")
 _MOST_KNOWN = 10_000
