@@ -42,6 +42,17 @@ _CELL = re.compile(
 _PLAIN = re.compile(r"[0-9]{1,15}")
 _ARABIC = str.maketrans("\u066b\u066c", ".,")  # the decimal sign and the mark between thousands of Arabic digits
 _DASHED = re.compile(r"(?<=\d)([.,])[-\u2212\u2013\u2014]{1,2}(?!\d)")  # 1'000.- and 1.000,-- are whole amounts
+# Signs that name several currencies, and some that they cannot name.
+_DOLLARS = "USD CAD AUD NZD HKD SGD TWD MXN ARS CLP COP UYU DOP BRL BBD BSD BZD BMD BND FJD GYD JMD KYD LRD NAD SBD SRD"
+_NAMED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "$": frozenset(f"{_DOLLARS} TTD XCD CVE MOP NIO PHP TOP WST ZWG BOB CUP".split()),
+        "¥": frozenset({"JPY", "CNY"}),
+        "KR": frozenset({"SEK", "NOK", "DKK", "ISK"}),
+        "KR.": frozenset({"SEK", "NOK", "DKK", "ISK"}),
+    }
+)
+_MAGNITUDES = re.compile(r"[KTM]|MM|MN|MIO\.?|MLN|MRD\.?|BN|TSD\.?|LAKH|LAC|[TKM](EUR|USD|GBP|CHF|[€$£])")
 _CREDIT_WORDS = frozenset({"CR", "CR."})
 _DEBIT_WORDS = frozenset({"DR", "DR."})
 
@@ -77,6 +88,8 @@ def taken_apart(text: str) -> Cell:
     negative = bool(found["paren"]) or credit or any(sign != "+" for sign in minuses)
     if not names:
         return Cell(found["number"], negative)
+    if _MAGNITUDES.fullmatch(names[0]) or (found["name2"] and re.fullmatch("[A-Z]", names[0])):
+        raise RowRefused("amount", f"ends or begins with {names[0]}, which is no currency", "write it out, as 1234.50")
     code = _SYMBOLS.get(names[0]) or (names[0] if decimals_of(names[0]) is not None else None)
     return Cell(found["number"], negative, code, "" if code else names[0])
 
@@ -148,6 +161,8 @@ class AmountReader:
         cell = taken_apart(text)
         if currency and cell.currency and cell.currency != currency:
             raise RowRefused("currency", f"names {cell.currency}, and the list {currency}", "correct one of them")
+        if currency and cell.unclear in _NAMED and currency not in _NAMED[cell.unclear]:
+            raise RowRefused("currency", f"has {cell.unclear}, and the list says {currency}", "correct one of them")
         currency = currency or cell.currency
         plain = with_sign(cell.number, self._sign, currency)
         if plain is None:

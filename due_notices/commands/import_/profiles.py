@@ -97,6 +97,14 @@ class Vocabulary:
     remains_parts: Sequence[str]
     """What stands in the head of an amount that remains to be paid."""
     paid_amounts: frozenset[str]
+    paid_parts: Sequence[str]
+    """What stands in the head of a column of payments; likewise of states, of disputes, of amounts."""
+    state_parts: Sequence[str]
+    dispute_parts: Sequence[str]
+    amount_parts: Sequence[str]
+    debits: frozenset[str]
+    """Words for the side of an account, as head or as cell."""
+    credits: frozenset[str]
     types: frozenset[str]
     status: Mapping[str, State]
     kinds: Mapping[str, str]
@@ -195,6 +203,12 @@ def vocabulary() -> Vocabulary:
         paid_dates=frozenset(_heads(found["paid_dates"])),
         remains_parts=_folded(found["remains_parts"]),
         paid_amounts=frozenset(_heads(found["paid_amounts"])),
+        paid_parts=_folded(found["paid_parts"]),
+        state_parts=_folded(found["state_parts"]),
+        dispute_parts=_folded(found["dispute_parts"]),
+        amount_parts=_folded(found["amount_parts"]),
+        debits=frozenset(_folded(found["debits"])),
+        credits=frozenset(_folded(found["credits"])),
         types=frozenset(_heads(found["types"])),
         status={word: _state(state) for state, words in found["status"].items() for word in _folded(words)},
         kinds={word: kind for kind, words in found["kinds"].items() for word in _folded(words)},

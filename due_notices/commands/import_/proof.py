@@ -17,6 +17,7 @@ from due_notices.commands.import_.dates import ORDERS, YEARS_AHEAD, DateForm, Or
 from due_notices.commands.import_.problems import ListRefused, Problem, RowRefused
 from due_notices.commands.import_.profiles import Vocabulary, folded
 from due_notices.commands.import_.recognition import Asked, Layout
+from due_notices.commands.import_.unread import Unread
 
 _FOLDED_AT = 20_000
 """Distinct cells that are kept before they are looked at: a column of a million different ones stays small."""
@@ -235,6 +236,7 @@ class Proof:
         self._asked = asked
         self._words = words
         self._seen = _Seen(layout)
+        self._unread = Unread(layout, asked, words)
         profile, amount = layout.profile, layout.columns.get("amount")
         self._dates = DateProof(
             layout.name(layout.columns["due"]), asked, profile.dates if profile else "", today.year + YEARS_AHEAD
@@ -247,6 +249,7 @@ class Proof:
     def add(self, lines: Sequence[int], rows: Sequence[list[str]]) -> None:
         """Take a block of rows into account."""
         self._seen.add(lines, rows)
+        self._unread.add(lines, rows)
         if len(self._seen.dates) > _FOLDED_AT or len(self._seen.amounts) > _FOLDED_AT:
             self._fold()
 
@@ -270,6 +273,7 @@ class Proof:
         if seen.rows and not self._dates.seen:
             problems.append(self._dates.none())
         sign, why_sign = self._amounts.sign(problems)
+        problems += self._unread.problems()
         meanings = _meanings(seen, layout, self._asked, self._words, problems)
         types = _types(seen, self._asked, self._words, problems)
         reasons = [f"dates are {form.order}: {why_dates}"]

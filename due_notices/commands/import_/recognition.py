@@ -19,7 +19,7 @@ HEAD_WITHIN = 40
 """Lines in which the head must stand."""
 _NAMES = frozenset({"displayname", "givenname", "surname", "companyname"})
 _MOST_NAMED = 30
-_NO_AMOUNT = re.compile(
+NO_AMOUNT = re.compile(
     r"dat|day|tag|dag|jour|día|giorn|status|state|stav| by$| on$| at$|prest|forest|interest|konto|account"
 )
 _CURRENCY_IN_HEAD = re.compile(r"[(\[ ]([A-Z]{3})[)\]]?\s*$")
@@ -215,8 +215,13 @@ def _listed(head: _Head) -> str:
 
 
 def _bare(name: str) -> str:
-    """Return a head without what stands in brackets: a zone, a currency."""
-    return re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
+    """Return a head without what stands in brackets, or a currency at its end: `Balance (EUR)`, `Balance EUR`."""
+    bare = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
+    start, blank, end = bare.rpartition(" ")
+    return start if blank and (end in _SIGNS or decimals_of(end.upper()) is not None) else bare
+
+
+_SIGNS = frozenset("€$£¥₹")
 
 
 class _Mapper:
@@ -398,7 +403,7 @@ class _Mapper:
         flags = {flag.position for flag in self._flags(columns)}
         for name, positions in self._head.names.items():
             free = positions[0] not in columns.values() and positions[0] not in flags
-            if free and not _NO_AMOUNT.search(name) and any(part in name for part in self._words.remains_parts):
+            if free and not NO_AMOUNT.search(name) and any(part in name for part in self._words.remains_parts):
                 return positions[0]
         return None
 

@@ -206,7 +206,12 @@ class RowReader:
             if written and code is None:
                 refusal = RowRefused("currency", "is not a code of ISO 4217", "write it as three letters, as EUR")
                 raise BadCell(self._currency or 0, refusal) from None
-            found = self._known_currencies[text] = code[1] if code else self._forms.currency
+            in_head = self._layout.head_currency
+            if code and in_head and code[1] != in_head:
+                why = f"names {code[1]}, and the head of the amount {in_head}"
+                refusal = RowRefused("currency", why, _ONE_CURRENCY)
+                raise BadCell(self._currency or 0, refusal) from None
+            found = self._known_currencies[text] = code[1] if code else self._forms.currency or in_head
             return found
 
     def _reference(self, text: str) -> str:
@@ -244,6 +249,7 @@ class RowReader:
         return any(first == word or first.startswith((f"{word} ", f"{word}:")) for word in self._words.totals)
 
 
+_ONE_CURRENCY = "correct one of them, or take a column of the document's own currency (--columns amount=NAME)"
 _STATES = frozenset(STATES)
 _NO_CUSTOMER = RowRefused("customer", "does not say who is meant", "add an address, or --columns customer=NAME")
 _NO_AMOUNT = RowRefused("amount", "does not say what is owed", "complete the list")

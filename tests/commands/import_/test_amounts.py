@@ -94,6 +94,13 @@ def test_what_is_asked_for_decides(tmp_path: Path) -> None:
         ("", "EUR", "amount"),
         ("12.50 USD", "EUR", "currency"),
         ("12.50", "Euro", "currency"),
+        ("12O", "EUR", "amount"),  # a letter in place of a zero
+        ("1.2k", "EUR", "amount"),
+        ("1.5 Mio", "EUR", "amount"),
+        ("12.5 T\u20ac", "EUR", "amount"),
+        ("$12.50", "EUR", "currency"),
+        ("kr 12.50", "EUR", "currency"),
+        ("\u00a512", "USD", "currency"),
         ("1234567890123456", "EUR", "amount"),
     ],
 )

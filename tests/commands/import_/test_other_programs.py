@@ -185,6 +185,89 @@ def test_what_a_list_leaves_open_is_asked_for(tmp_path: Path, text: str, code: s
     assert words in str(refused.value)
 
 
+HEAD = "Customer Email,Invoice,Due date"
+
+
+@pytest.mark.parametrize(
+    ("heads", "cells", "code", "words"),
+    [
+        *(
+            pytest.param(f"Amount,{head}", "120.50,100.50", "columns", "what remains is owed", id=f"paid: {head}")
+            for head in (
+                *("Amount Paid (USD)", "Paid (USD)", "Received", "Payments/Credits", "Deposit", "Paid to Date ($)"),
+                *("Anzahlung", "Acompte", "Recebido", "Ontvangen", "Innbetalt", "Zapłacono", "入金", "Оплачено"),
+            )
+        ),
+        *(
+            pytest.param(head, "12050", "unit", "no whole units", id=f"unit: {head}")
+            for head in (
+                *("Amount Due (cents)", "Amount (minor units)", "Balance (000s)", "Balance (k€)", "Balance (TEUR)"),
+                *("Balance ('000)", "Amount (øre)", "Balance (lakhs)", "Outstanding (days)", "Balance (%)"),
+            )
+        ),
+        ("amount_cents", "12050", "columns", "amount_cents may be the amount"),
+        ("Customer balance total", "0.50", "columns", "Customer balance total may be the amount"),
+        ("Currency Code,Remaining Amount (LCY)", "USD,120.50", "columns", "own currency"),
+        ("Currency,Balance (base currency)", "USD,120.50", "columns", "own currency"),
+        ("Debit,Credit", "120.50,9.90", "columns", "in Debit and in Credit"),
+        ("Soll,Haben", "120.50,9.90", "columns", "in Soll and in Haben"),
+        ("Amount,D/C", "120.50,C", "columns", "credits"),
+        ("Betrag,Soll/Haben-Kennzeichen", "120.50,H", "columns", "credits"),
+        ("Amount,Sign", "120.50,-", "columns", "credits"),
+        ("Balance,Closed", "120.50,Yes", "columns", "Closed says yes"),
+        ("Balance,Lettrage", "120.50,AA", "columns", "Lettrage says aa"),
+        ("Balance,Clearing doc", "120.50,1400001", "columns", "Clearing doc says 1400001"),
+        ("Balance,Stage", "120.50,Cancelled", "columns", "Stage says cancelled"),
+        ("Balance,Status,In dispute", "120.50,open,x", "columns", "In dispute says x"),
+    ],
+)
+def test_a_column_that_may_change_what_is_owed_is_asked_about(
+    tmp_path: Path, heads: str, cells: str, code: str, words: str
+) -> None:
+    with pytest.raises(ListRefused) as refused:
+        rows(written(tmp_path, f"{HEAD},{heads}\n{ADA},R1,2026-12-15,{cells}\n"))
+
+    assert codes(refused.value) == {code}
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("heads", "cells", "asked"),
+    [
+        ("Balance,Paid so far", "120.50,100.50", {}),
+        ("Amount,Paid so far", "120.50,0.00", {}),
+        ("Amount,Paid so far", "120.50,100.50", {"columns": ("amount=Amount",)}),
+        ("Amount,Payment terms", "120.50,30", {}),
+        ("Amount,Payment method", "120.50,credit", {}),
+        ("Amount,Credit limit", "120.50,5000", {}),
+        ("Amount,Notes", "120.50,paid", {}),
+        ("Amount,Category", "120.50,C", {}),
+        ("Balance,Stage", "120.50,Cancelled", {"status": ("cancelled=open",)}),
+        ("Balance EUR", "120.50", {}),
+        ("Balance,VAT amount", "120.50,20.50", {}),
+    ],
+)
+def test_a_column_that_changes_nothing_is_not_asked_about(
+    tmp_path: Path, heads: str, cells: str, asked: dict[str, object]
+) -> None:
+    ((due, ref, amount, _, state),) = said(written(tmp_path, f"{HEAD},{heads}\n{ADA},R1,2026-12-15,{cells}\n"), **asked)
+
+    assert (due, ref, amount, state) == ("2026-12-15", "R1", "120.50", "open")
+
+
+def test_a_currency_that_differs_from_that_of_the_amounts_head_refuses_the_row(tmp_path: Path) -> None:
+    text = f"{HEAD},Currency,Balance Due (EUR)\n{ADA},R1,2026-12-15,USD,120.50\n{BEN},R2,2026-12-31,EUR,99.90\n"
+
+    assert said(written(tmp_path, text)) == [("currency",), ("2026-12-31", "R2", "99.90", "EUR", "open")]
+
+
+@pytest.mark.parametrize("head", ["Cleared", "Settled", "Paid?", "Erledigt", "Soldé"])
+def test_more_columns_of_yes_and_no_say_that_it_is_paid(tmp_path: Path, head: str) -> None:
+    text = f"{HEAD},Balance,{head}\n{ADA},R1,2026-12-15,120.50,\n{BEN},R2,2026-12-31,99.90,X\n"
+
+    assert [row[-1] for row in said(written(tmp_path, text))] == ["open", "paid"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
 def test_a_spreadsheets_unicode_text_is_read(tmp_path: Path, encoding: str) -> None:
     text = f"Factuurnummer\tRelatie\tE-mail\tVervaldatum\tOpenstaand bedrag\r\n1\tZoë\t{ADA}\t15-12-2026\t1.250,50\r\n"

@@ -1,0 +1,213 @@
+"""What the columns that nothing reads may still say: payments, states, credits, the amount itself. Pure.
+
+A list that no profile knows is read by the names of its columns. A column whose name is not known may change what is
+owed all the same; head and cells together show it, and then it is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from due_notices.commands.import_.amounts import taken_apart
+from due_notices.commands.import_.problems import Problem, RowRefused
+from due_notices.commands.import_.profiles import Vocabulary, folded, head_name
+from due_notices.commands.import_.recognition import NO_AMOUNT, Asked, Layout
+
+_MOST = 40
+"""Distinct cells of a column that are looked at: words of states are few, and of amounts a sample will do."""
+_OF_NO_WEIGHT = re.compile(
+    r"\bterm|method|type|means|link|mode|number|\bno\b|\bref|limit|count|gateway|provider|\bid\b|name|bank|iban|plan|"
+    r"delay|score|promis|expect|bedingung|frist|ziel|zahlungsart|zahlweise|mittel|referenz|reference|vorname"
+)
+_NOT_OWED = re.compile(
+    r"tax|vat\b|gst|tva|iva\b|mwst|ust\b|steuer|btw|moms|mva|discount|rabatt|skonto|remise|descuento|sconto|unit|price|"
+    r"preis|prix|line|item|position|quantity|qty|menge|net\b|netto|fee|cost|rate|shipping|税"
+)
+_SIDE = re.compile("sign|sens|side|seite|kennz|indic|vorz")
+_FREE_TEXT = re.compile(r"note|comment|remark|bemerk|descr|beschr|memo|subject|betreff|name|email|e-mail|@|\bid\b|url")
+_NOT_WHOLE = re.compile(
+    r"(?<![^\W_])(cents?|ct|pence|minor|[øö]re|rappen|centimes?|c[ée]ntimos|centavos|centesimi|groszy|hal[ée]ř\w*|"
+    r"kopeks?|fils|paise|0{3}s?|thousands?|tausend|tsd|milliers|miles|migliaia|duizend\w*|tys|tis|"
+    r"[tkm] ?(eur|usd|gbp|chf|€|\$|£)|mio|mln|millions?|lakhs?|"
+    r"lacs?|crores?|千円|万円|百万円|千元|万元|days?|hours?|%)(?![^\W_])",
+    re.IGNORECASE,
+)
+_OWN_CURRENCY = re.compile(
+    r"\blcy\b|\blocal\b|\bbase\b|\bcompany\b|\bfunctional\b|\bhome\b|\breporting\b|hauswähr|basiswähr|eigenwähr|"
+    r"locale?\b|de base\b|lokal|basisvaluta"
+)
+_NOTHING = frozenset({"-", "\u2013", "n/a", "0", "0.0", "0.00", "0,0", "0,00", "0000-00-00", "00.00.0000"})
+_REMEDY = "leave such rows out of the list, or write a profile (docs/import.md)"
+
+
+class Unread:
+    """Watches the columns of a list that nothing reads. A profile knows all columns of its list."""
+
+    def __init__(self, layout: Layout, asked: Asked, words: Vocabulary) -> None:
+        """Take what is read, what was asked for, and what columns and states are called."""
+        self._layout = layout
+        self._asked = asked
+        self._words = words
+        self._due = layout.columns["due"]
+        read = {*layout.columns.values(), layout.customer, layout.paid_on, layout.document_type}
+        read |= {flag.position for flag in layout.flags}
+        named = (position for position, cell in enumerate(layout.head) if cell.strip() and position not in read)
+        self._cells: dict[int, dict[str, int]] = {} if layout.profile else {position: {} for position in named}
+        self._watched = list(self._cells)
+
+    def add(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
+        """Take a block of rows into account."""
+        if not self._watched:
+            return
+        width = min(map(len, rows))
+        for position in tuple(self._watched):
+            seen = self._cells[position]
+            if position < width and {row[position] for row in rows} <= seen.keys():
+                continue
+            for line, row in zip(lines, rows, strict=True):
+                # A row without a due date, as a group or a total, says nothing.
+                if max(position, self._due) < len(row) and any(map(str.isdigit, row[self._due])):
+                    seen.setdefault(row[position], line)
+            if len(seen) > _MOST:
+                self._watched.remove(position)
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what must be asked."""
+        cells = {
+            position: {folded(cell): line for cell, line in reversed(seen.items()) if cell.strip()}
+            for position, seen in self._cells.items()
+        }
+        yield from self._other_units()
+        yield from self._two_sides(cells)
+        for position, words in cells.items():
+            if words:
+                head = head_name(self._layout.head[position])
+                problem = (
+                    self._credits(position, head, words)
+                    or self._states(position, head, words)
+                    or self._payments(position, head, words)
+                    or self._amount(position, head, words)
+                )
+                if problem is not None:
+                    yield problem
+
+    def _other_units(self) -> Iterator[Problem]:
+        """Refuse amounts whose head says that they are no whole units, or not of the currency beside them."""
+        columns = self._layout.columns
+        if self._layout.profile is not None or "amount" not in columns:
+            return
+        name = self._layout.name(columns["amount"])
+        if unit := _NOT_WHOLE.search(name):
+            why = f"holds no whole units of a currency, as its head says ({unit[0]})"
+            yield Problem("unit", why, "export amounts as 120.50, or take another column", column=name)
+        if "currency" not in columns or "amount" in self._asked.columns:
+            return
+        own, beside = _OWN_CURRENCY.search(head_name(name)), self._layout.name(columns["currency"])
+        if own and own[0] not in head_name(beside):
+            yield Problem(
+                "columns",
+                f"{name} is in the books' own currency, and {beside} may name another one; what the customer owes is "
+                "in the document's",
+                f'add "--columns amount=NAME", or "amount={name}" if all are in one currency',
+            )
+
+    def _two_sides(self, cells: Mapping[int, Mapping[str, int]]) -> Iterator[Problem]:
+        """Ask where debits stand in one column and credits in another."""
+        if "amount" in self._layout.columns:
+            return
+        sides = [
+            [at for at, words in cells.items() if head_name(self._layout.head[at]) in names and _amounts(words)]
+            for names in (self._words.debits, self._words.credits)
+        ]
+        if all(sides):
+            debit, credit = (self._layout.name(side[0]) for side in sides)
+            yield Problem(
+                "columns",
+                f"amounts stand in {debit} and in {credit}, and one of them is no obligation",
+                f"add --columns amount={debit} or --columns amount={credit}",
+            )
+            for at in (*sides[0], *sides[1]):
+                cells[at].clear()  # type: ignore[attr-defined]  # (a dict of our own)
+
+    def _credits(self, position: int, head: str, words: Mapping[str, int]) -> Problem | None:
+        """Ask where a column says of each amount whether it is a debit or a credit."""
+        debits, credits_ = self._words.debits, self._words.credits
+        if not words.keys() <= debits | credits_ or words.keys().isdisjoint(credits_):
+            return None
+        parts = set(re.split(r"[^\w+]+|_", head))
+        named = not parts.isdisjoint(debits | credits_) or _SIDE.search(head)
+        spelt = max(map(len, words)) > 1 and not words.keys().isdisjoint(debits)
+        if not named and (not spelt or _OF_NO_WEIGHT.search(head)):
+            return None
+        name = self._layout.name(position)
+        return Problem(
+            "columns", f"{name} says which amounts are credits, which are no obligations", _REMEDY,
+            min(words.values()), name,
+        )  # fmt: skip
+
+    def _states(self, position: int, head: str, words: Mapping[str, int]) -> Problem | None:
+        """Ask where a column may say that nothing is owed any more."""
+        if _FREE_TEXT.search(head):
+            return None
+        name = self._layout.name(position)
+        known = self._words.status
+        said = {word: line for word, line in words.items() if known.get(word, "open") != "open"}
+        speaks = any(part in head for part in self._words.state_parts)
+        if not said and speaks and not (_amounts(words) and any(part in head for part in self._words.paid_parts)):
+            said = {word: line for word, line in words.items() if word not in self._words.false | _NOTHING}
+        answered = {*self._asked.status, *(word for word, state in known.items() if state == "open")}
+        said = {word: line for word, line in said.items() if word not in answered}
+        contested = any(part in head for part in self._words.dispute_parts)
+        if not said or ("status" in self._layout.columns and not contested):
+            return None
+        word, line = next(iter(said.items()))
+        if "status" in self._layout.columns:
+            return Problem("columns", f"{name} says {word}, and is not read", _REMEDY, line, name)
+        return Problem(
+            "columns", f"{name} says {word}, and may be the status, which no column is known to be",
+            f'add --columns "status={name}", or --status "{word}=open"', line, name,
+        )  # fmt: skip
+
+    def _payments(self, position: int, head: str, words: Mapping[str, int]) -> Problem | None:
+        """Ask where the amount may be what was billed, since another column holds what was paid of it."""
+        amount = self._layout.columns.get("amount")
+        if amount is None or self._layout.remains or not self._speaks(head, self._words.paid_parts):
+            return None
+        if not _amounts(words):
+            return None
+        billed, name = self._layout.name(amount), self._layout.name(position)
+        return Problem(
+            "columns", f"{billed} may be what was billed, since {name} holds what was paid; what remains is owed",
+            f'add "--columns amount=NAME" with the column of what remains, or "amount={billed}" if that is it',
+            min(words.values()), name,
+        )  # fmt: skip
+
+    def _amount(self, position: int, head: str, words: Mapping[str, int]) -> Problem | None:
+        """Ask where no column is known to be the amount, and this one may be."""
+        if "amount" in self._layout.columns or not self._speaks(head, self._words.amount_parts):
+            return None
+        if _NOT_OWED.search(head) or not _amounts(words):
+            return None
+        name = self._layout.name(position)
+        why = f"{name} may be the amount, which no column is known to be"
+        return Problem("columns", why, f'add --columns "amount={name}"', min(words.values()), name)
+
+    @staticmethod
+    def _speaks(head: str, parts: Sequence[str]) -> bool:
+        head = head.replace("to date", "")  # as in "paid to date", which is no day
+        return any(part in head for part in parts) and not NO_AMOUNT.search(head) and not _OF_NO_WEIGHT.search(head)
+
+
+def _amounts(words: Mapping[str, int]) -> bool:
+    """Whether cells hold amounts other than zero, and nothing but amounts and dashes."""
+    found = False
+    for word in words:
+        try:
+            cell = taken_apart(word)
+        except RowRefused:
+            if word not in _NOTHING:
+                return False
+        else:
+            found = found or bool(cell.number.strip("0.,' "))
+    return found
