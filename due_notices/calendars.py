@@ -184,7 +184,10 @@ def parse_weekend(text: str) -> frozenset[int] | None:
 def parse_dates(text: str) -> frozenset[date]:
     """Read `2026-12-24,2027-08-01/2027-08-31` (ISO 8601: days, and spans with both ends); raises ValueError."""
     found: set[date] = set()
-    for number, entry in enumerate((entry.strip() for entry in text.split(",") if entry.strip()), 1):
+    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+    if text.strip() and not entries:
+        raise ValueError("names no day; write dates, for example 2026-12-24,2026-12-31, or leave it out")
+    for number, entry in enumerate(entries, 1):
         first, _, last = entry.partition("/")
         begin, end = _day(first, number), _day(last or first, number)
         if not timedelta() <= end - begin <= _LONGEST_SPAN:
@@ -235,7 +238,7 @@ def _entity(text: str) -> tuple[Any, str]:
 
     name = _entities().get(_folded(text))
     if name is None:
-        raise UnknownCalendar(f"no country or market is called {text!r}{_near(text, _entities().values())}")
+        raise UnknownCalendar(f"no country or market is called {text!r}{_meant(text)}")
     entity = getattr(holidays, name).get_entity()
     return entity, getattr(entity, "country", None) or name
 
@@ -267,6 +270,19 @@ def _category(entity: Any, code: str, text: str) -> str:
 def _categories(entity: Any) -> Sequence[str]:
     """Return the categories of closed days; `workday` has the days that are none."""
     return sorted(name for name in entity.supported_categories if name != "workday")
+
+
+def _meant(text: str) -> str:
+    """Return what to write for a name that is none."""
+    if _folded(text) in _EUROS_DAYS:
+        return "; write XECB for the days on which euros are paid (T2), or a country"
+    country, _, part = text.replace("/", "_").replace(".", "_").partition("_")
+    if part and _is_known(f"{country}-{part}"):
+        return f"; write {country}-{part}"
+    return _near(text, _entities().values())
+
+
+_EUROS_DAYS = frozenset({"t2", "target", "target2", "eu", "eur", "euro", "eurozone", "sepa"})
 
 
 def _near(text: str, known: Iterable[str]) -> str:

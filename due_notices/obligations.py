@@ -274,11 +274,15 @@ def _amount(fields: Mapping[str, object], currency: str | None) -> str | None:
 
 
 def _reference(fields: Mapping[str, object]) -> str:
-    """Return the reference, empty where it is blank; control characters and lone surrogates would break ids."""
+    """Return the reference, empty where nothing of it can be seen: no message would have it.
+
+    Control characters and lone surrogates would break ids.
+    """
     reference = _text_field(fields, "ref") or ""
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in reference):
+    kinds = {unicodedata.category(character) for character in reference}
+    if kinds & {"Cc", "Cs"}:
         _malformed(Fault.REFERENCE, "ref holds a control character or half of a character; take it out")
-    return reference if reference.strip() else ""
+    return reference if any(kind[0] not in "CZ" for kind in kinds) else ""
 
 
 def _as_it_is(read: Callable[[], _T]) -> _T | None:

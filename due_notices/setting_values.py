@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -108,8 +108,8 @@ def attribute_path(text: str) -> tuple[str, ...]:
     """Return the path of a user's property: one name, or two."""
     if _is_extension(text):
         return (text,)
-    if re.fullmatch(r"onPremisesExtensionAttributes/extensionAttribute([1-9]|1[0-5])", text):
-        return tuple(text.split("/"))
+    if found := re.fullmatch(r"(?ai)onPremisesExtensionAttributes/extensionAttribute([1-9]|1[0-5])", text):
+        return "onPremisesExtensionAttributes", f"extensionAttribute{found[1]}"
     raise ValueError(
         "is neither extension_<32 hex digits>_<name> nor onPremisesExtensionAttributes/extensionAttribute1 to 15"
     )
@@ -220,11 +220,14 @@ def odd_character(text: str) -> str:
     return ""
 
 
-def near_misses(names: Iterable[str], known: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the names that are nearly a known one, each with the one that was probably meant."""
+def near_misses(names: Collection[str], known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the names that are nearly a known one, or one in other capitals, each with the one that was meant."""
     meant = {name.upper(): name for name in known}
-    for name in names:
-        if name.upper() not in meant and (near := difflib.get_close_matches(name.upper(), meant, n=1, cutoff=NEAR)):
+    given = set(names)
+    for name in sorted(given - set(known)):
+        near = difflib.get_close_matches(name.upper(), meant, n=1, cutoff=NEAR)
+        # Where the system knows no capitals, as Windows, each name is there in the capitals that it was asked in.
+        if near and not (name.upper() == near[0] and meant[near[0]] in names):
             yield name, meant[near[0]]
 
 

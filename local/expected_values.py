@@ -101,7 +101,8 @@ def read_value(value: Any, today: dt.date, zone: dt.tzinfo) -> Value:
     amount = _unless_closed(_amount, is_open, present.get("amount"), currency) or ""
     pause = _unless_closed(_pause, is_open, present.get("pausedUntil"), today, zone)
     standing: Standing = "settled" if is_open and amount and Decimal(amount) <= 0 else status
-    return Value(value, due, standing, reference if reference.strip() else "", amount, currency, pause)
+    seen = any(unicodedata.category(character)[0] not in "CZ" for character in reference)
+    return Value(value, due, standing, reference if seen else "", amount, currency, pause)
 
 
 def _fields(value: str) -> dict[str, Any]:

@@ -316,6 +316,7 @@ def test_dates_are_read(text: str, dates: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
+        (",", "names no day"),
         ("2026-12-24,12-31", "entry 2 is not a date written YYYY-MM-DD"),
         ("24.12.2026", "entry 1 is not a date written YYYY-MM-DD"),
         ("20261224", "entry 1 is not a date written YYYY-MM-DD"),

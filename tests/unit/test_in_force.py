@@ -68,8 +68,17 @@ def test_other_names_are_nobodys_business(name: str) -> None:
     assert list(near_misses([name], NAMES)) == []
 
 
+def test_a_settings_name_in_other_capitals_is_warned_of_unless_the_system_knows_none() -> None:
+    assert list(near_misses(["Send_Window"], NAMES)) == [("Send_Window", "SEND_WINDOW")]
+
+    both = ["NOTICE_STORAGE__QUEUESERVICEURI", "NOTICE_STORAGE__queueServiceUri"]
+    assert list(near_misses(both, NAMES)) == []
+
+
 def test_no_setting_is_nearly_another() -> None:
-    assert list(near_misses([name.upper() for name in NAMES], NAMES)) == []
+    assert list(near_misses([*NAMES], NAMES)) == []
+    for name in NAMES:
+        assert list(near_misses([name], [other for other in NAMES if other != name])) == []
 
 
 @pytest.mark.parametrize("text", [",", ";", " , ", ",;,"])

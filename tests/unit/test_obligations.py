@@ -95,6 +95,10 @@ def parse(value: object, zone: tzinfo = UTC, today: date = TODAY) -> Obligation:
             '{"due":"2026-12-01","ref":null,"amount":null,"currency":null,"status":null,"pausedUntil":null}',
             Obligation(on("2026-12-01")),
         ),
+        *(
+            (obligation_json(ref=blank, amount="5"), Obligation(on("2026-12-01"), amount="5"))
+            for blank in ("", "  ", "\u00a0", "\u200b", "\u2060 \ufeff", "\u2028", "\ue000")
+        ),
         (
             obligation_json(ref="INV-1001", amount="120.50", currency="EUR", status="open", pausedUntil="2026-12-10"),
             Obligation(on("2026-12-01"), "INV-1001", "120.50", "EUR", "open", on("2026-12-10")),

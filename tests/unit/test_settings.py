@@ -147,6 +147,7 @@ def test_every_setting_is_read() -> None:
     assert policy.source == f"/tenants/{TENANT}/due-notices"
     assert (found.vault_url, found.secret_name) == ("https://other.vault.usgovcloudapi.net", "my-secret")
     assert policy.rules.attribute == ("onPremisesExtensionAttributes", "extensionAttribute15")
+
     assert (policy.rules.stages.days, policy.rules.stages.catch_up_days) == ((-14, 0, 30), 0)
     calendar = policy.rules.stages.calendar
     assert isinstance(calendar, BusinessDays)
@@ -166,6 +167,12 @@ def test_every_setting_is_read() -> None:
     )
     assert (found.instance_discovery, found.token_credentials) == (False, "dev")
     assert found.identity_client_id == CLIENT
+
+
+def test_an_attributes_name_has_no_case() -> None:
+    found = read(DUE_DATE_ATTRIBUTE="onpremisesextensionattributes/EXTENSIONATTRIBUTE15")
+
+    assert found.policy.rules.attribute == ("onPremisesExtensionAttributes", "extensionAttribute15")
 
 
 @pytest.mark.parametrize(
@@ -278,6 +285,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("BUSINESS_TIME_ZONE", "zzzzzzzzz", "no such IANA time zone; one is Europe/Berlin"),
     ("SEND_WINDOW", "8-18", "write it as HH:MM-HH:MM"),
     ("SEND_WINDOW", "22:00-06:00", "a window across midnight would belong to two business dates"),
+    ("BUSINESS_CALENDAR", "DE_BY", "no country or market is called 'DE_BY'; write DE-BY"),
+    ("BUSINESS_CALENDAR", "TARGET2", "write XECB"),
     ("BUSINESS_CALENDAR", "DEE", "no country or market is called 'DEE'; near names: "),
     ("BUSINESS_CALENDAR", "DE,US-NX", "no part of US is called 'NX'; near names: "),
     ("BUSINESS_CALENDAR", "LK+workday", "+workday would close working days; leave it out"),
