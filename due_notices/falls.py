@@ -16,6 +16,7 @@ from due_notices.report import RunReport
 
 VALUES_FALL = 80  # percent
 VALUES_LOOK = 40  # percent
+MOST = 50  # percent
 COUNT_SHARE = 1  # percent
 COUNT_LEAST = 20  # users
 QUIET_DAYS = 7  # open days without a payment
@@ -90,12 +91,19 @@ def signs_of(
     `days` are the completed days before it, one report each, in their order; `attribute` is where the values are.
     """
     found: dict[str, str] = {}
-    if report.users_read and not report.obligations and (base is None or not base.obligations):
+    if not report.users_read and (base is None or not base.users_read):
+        found["no-values"] = (
+            "not one user was read: does USER_FILTER leave anybody, and is it the right tenant? Nobody is notified"
+        )
+    elif not report.obligations and (base is None or not base.obligations):
         found["no-values"] = (
             f"none of {report.users_read:,} users has a value in {attribute}: is DUE_DATE_ATTRIBUTE right, and does "
             "anything write it?"
         )
-    if base is not None:
+    if base is None:
+        if most := "; ".join(_large_shares(report)):
+            found["skips-grew"] = f"{most}, and there is no run before to compare with: these are not notified"
+    else:
         if why_fallen(report, base, limit) is None and _fell(report.obligations, base.obligations, VALUES_LOOK):
             found["values-fell"] = (
                 f"{report.obligations:,} obligations were read, and {base.obligations:,} in the run of "
@@ -121,6 +129,13 @@ def _grown_shares(report: RunReport, base: RunReport, limit: int) -> Iterator[st
         now, then = _share(report, reason), _share(base, reason)
         if 100 * (now - then) > limit:
             yield f"{now:.0%} are skipped as {reason}, and {then:.0%} were in the run of {base.business_date}"
+
+
+def _large_shares(report: RunReport) -> Iterator[str]:
+    """Yield what keeps most customers from being notified in the first run of all, which nobody has seen before."""
+    for reason in ("malformed", *OF_THE_USER):
+        if 100 * (share := _share(report, reason)) > MOST:
+            yield f"{share:.0%} are skipped as {reason}"
 
 
 def _share(report: RunReport, reason: str) -> float:

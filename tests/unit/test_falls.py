@@ -147,7 +147,25 @@ def test_a_first_run_in_which_nobody_has_a_value_names_users_and_attribute() -> 
     assert list(found) == ["no-values"]
     assert "2,500 users" in found["no-values"]
     assert "extension_0_due" in found["no-values"]
-    assert signs(run_report(TODAY), None) == []
+
+
+@pytest.mark.parametrize("base", [None, run_report("2026-11-27")])
+def test_a_directory_in_which_nobody_is_read_is_worth_a_look(base: RunReport | None) -> None:
+    """As with a USER_FILTER that has left nobody from the first day on: no run before had more."""
+    found = signs_of(run_report(TODAY), base, (), 20, "x")
+
+    assert list(found) == ["no-values"]
+    assert "USER_FILTER" in found["no-values"]
+
+
+@pytest.mark.parametrize("reason", ["malformed", "unreachable", "disabled", "opted-out", "not-allowed"])
+def test_a_first_run_in_which_most_are_skipped_is_worth_a_look(reason: str) -> None:
+    def signs(skipped: int) -> dict[str, str]:
+        report = run_report(TODAY, users_read=100, obligations=100, owed=100 - skipped, skipped={reason: skipped})
+        return signs_of(report, None, (), 20, "x")
+
+    assert signs(50) == {}
+    assert f"51% are skipped as {reason}" in signs(51)["skips-grew"]
 
 
 # Payments that stand still.
