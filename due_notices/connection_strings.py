@@ -154,7 +154,16 @@ def _endpoint(service: str, parts: Mapping[str, str]) -> str:
         address = _default(service, parts)
     if not is_address(address):
         raise ValueError(f"names no address of the {service} service: correct AccountName, or {remedy}")
+    if other := other_service(address, service):
+        raise ValueError(f"names, for the {service} service, the address of the {other} service: {remedy}")
     return address
+
+
+def other_service(address: str, service: str) -> str:
+    """Return which other service of Azure Storage an address belongs to, by its host; empty where to none."""
+    labels = (_host(address) or "").split(".")[1:]
+    found = [each for each in (*_ALL_SERVICES, "dfs", "web") if each in labels]
+    return next((each for each in found if each != service), "")
 
 
 def _default(service: str, parts: Mapping[str, str]) -> str:

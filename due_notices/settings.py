@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 
 from due_notices.calendars import BusinessCalendar, BusinessDays, EveryDay, parse_calendars, parse_dates, parse_weekend
 from due_notices.clouds import cloud_of_authority, cloud_of_graph, cloud_of_vault, name_of_vault
-from due_notices.connection_strings import account_of, plain_connection_string
+from due_notices.connection_strings import account_of, other_service, plain_connection_string
 from due_notices.credentials import CredentialKind
 from due_notices.errors import SettingsError
 from due_notices.ladder import longest_look_back
@@ -448,6 +448,9 @@ def _storage(read: _Reader) -> StorageAccount:
     elif len(given) == 1:
         missing = next(name for name in endpoints if name not in given)
         read.problem(missing, f"is not set although {given[0]} is; a managed identity needs both")
+    for name, service in zip(endpoints, ("queue", "table"), strict=True):
+        if other := other_service(read.text(name), service):
+            read.problem(name, f"is the address of the {other} service; write that of the {service} service")
     identity = read.parse("NOTICE_STORAGE__clientId", optional_guid)
     return StorageAccount(
         connection_string=Secret(connection_string) if connection_string else None,

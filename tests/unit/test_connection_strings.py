@@ -127,6 +127,11 @@ def test_a_plain_connection_string_stays_as_it_is() -> None:
         ("UseDevelopmentStorage=false", "write UseDevelopmentStorage=true"),
         (f"UseDevelopmentStorage=true;{NAME_AND_KEY}", "write UseDevelopmentStorage=true and nothing else"),
         ("UseDevelopmentStorage=true;DevelopmentStorageProxyUri=azurite", "ProxyUri is not an address"),
+        (
+            f"{NAME_AND_KEY};QueueEndpoint=https://notices.table.core.windows.net;TableEndpoint={QUEUES}",
+            "for the queue service, the address of the table service",
+        ),
+        (f"{NAME_AND_KEY};EndpointSuffix=queue.core.windows.net", "the address of the queue service"),
         (f"{NAME_AND_KEY};QueueEndpoint=https://[::1", "names no address of the queue service"),
     ],
 )

@@ -404,6 +404,11 @@ def test_a_setting_that_must_be_set_is_missed_with_its_meaning(name: str, value:
         ({"NOTICE_STORAGE": ""}, "NOTICE_STORAGE: is not set; "),
         ({QUEUE_URI: QUEUES}, f"NOTICE_STORAGE: is set, and so is {QUEUE_URI}; set either the one or the other"),
         ({TABLE_URI: TABLES}, f"NOTICE_STORAGE: is set, and so is {TABLE_URI}; set either the one or the other"),
+        ({"NOTICE_STORAGE": None, QUEUE_URI: TABLES, TABLE_URI: TABLES}, f"{QUEUE_URI}: is the address of the table"),
+        (
+            {"NOTICE_STORAGE": None, QUEUE_URI: QUEUES, TABLE_URI: TABLES.replace("table", "blob")},
+            f"{TABLE_URI}: is the address of the blob",
+        ),
         ({"NOTICE_STORAGE": None, QUEUE_URI: QUEUES}, f"{TABLE_URI}: is not set although {QUEUE_URI} is; a managed"),
         ({"NOTICE_STORAGE": None, TABLE_URI: TABLES}, f"{QUEUE_URI}: is not set although {TABLE_URI} is; a managed"),
         (
