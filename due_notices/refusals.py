@@ -52,6 +52,10 @@ _ASSIGN_IDENTITY = (
     "its client id; on a laptop run `az login` and set AZURE_TOKEN_CREDENTIALS=dev"
 )
 _RESTART = "restart the function app with `az functionapp restart -n <function app> -g <resource group>`"
+_ASKED_WITH = (
+    "correct USER_FILTER, DUE_DATE_ATTRIBUTE or OPT_OUT_ATTRIBUTE; `due-notices doctor` asks the same as a run, link "
+    "by link"
+)
 
 REFUSALS = (
     Refusal(
@@ -306,6 +310,18 @@ REFUSALS = (
         "400 Request_UnsupportedQuery",
         "the directory does not support this filter or attribute",
         "check USER_FILTER and DUE_DATE_ATTRIBUTE",
+    ),
+    Refusal(
+        GRAPH,
+        "400 BadRequest",
+        "Graph does not take a part of what it was asked: a filter, the name of an attribute or a value",
+        _ASKED_WITH,
+    ),
+    Refusal(
+        GRAPH,
+        "400 Request_BadRequest",
+        "the directory does not know a part of what it was asked, such as an extension that was deleted",
+        _ASKED_WITH,
     ),
     Refusal(
         GRAPH,

@@ -162,7 +162,9 @@ PROVOKED: Mapping[tuple[str, str], Provoke] = {
     (GRAPH, "400 CredentialTypeNotAllowedAsPerAppPolicy"): graph_says(400, "CredentialTypeNotAllowedAsPerAppPolicy"),
     (GRAPH, "403 Authorization_RequestDenied"): does(lambda stack: stack.entra.set_roles(stack.app.client_id, ())),
     (GRAPH, "400 Request_UnsupportedQuery"): settings(USER_FILTER="nonsense ge 'x'"),
-    (GRAPH, OTHERWISE): graph_says(400, "BadRequest"),
+    (GRAPH, "400 BadRequest"): settings(USER_FILTER="accountEnabled eq true and"),
+    (GRAPH, "400 Request_BadRequest"): graph_says(400, "Request_BadRequest"),
+    (GRAPH, OTHERWISE): graph_says(400, "SomethingNew"),
 }
 
 # Neither a person's login nor a machine without any identity can be emulated; tests of their own have them.
