@@ -229,7 +229,7 @@ def _addresses(user: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(each, str):
             shown = "".join(letter for letter in each if unicodedata.category(letter) != "Cf")
             clean = shown.translate(_DASHES).strip()
-            if re.fullmatch(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+", clean):
+            if re.fullmatch(r"[^@\s,;]+@[^@\s,;.]+(\.[^@\s,;.]+)+", clean):
                 yield clean
 
 

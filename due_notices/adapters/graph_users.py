@@ -48,7 +48,7 @@ INITIAL_DOMAINS = (
 # No more than "a name at a host": whether a mailbox exists only its server knows. What could break out of
 # a mail header or name several recipients is refused, and so are dashes of which it is not clear what they stand for.
 _REFUSED = r"@\s\x00-\x20\x7f-\x9f<>,;:\"\\()\[\]\u2014\u2015"
-_EMAIL = re.compile(rf"[^{_REFUSED}]{{1,64}}@[^{_REFUSED}]+\.[^{_REFUSED}.]+")
+_EMAIL = re.compile(rf"[^{_REFUSED}]{{1,64}}@[^{_REFUSED}.]+(?:\.[^{_REFUSED}.]+)+")
 _MAX_EMAIL = 254  # RFC 5321, section 4.5.3.1.3, without the angle brackets
 _PHONE = re.compile(r"(?=(?:[^0-9]*[0-9]){5})\+?[0-9 ()./-]{5,40}")
 _USER_ID = re.compile(r"[0-9A-Za-z-]{1,64}")

@@ -133,7 +133,19 @@ def test_an_address_is_taken_as_it_is(address: str) -> None:
     "address",
     [
         # no address
-        *("", " ", "alice", "alice@", "@example.com", "alice@example", "alice@@example.com", "a@b@c.de", "alice@.de"),
+        *(
+            "",
+            " ",
+            "alice",
+            "alice@",
+            "@example.com",
+            "alice@example",
+            "alice@@example.com",
+            "a@b@c.de",
+            "alice@.de",
+            "a@b..de",
+            "a@b.de.",
+        ),
         *(
             "alice@example.",
             "alice@example.com.",
