@@ -44,6 +44,8 @@ class Owed:
 class Entries:
     """What a list says, row by row and by customer. Customers are folded; numbered as they come."""
 
+    has_references: bool = True
+    """Whether a column of the list is known to be the reference."""
     kinds: Counter[str] = field(default_factory=Counter)
     refused: list[Problem] = field(default_factory=list)
     currencies: set[str] = field(default_factory=set)
@@ -172,10 +174,13 @@ class Entries:
                 same = spoken.get(each.key)
                 if same is None or same.state == "void":
                     spoken[each.key] = each
-                elif each.state != "void" and _facts(each) != _facts(same):
+                    continue
+                if each.state != "void" and _facts(each) != _facts(same):
                     problems.append(_conflict(same, each))
-                    if len(problems) == _MOST_CONFLICTS:
-                        return problems
+                elif each.state == "open" and not self.has_references:
+                    problems.append(_one_or_two(same, each))
+                if len(problems) == _MOST_CONFLICTS:
+                    return problems
         return problems
 
     def _rows(self, customer: int) -> list[int]:
@@ -194,9 +199,9 @@ class Entries:
         return Owed((self._lines[row],), day, ref, amount or None, currency or None, state)  # type: ignore[arg-type]  # (as it was put in)
 
 
-def gathered(pieces: Iterable[Columns | Row]) -> Entries:
+def gathered(pieces: Iterable[Columns | Row], *, has_references: bool = True) -> Entries:
     """Return all that a list says. Raises ListRefused where two rows contradict each other."""
-    entries = Entries()
+    entries = Entries(has_references)
     for piece in pieces:
         entries.take(piece)
     return entries.whole()
@@ -213,5 +218,15 @@ def _conflict(one: Owed, other: Owed) -> Problem:
         "conflict",
         f"lines {one.lines[0]} and {other.lines[0]} say different {what} for the same customer, reference and due date",
         "correct one of them, or name a column that distinguishes them (--columns ref=NAME)",
+        other.lines[0],
+    )
+
+
+def _one_or_two(one: Owed, other: Owed) -> Problem:
+    return Problem(
+        "conflict",
+        f"lines {one.lines[0]} and {other.lines[0]} say the same customer, due date and amount, and no column is known "
+        "to be the reference: two obligations, or one twice?",
+        "name the column that distinguishes them (--columns ref=NAME), or take one of them out",
         other.lines[0],
     )

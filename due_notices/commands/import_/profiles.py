@@ -98,10 +98,11 @@ class Vocabulary:
     """What stands in the head of an amount that remains to be paid."""
     paid_amounts: frozenset[str]
     paid_parts: Sequence[str]
-    """What stands in the head of a column of payments; likewise of states, of disputes, of amounts."""
+    """What stands in the head of a column of payments; likewise of states, disputes, amounts, due dates."""
     state_parts: Sequence[str]
     dispute_parts: Sequence[str]
     amount_parts: Sequence[str]
+    due_parts: Sequence[str]
     debits: frozenset[str]
     """Words for the side of an account, as head or as cell."""
     credits: frozenset[str]
@@ -197,19 +198,20 @@ def vocabulary() -> Vocabulary:
         heads={
             _field(key): [tuple(map(squeezed, _heads(rank))) for rank in ranks] for key, ranks in found["heads"].items()
         },
-        paid_flags=frozenset(_heads(found["paid_flags"])),
-        void_flags=frozenset(_heads(found["void_flags"])),
-        open_flags=frozenset(_heads(found["open_flags"])),
-        paid_dates=frozenset(_heads(found["paid_dates"])),
+        paid_flags=_squeezed(found["paid_flags"]),
+        void_flags=_squeezed(found["void_flags"]),
+        open_flags=_squeezed(found["open_flags"]),
+        paid_dates=_squeezed(found["paid_dates"]),
         remains_parts=_folded(found["remains_parts"]),
-        paid_amounts=frozenset(_heads(found["paid_amounts"])),
+        paid_amounts=_squeezed(found["paid_amounts"]),
         paid_parts=_folded(found["paid_parts"]),
         state_parts=_folded(found["state_parts"]),
         dispute_parts=_folded(found["dispute_parts"]),
         amount_parts=_folded(found["amount_parts"]),
+        due_parts=_folded(found["due_parts"]),
         debits=frozenset(_folded(found["debits"])),
         credits=frozenset(_folded(found["credits"])),
-        types=frozenset(_heads(found["types"])),
+        types=_squeezed(found["types"]),
         status={word: _state(state) for state, words in found["status"].items() for word in _folded(words)},
         kinds={word: kind for kind, words in found["kinds"].items() for word in _folded(words)},
         invoices=frozenset(_folded(found["invoices"])),
@@ -217,6 +219,10 @@ def vocabulary() -> Vocabulary:
         true=frozenset(_folded(found["true"])),
         false=frozenset(_folded(found["false"])),
     )
+
+
+def _squeezed(value: Any) -> frozenset[str]:
+    return frozenset(map(squeezed, _heads(value)))
 
 
 def _check_keys(found: Mapping[str, Any]) -> None:

@@ -39,6 +39,8 @@ class Forms:
     """Folded word of the status column, as far as it is known → state."""
     types: Mapping[str, Meaning] | None = None
     """Folded word of the document type → kind, empty for an invoice; None where no column says it."""
+    counted: frozenset[int] = frozenset()
+    """Columns of yes and no that say 1 and 0."""
     reasons: Sequence[str] = field(default=(), compare=False)
 
 
@@ -278,7 +280,8 @@ class Proof:
         types = _types(seen, self._asked, self._words, problems)
         reasons = [f"dates are {form.order}: {why_dates}"]
         reasons += [f"the decimal sign is {sign}: {why_sign}"] if "amount" in layout.columns else []
-        return Forms(form, sign, self._currency, meanings, types, reasons), problems
+        ones = frozenset(at for at, cells in seen.flags.items() if "1" in cells and cells.keys() <= {"0", "1", ""})
+        return Forms(form, sign, self._currency, meanings, types, ones, reasons), problems
 
     def proven(self) -> Forms:
         """Return the forms of all columns. Raises ListRefused with everything that must be asked."""
@@ -378,6 +381,8 @@ def _meanings(
         problems.append(_unknown_words(unknown, found.words, "status", layout.name(layout.columns["status"])))
     for position, seen in found.flags.items():
         known_words = words.true | words.false | meanings.keys()
+        if seen.keys() <= {"0", "1", ""}:
+            continue
         flags = {each: line for word, line in seen.items() if (each := folded(word)) not in known_words}
         if flags and not any(any(map(str.isdigit, each)) for each in flags):
             problems.append(_unknown_words(flags, seen, "yes or no", layout.name(position)))

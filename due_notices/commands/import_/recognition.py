@@ -303,7 +303,7 @@ class _Mapper:
             for names, yes, no in kinds
             for name, positions in self._head.names.items()
             for position in positions
-            if name in names and position not in columns.values()
+            if squeezed(name) in names and position not in columns.values()
         )
 
     def _remains(self, columns: Mapping[Field, int]) -> bool:
@@ -418,7 +418,7 @@ class _Mapper:
         )
 
     def _one_of(self, names: frozenset[str]) -> int | None:
-        found = [position for name in names for position in self._head.names.get(name, ())]
+        found = [at for name, positions in self._head.names.items() for at in positions if squeezed(name) in names]
         return found[0] if len(found) == 1 else None
 
     def _head_currency(self, amount: int | None) -> str | None:

@@ -174,7 +174,8 @@ class RowReader:
             word = folded(row[flag.position])
             said = self._forms.meanings.get(word)
             if word and said is None:
-                said = flag.yes if word in self._words.true else flag.no
+                yes = word in self._words.true or (word == "1" and flag.position in self._forms.counted)
+                said = flag.yes if yes else flag.no
             if said and said != "open":
                 return said
         if layout.paid_on is not None and self._is_filled(layout.paid_on, row[layout.paid_on]):

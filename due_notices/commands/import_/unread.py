@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from due_notices.commands.import_.amounts import taken_apart
+from due_notices.commands.import_.dates import readings
 from due_notices.commands.import_.problems import Problem, RowRefused
 from due_notices.commands.import_.profiles import Vocabulary, folded, head_name
 from due_notices.commands.import_.recognition import NO_AMOUNT, Asked, Layout
@@ -24,6 +25,7 @@ _NOT_OWED = re.compile(
     r"tax|vat\b|gst|tva|iva\b|mwst|ust\b|steuer|btw|moms|mva|discount|rabatt|skonto|remise|descuento|sconto|unit|price|"
     r"preis|prix|line|item|position|quantity|qty|menge|net\b|netto|fee|cost|rate|shipping|税"
 )
+_IN_ALL = re.compile(r"\bincl|\binkl|gross|brutto|\bttc\b|with (vat|tax|gst)")
 _SIDE = re.compile("sign|sens|side|seite|kennz|indic|vorz")
 _FREE_TEXT = re.compile(r"note|comment|remark|bemerk|descr|beschr|memo|subject|betreff|name|email|e-mail|@|\bid\b|url")
 _NOT_WHOLE = re.compile(
@@ -55,12 +57,19 @@ class Unread:
         named = (position for position, cell in enumerate(layout.head) if cell.strip() and position not in read)
         self._cells: dict[int, dict[str, int]] = {} if layout.profile else {position: {} for position in named}
         self._watched = list(self._cells)
+        parts = words.due_parts
+        self._other_days: dict[int, tuple[int, str] | None] = {
+            position: None
+            for position in self._cells
+            if any(part in head_name(layout.head[position]) for part in parts)
+        }
 
     def add(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
         """Take a block of rows into account."""
-        if not self._watched:
+        if not self._cells:
             return
         width = min(map(len, rows))
+        self._compare_days(lines, rows)
         for position in tuple(self._watched):
             seen = self._cells[position]
             if position < width and {row[position] for row in rows} <= seen.keys():
@@ -72,8 +81,26 @@ class Unread:
             if len(seen) > _MOST:
                 self._watched.remove(position)
 
+    def _compare_days(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
+        """Note where a column that may be the due date, too, says another day."""
+        for position in [position for position, unlike in self._other_days.items() if unlike is None]:
+            for line, row in zip(lines, rows, strict=True):
+                if max(position, self._due) >= len(row):
+                    continue
+                due, other = row[self._due].strip(), row[position].strip()
+                if due != other and _is_day(due) and _is_day(other):
+                    self._other_days[position] = line, other
+                    break
+
     def problems(self) -> Iterator[Problem]:
         """Yield what must be asked."""
+        for position, unlike in self._other_days.items():
+            if unlike is not None and "due" not in self._asked.columns:
+                name, due = self._layout.name(position), self._layout.name(self._due)
+                yield Problem(
+                    "columns", f"{name} says {unlike[1]}, and {due} another day; each may be the due date",
+                    f'add --columns "due={name}" or "due={due}"', unlike[0], name,
+                )  # fmt: skip
         cells = {
             position: {folded(cell): line for cell, line in reversed(seen.items()) if cell.strip()}
             for position, seen in self._cells.items()
@@ -187,7 +214,7 @@ class Unread:
         """Ask where no column is known to be the amount, and this one may be."""
         if "amount" in self._layout.columns or not self._speaks(head, self._words.amount_parts):
             return None
-        if _NOT_OWED.search(head) or not _amounts(words):
+        if (_NOT_OWED.search(head) and not _IN_ALL.search(head)) or not _amounts(words):
             return None
         name = self._layout.name(position)
         why = f"{name} may be the amount, which no column is known to be"
@@ -197,6 +224,11 @@ class Unread:
     def _speaks(head: str, parts: Sequence[str]) -> bool:
         head = head.replace("to date", "")  # as in "paid to date", which is no day
         return any(part in head for part in parts) and not NO_AMOUNT.search(head) and not _OF_NO_WEIGHT.search(head)
+
+
+def _is_day(text: str) -> bool:
+    """Whether a cell holds a day, in whatever order it is written."""
+    return len(re.findall(r"\d+", text)) >= 2 and bool(readings(text, 9999).dates)  # noqa: PLR2004 (day and year)
 
 
 def _amounts(words: Mapping[str, int]) -> bool:

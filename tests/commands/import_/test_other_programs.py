@@ -12,7 +12,7 @@ import pytest
 from due_notices.commands.import_.problems import ListRefused
 from due_notices.commands.import_.rows import Entry, Kind
 from due_notices.currencies import CODES
-from tests.commands.import_.given_lists import codes, rows, written
+from tests.commands.import_.given_lists import codes, entries_of, rows, written
 
 NBSP, NARROW = "\u00a0", "\u202f"
 ADA, BEN = "ada@example.com", "ben@example.org"
@@ -218,6 +218,10 @@ HEAD = "Customer Email,Invoice,Due date"
         ("Balance,Lettrage", "120.50,AA", "columns", "Lettrage says aa"),
         ("Balance,Clearing doc", "120.50,1400001", "columns", "Clearing doc says 1400001"),
         ("Balance,Stage", "120.50,Cancelled", "columns", "Stage says cancelled"),
+        ("Amount incl. VAT,Amount excl. VAT", "119.00,100.00", "columns", "Amount incl. VAT may be the amount"),
+        ("Balance,Extended due date", "120.50,2026-12-30", "columns", "each may be the due date"),
+        ("Balance,Due on (new)", "120.50,30/12/2026", "columns", "may each be the due"),
+        ("Amount,Amount payable now", "100.00,120.50", "columns", "what remains is owed"),
         ("Balance,Status,In dispute", "120.50,open,x", "columns", "In dispute says x"),
     ],
 )
@@ -244,6 +248,9 @@ def test_a_column_that_may_change_what_is_owed_is_asked_about(
         ("Amount,Category", "120.50,C", {}),
         ("Balance,Stage", "120.50,Cancelled", {"status": ("cancelled=open",)}),
         ("Balance EUR", "120.50", {}),
+        ("Balance,Due date again", "120.50,2026-12-15", {}),
+        ("Balance,Overdue by days", "120.50,12", {}),
+        ("Balance,Extended due date", "120.50,2026-12-30", {"columns": ("due=Due date",)}),
         ("Balance,VAT amount", "120.50,20.50", {}),
     ],
 )
@@ -259,6 +266,30 @@ def test_a_currency_that_differs_from_that_of_the_amounts_head_refuses_the_row(t
     text = f"{HEAD},Currency,Balance Due (EUR)\n{ADA},R1,2026-12-15,USD,120.50\n{BEN},R2,2026-12-31,EUR,99.90\n"
 
     assert said(written(tmp_path, text)) == [("currency",), ("2026-12-31", "R2", "99.90", "EUR", "open")]
+
+
+def test_two_rows_that_only_a_reference_could_tell_apart_are_asked_about(tmp_path: Path) -> None:
+    text = f"Email,Papers,Due date,Balance\n{ADA},F1,2026-12-15,5.00\n{ADA},F2,2026-12-15,5.00\n"
+
+    with pytest.raises(ListRefused, match="two obligations, or one twice"):
+        entries_of(written(tmp_path, text))
+    assert len(entries_of(written(tmp_path, text), columns=("ref=Papers",)).of(0)) == 2
+
+
+@pytest.mark.parametrize(
+    ("head", "state"), [("Paid", "paid"), ("is_paid", "paid"), ("Storniert", "void"), ("isVoid", "void")]
+)
+def test_a_column_of_ones_and_zeros_says_yes_and_no(tmp_path: Path, head: str, state: str) -> None:
+    text = f"{HEAD},Balance,{head}\n{ADA},R1,2026-12-15,120.50,0\n{BEN},R2,2026-12-31,99.90,1\n"
+
+    assert [row[-1] for row in said(written(tmp_path, text))] == ["open", state]
+
+
+@pytest.mark.parametrize("head", ["document_type", "DocumentType", "Document Type"])
+def test_kinds_of_documents_are_known_by_heads_as_programmers_write_them(tmp_path: Path, head: str) -> None:
+    text = f"{HEAD},Balance,{head}\n{ADA},R1,2026-12-15,120.50,invoice\n{BEN},R2,2026-12-31,99.90,credit\n"
+
+    assert [row[-1] for row in said(written(tmp_path, text))] == ["open", "credit note"]
 
 
 @pytest.mark.parametrize("head", ["Cleared", "Settled", "Paid?", "Erledigt", "Soldé"])
