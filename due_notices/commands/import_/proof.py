@@ -24,6 +24,7 @@ _FOLDED_AT = 20_000
 _MOST_WORDS = 12
 _MARK = "\x1f"
 _CODE = re.compile(r"[a-z]{1,3}")
+_UNCLEAR_STATES = frozenset({"credit", "sc", "cn", "crn", "cm", "dg", "order"})
 # What a state or a kind becomes: a state of ours, or the kind of a row that is not an obligation.
 Meaning = str
 
@@ -369,7 +370,9 @@ def _meanings(
         kinds = [(kind, wanted) for position, kind, wanted in layout.kinds if position == status]
         known: Mapping[str, Meaning] = layout.profile.status
     else:
-        kinds, known = [], {**words.kinds, **words.status}
+        # As a state `Credit` may mean that it is owed, and `Payment` that one is awaited.
+        unpaid = {word: kind for word, kind in words.kinds.items() if kind != "payment" and word not in _UNCLEAR_STATES}
+        kinds, known = [], {**unpaid, **words.status}
     carried = layout.columns.get("status") in layout.carry
     meanings: dict[str, Meaning] = {**known, **asked.status}
     unknown: dict[str, int] = {}

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from due_notices.commands.import_.columns import ColumnReader, Columns
 from due_notices.commands.import_.entries import Entries, gathered
-from due_notices.commands.import_.problems import ListRefused
+from due_notices.commands.import_.problems import ListRefused, Problem
 from due_notices.commands.import_.profiles import known_profiles, vocabulary
 from due_notices.commands.import_.proof import Forms, Proof
 from due_notices.commands.import_.recognition import HEAD_WITHIN, Asked, Layout, recognised
 from due_notices.commands.import_.rows import Entry, Row, RowReader
-from due_notices.commands.import_.source import Source, below_head, blocks, examined
+from due_notices.commands.import_.source import OTHER_ENCODINGS, Source, below_head, blocks, examined
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ReadableList:
 
     def pieces(self) -> Iterator[Columns | Row]:
         """Yield the same, with obligations that stand together as columns: a long list is mostly such."""
-        read = _BlockReader(self.layout, self.forms, self.zone, self.today)
+        read = _BlockReader(self.layout, self.forms, self.zone, self.today, guessed=self.source.guessed)
         with below_head(self.source, self.layout) as reader:
             for numbers, cells in blocks(reader):
                 yield from read(numbers, cells)
@@ -47,9 +47,9 @@ class ReadableList:
 class _BlockReader:
     """Reads blocks of rows, column by column where it can, else row by row."""
 
-    def __init__(self, layout: Layout, forms: Forms, zone: tzinfo, today: date) -> None:
+    def __init__(self, layout: Layout, forms: Forms, zone: tzinfo, today: date, *, guessed: bool) -> None:
         self.forms = forms
-        self._rows = RowReader(layout, forms, zone, today)
+        self._rows = RowReader(layout, forms, zone, today, guessed=guessed)
         self._columns = ColumnReader(layout, forms, self._rows)
 
     def __call__(self, numbers: Sequence[int], cells: Sequence[list[str]]) -> Iterator[Columns | Row]:
@@ -86,7 +86,14 @@ class _Ahead:
 def recognise(source: Source, asked: Asked) -> Layout:
     """Return the layout of a list. Raises ListRefused."""
     profiles = [asked.profile] if asked.profile else known_profiles()
-    return recognised(source.first_lines(HEAD_WITHIN), asked, profiles, vocabulary())
+    try:
+        return recognised(source.first_lines(HEAD_WITHIN), asked, profiles, vocabulary())
+    except ListRefused as refused:
+        if not source.guessed or not any(problem.code == "columns" for problem in refused.problems):
+            raise
+        # Heads in another alphabet are not known, and look like no language.
+        why = "its bytes are not UTF-8, and were read as Windows' Western alphabet, which may be wrong"
+        raise ListRefused([*refused.problems, Problem("encoding", why, OTHER_ENCODINGS)]) from refused
 
 
 def readable(source: Source, layout: Layout, asked: Asked, zone: tzinfo, today: date) -> ReadableList:
@@ -113,7 +120,8 @@ def read_whole(source: Source, layout: Layout, asked: Asked, zone: tzinfo, today
         for numbers, cells in first:
             proof.add(numbers, cells)
         has_references = "ref" in layout.columns
-        ahead = _Ahead(_BlockReader(layout, proof.forms()[0], zone, today), has_references=has_references)
+        read = _BlockReader(layout, proof.forms()[0], zone, today, guessed=source.guessed)
+        ahead = _Ahead(read, has_references=has_references)
         for numbers, cells in first:
             ahead.take(numbers, cells)
         first.clear()

@@ -193,7 +193,8 @@ def _generic(heads: Sequence[_Head], asked: Asked, words: Vocabulary) -> _Head:
                     "columns",
                     "no line at the beginning is a head that says what the columns are"
                     + (f"; line {widest.line} has {_listed(widest)}" if widest.names else ""),
-                    "add --columns due=NAME,customer=NAME,ref=NAME,amount=NAME, or write a profile (docs/import.md)",
+                    "add --columns due=NAME,customer=NAME,ref=NAME,amount=NAME, or write a profile (docs/import.md); "
+                    "--delimiter where cells are parted by something else than a comma, a semicolon, a tab or |",
                 )
             ]
         )

@@ -51,9 +51,13 @@ Row = Entry | Kind | Problem
 class RowReader:
     """Reads row by row; what is the same in many rows is worked out once."""
 
-    def __init__(self, layout: Layout, forms: Forms, zone: tzinfo, today: date) -> None:
-        """Take what the columns mean, how they are read, the zone in which dates are meant, and the business date."""
+    def __init__(self, layout: Layout, forms: Forms, zone: tzinfo, today: date, *, guessed: bool = False) -> None:
+        """Take what the columns mean, how they are read, the zone in which dates are meant, and the business date.
+
+        `guessed` is whether the list's encoding is no more than likely.
+        """
         self._layout = layout
+        self._guessed = guessed
         self._forms = forms
         self._latest = today.year + YEARS_AHEAD
         self._words: Vocabulary = vocabulary()
@@ -227,6 +231,9 @@ class RowReader:
             )
         elif ref[:1] in ("=", "@") or (ref[:1] in ("+", "-") and re.search(r"[(!|]", ref)):
             why, remedy = "is a formula", "export the list with values"
+        elif self._guessed and not ref.isascii():
+            why = "has letters beyond A to Z, and the list's encoding is a guess (Windows' Western alphabet)"
+            remedy = "add --encoding cp1252 if --explain shows them right, else the list's own, as cp1250 or cp1251"
         elif any(unicodedata.category(character) in {"Cc", "Cs"} for character in ref):
             why, remedy = "holds a control character", "correct the list"
         elif len(json.dumps(ref, ensure_ascii=False)) > _LONGEST_REFERENCE:

@@ -19,6 +19,10 @@ LONGEST_LINE = 1 << 20
 """Bytes without an end of line that are still a line."""
 LONGEST_CELL = 1 << 16
 MOST_COLUMNS = 1_000
+OTHER_ENCODINGS = (
+    "add --encoding, for instance cp932 (Japan), cp949 (Korea), gbk (China), cp1250 (Central Europe), "
+    "cp1251 (Cyrillic), cp1253 (Greek), cp1254 (Turkish), cp874 (Thailand)"
+)
 BLOCK = 500
 """Rows that are read at a time."""
 _CHUNK = 1 << 20
@@ -35,7 +39,9 @@ _NO_LISTS = (
     (b"%PDF", "a PDF"),
     (b"\x1f\x8b", "compressed"),
     (b"<", "XML or HTML"),
+    (b"{\\rtf", "a formatted text (RTF)"),
     (b"{", "JSON"),
+    (b"[{", "JSON"),
 )
 
 
@@ -46,6 +52,8 @@ class Source:
     path: Path
     encoding: str
     why: str
+    guessed: bool = False
+    """Whether other alphabets of one byte a letter would do as well."""
 
     @contextmanager
     def open(self) -> Iterator[IO[str]]:
@@ -91,13 +99,8 @@ def examined(
         if undecodable(path, each) is None and fits(source):
             return source
     if undecodable(path, "cp1252") is None:
-        return Source(path, "cp1252", "its bytes are not UTF-8, and those of Windows' Western alphabet")
-    raise _refused(
-        "encoding",
-        "the list is written neither in UTF-8 nor in Windows' Western alphabet",
-        "add --encoding, for instance cp932 (Japan), cp949 (Korea), gbk (China), cp1250 (Central Europe), "
-        "cp1251 (Cyrillic), cp874 (Thailand)",
-    )
+        return Source(path, "cp1252", "its bytes are not UTF-8, and those of Windows' Western alphabet", guessed=True)
+    raise _refused("encoding", "the list is written neither in UTF-8 nor in Windows' Western alphabet", OTHER_ENCODINGS)
 
 
 def _is_wide(encoding: str) -> bool:

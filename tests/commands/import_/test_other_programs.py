@@ -268,6 +268,31 @@ def test_a_currency_that_differs_from_that_of_the_amounts_head_refuses_the_row(t
     assert said(written(tmp_path, text)) == [("currency",), ("2026-12-31", "R2", "99.90", "EUR", "open")]
 
 
+@pytest.mark.parametrize("encoding", ["cp1251", "cp1253", "iso8859-2", "gbk"])
+def test_a_reference_in_an_encoding_that_was_guessed_is_asked_about(tmp_path: Path, encoding: str) -> None:
+    ref = {"cp1251": "СЧ-1", "cp1253": "ΤΙΜ-1", "iso8859-2": "Č-1", "gbk": "发票1"}[encoding]
+    path = written(tmp_path, f"{HEAD},Balance\n{ADA},{ref},2026-12-15,120.50\n{BEN},R2,2026-12-15,5.00\n", encoding)
+
+    assert said(path) == [("reference",), ("2026-12-15", "R2", "5.00", None, "open")]
+    assert said(path, encoding=encoding)[0] == ("2026-12-15", ref, "120.50", None, "open")
+
+
+def test_heads_in_an_encoding_that_was_guessed_ask_for_it(tmp_path: Path) -> None:
+    path = written(tmp_path, f"Эл. почта;Номер счета;Срок оплаты\n{ADA};1;15.12.2026\n", "cp1251")
+
+    with pytest.raises(ListRefused, match="cp1251"):
+        rows(path)
+    assert said(path, encoding="cp1251") == [("2026-12-15", "1", None, None, "open")]
+
+
+@pytest.mark.parametrize("word", ["Vervallen", "Credit", "Deposit", "Payment", "Prepayment", "Order", "Refunded"])
+def test_a_state_that_may_mean_that_it_is_owed_is_asked_about(tmp_path: Path, word: str) -> None:
+    text = f"{HEAD},Balance,Status\n{ADA},R1,2026-12-15,5.00,open\n{BEN},R2,2026-12-15,5.00,{word}\n"
+
+    with pytest.raises(ListRefused, match=f"{word}: not known as status"):
+        rows(written(tmp_path, text))
+
+
 def test_two_rows_that_only_a_reference_could_tell_apart_are_asked_about(tmp_path: Path) -> None:
     text = f"Email,Papers,Due date,Balance\n{ADA},F1,2026-12-15,5.00\n{ADA},F2,2026-12-15,5.00\n"
 
