@@ -240,7 +240,7 @@ def _decide(
     def keep(obligation: Obligation) -> bool:
         nonlocal kept
         in_doubt = obligation.reference in entries.held_refs or hash((obligation.due, obligation.reference)) in lost
-        stays = held or bool(doubtful) or in_doubt
+        stays = held or bool(doubtful) or in_doubt or entries.of_nobody
         kept += stays
         return stays
 

@@ -14,7 +14,7 @@ from typing import Self
 from due_notices.commands.import_.columns import Columns, column_of
 from due_notices.commands.import_.problems import MOST_KEPT, ListRefused, Problem
 from due_notices.commands.import_.profiles import State
-from due_notices.commands.import_.rows import Entry, Kind, Row
+from due_notices.commands.import_.rows import Entry, Kind, Row, Undated
 
 _END = -1
 _MOST_CONFLICTS = 50
@@ -53,7 +53,9 @@ class Entries:
     held: set[str] = field(default_factory=set)
     """Folded names of customers of whom a row is refused: what else they owe is not known."""
     held_refs: set[str] = field(default_factory=set)
-    """References of rows that are refused."""
+    """References of rows that are refused, or have no due date."""
+    of_nobody: bool = False
+    """Whether a row is refused that says neither who is meant nor what: anybody may owe it."""
 
     def __post_init__(self) -> None:
         self._customers: defaultdict[str, int] = defaultdict(count().__next__)
@@ -72,8 +74,17 @@ class Entries:
             self.add(column_of(piece))
         elif isinstance(piece, Kind):
             self.kinds[piece.kind] += 1
+            if isinstance(piece, Undated):
+                self._hold(piece)
         else:
             self.refuse(piece)
+
+    def _hold(self, undated: Undated) -> None:
+        """Leave open what a row says that has no due date: the reference where it has one, else all of the customer."""
+        if undated.ref:
+            self.held_refs.add(undated.ref)
+        elif undated.customer:
+            self.held.add(undated.customer.casefold())
 
     def whole(self) -> Self:
         """Return this when the last row is in it. Raises ListRefused where two rows contradict each other."""
@@ -105,6 +116,7 @@ class Entries:
         self.refused_rows += 1
         if len(self.refused) < MOST_KEPT:
             self.refused.append(problem)
+        self.of_nobody = self.of_nobody or not (problem.customer or problem.ref)
         self.held.add(problem.customer.casefold())
         self.held_refs.add(problem.ref)
 

@@ -45,6 +45,20 @@ class Kind(NamedTuple):
     kind: str
 
 
+class Undated(Kind):
+    """One row without a due date, which may be owed all the same: whose it is, and its reference, as written."""
+
+    customer = ""
+    ref = ""
+
+    @classmethod
+    def of(cls, line: int, customer: str, ref: str) -> Undated:
+        """Return such a row."""
+        found = cls(line, "no due date")
+        found.customer, found.ref = customer, ref
+        return found
+
+
 Row = Entry | Kind | Problem
 
 
@@ -246,7 +260,10 @@ class RowReader:
     def _without_due(self, line: int, row: list[str]) -> Kind:
         if not any(map(str.strip, row)):
             return Kind(line, "blank")
-        return Kind(line, "group or total" if self._is_heading(row) else "no due date")
+        if self._is_heading(row):
+            return Kind(line, "group or total")
+        ref = "" if self._ref is None else row[self._ref].strip()
+        return Undated.of(line, row[self._layout.customer].strip(), ref)
 
     def _is_heading(self, row: list[str]) -> bool:
         """Whether a row is the head of a group, or a total."""

@@ -182,6 +182,21 @@ class TestWhatAListLeavesOut:
 
         assert (written_users(found), found.held) == ({}, 1)
 
+    def test_a_row_that_cannot_be_told_apart_into_cells_may_be_anybodys(self, compare: Compare, tmp_path: Path) -> None:
+        entries = listed(tmp_path, row("alice@example.com", "R9") + ",x", row("bob@contoso.onmicrosoft.com"))
+
+        found = compare(entries, graph_user(OPEN), mode="complete")
+
+        assert (written_users(found), found.held, found.counts["refused"]) == ({}, 1, 1)
+
+    @pytest.mark.parametrize("ref", ["R9", ""])
+    def test_what_is_listed_without_a_due_date_stays_open(self, compare: Compare, tmp_path: Path, ref: str) -> None:
+        entries = listed(tmp_path, row("alice@example.com", ref, due=""), row("bob@contoso.onmicrosoft.com", "R1"))
+
+        found = compare(entries, graph_user(OPEN), mode="complete")
+
+        assert (written_users(found), found.held) == ({}, 1)
+
     def test_a_customer_who_may_have_a_new_address_keeps_them_open(self, compare: Compare, tmp_path: Path) -> None:
         entries = listed(tmp_path, row("alice@new.example.com", "R9"))
 
