@@ -44,7 +44,7 @@ _REMEDY = "leave such rows out of the list, or write a profile (docs/import.md)"
 
 
 class Unread:
-    """Watches the columns of a list that nothing reads. A profile knows all columns of its list."""
+    """Watches the columns of a list that nothing reads."""
 
     def __init__(self, layout: Layout, asked: Asked, words: Vocabulary) -> None:
         """Take what is read, what was asked for, and what columns and states are called."""
@@ -53,9 +53,12 @@ class Unread:
         self._words = words
         self._due = layout.columns["due"]
         read = {*layout.columns.values(), layout.customer, layout.paid_on, layout.document_type}
-        read |= {flag.position for flag in layout.flags}
+        read |= {flag.position for flag in layout.flags} | {position for position, _, _ in layout.kinds}
         named = (position for position, cell in enumerate(layout.head) if cell.strip() and position not in read)
-        self._cells: dict[int, dict[str, int]] = {} if layout.profile else {position: {} for position in named}
+        # A profile knows the amounts of its program, and the states where it has a column of them.
+        self._all = layout.profile is None
+        watched = self._all or "status" not in layout.columns
+        self._cells: dict[int, dict[str, int]] = {position: {} for position in named} if watched else {}
         self._watched = list(self._cells)
         parts = words.due_parts
         self._other_days: dict[int, tuple[int, str] | None] = {
@@ -106,16 +109,18 @@ class Unread:
             for position, seen in self._cells.items()
         }
         yield from self._other_units()
-        yield from self._two_sides(cells)
+        if self._all:
+            yield from self._two_sides(cells)
         for position, words in cells.items():
             if words:
                 head = head_name(self._layout.head[position])
-                problem = (
-                    self._credits(position, head, words)
-                    or self._states(position, head, words)
-                    or self._payments(position, head, words)
-                    or self._amount(position, head, words)
-                )
+                problem = self._states(position, head, words)
+                if problem is None and self._all:
+                    problem = (
+                        self._credits(position, head, words)
+                        or self._payments(position, head, words)
+                        or self._amount(position, head, words)
+                    )
                 if problem is not None:
                     yield problem
 

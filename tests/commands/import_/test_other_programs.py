@@ -293,6 +293,14 @@ def test_a_state_that_may_mean_that_it_is_owed_is_asked_about(tmp_path: Path, wo
         rows(written(tmp_path, text))
 
 
+@pytest.mark.parametrize("head", ["Status", "Storniert"])
+def test_a_profile_without_states_asks_about_a_column_that_has_them(tmp_path: Path, head: str) -> None:
+    text = f"Nr;E-Mail;Zahlbar bis;Offen;Referenz;{head}\n1;{ADA};15.12.2026;120.50;R1;Storniert\n"
+
+    with pytest.raises(ListRefused, match=f"{head} says storniert"):
+        rows(written(tmp_path, text), columns=("ref=Nr",))
+
+
 def test_two_rows_that_only_a_reference_could_tell_apart_are_asked_about(tmp_path: Path) -> None:
     text = f"Email,Papers,Due date,Balance\n{ADA},F1,2026-12-15,5.00\n{ADA},F2,2026-12-15,5.00\n"
 
