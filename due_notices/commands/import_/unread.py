@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
-from due_notices.commands.import_.amounts import taken_apart
+from due_notices.commands.import_.amounts import SIGNS, Sign, taken_apart, with_sign
 from due_notices.commands.import_.dates import readings
 from due_notices.commands.import_.problems import Problem, RowRefused
 from due_notices.commands.import_.profiles import Vocabulary, folded, head_name
@@ -26,6 +27,10 @@ _NOT_OWED = re.compile(
     r"preis|prix|line|item|position|quantity|qty|menge|net\b|netto|fee|cost|rate|shipping|税"
 )
 _IN_ALL = re.compile(r"\bincl|\binkl|gross|brutto|\bttc\b|with (vat|tax|gst)")
+_NEVER_A_PART = re.compile(
+    rf"{_NOT_OWED.pattern}|{_OF_NO_WEIGHT.pattern}|{NO_AMOUNT.pattern}|age\b|overdue|nr\b|num|code|konto|steuer|porto|"
+    r"versand|mahn|zins|interest|penalty|late|reminder|percent|prozent|%|zip|postal|plz|week|month|year|excl|exkl|\bht\b|sub-?total|zwischensumme|sous-total|tussentotaal"
+)
 _SIDE = re.compile("sign|sens|side|seite|kennz|indic|vorz")
 _FREE_TEXT = re.compile(r"note|comment|remark|bemerk|descr|beschr|memo|subject|betreff|name|email|e-mail|@|\bid\b|url")
 _NOT_WHOLE = re.compile(
@@ -61,6 +66,15 @@ class Unread:
         self._cells: dict[int, dict[str, int]] = {position: {} for position in named} if watched else {}
         self._watched = list(self._cells)
         parts = words.due_parts
+        amount = layout.columns.get("amount")
+        # The names alone have asked which column is the amount.
+        self._is_asked = any("amount=" in problem.remedy for problem in layout.problems)
+        self._amount_at = -1 if amount is None or layout.remains or not self._all else amount
+        self._parts = {
+            position: _Part()
+            for position in (self._cells if self._amount_at >= 0 else ())
+            if not _NEVER_A_PART.search(head_name(layout.head[position]))
+        }
         self._other_days: dict[int, tuple[int, str] | None] = {
             position: None
             for position in self._cells
@@ -73,6 +87,7 @@ class Unread:
             return
         width = min(map(len, rows))
         self._compare_days(lines, rows)
+        self._compare_amounts(lines, rows)
         for position in tuple(self._watched):
             seen = self._cells[position]
             if position < width and {row[position] for row in rows} <= seen.keys():
@@ -93,6 +108,16 @@ class Unread:
                 due, other = row[self._due].strip(), row[position].strip()
                 if due != other and _is_day(due) and _is_day(other):
                     self._other_days[position] = line, other
+                    break
+
+    def _compare_amounts(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
+        """Note the columns whose cells are amounts, and never more than the one that is taken for the amount."""
+        for position, part in tuple(self._parts.items()):
+            for line, row in zip(lines, rows, strict=True):
+                if max(position, self._amount_at, self._due) >= len(row) or not row[self._due].strip():
+                    continue
+                if not part.fits(row[self._amount_at].strip(), row[position].strip(), line):
+                    del self._parts[position]
                     break
 
     def problems(self) -> Iterator[Problem]:
@@ -119,6 +144,7 @@ class Unread:
                     problem = (
                         self._credits(position, head, words)
                         or self._payments(position, head, words)
+                        or self._part(position)
                         or self._amount(position, head, words)
                     )
                 if problem is not None:
@@ -204,7 +230,7 @@ class Unread:
     def _payments(self, position: int, head: str, words: Mapping[str, int]) -> Problem | None:
         """Ask where the amount may be what was billed, since another column holds what was paid of it."""
         amount = self._layout.columns.get("amount")
-        if amount is None or self._layout.remains or not self._speaks(head, self._words.paid_parts):
+        if amount is None or self._layout.remains or self._is_asked or not self._speaks(head, self._words.paid_parts):
             return None
         if not _amounts(words):
             return None
@@ -213,6 +239,17 @@ class Unread:
             "columns", f"{billed} may be what was billed, since {name} holds what was paid; what remains is owed",
             f'add "--columns amount=NAME" with the column of what remains, or "amount={billed}" if that is it',
             min(words.values()), name,
+        )  # fmt: skip
+
+    def _part(self, position: int) -> Problem | None:
+        """Ask where another column may be what remains, or was paid, of the amount, whatever it is called."""
+        part = self._parts.get(position)
+        if part is None or not part.is_likely or self._is_asked:
+            return None
+        billed, name = self._layout.name(self._amount_at), self._layout.name(position)
+        return Problem(
+            "columns", f"{billed} may be what was billed, and {name} what remains or was paid of it",
+            f'what remains is owed: add --columns "amount={name}" or "amount={billed}"', part.line, name,
         )  # fmt: skip
 
     def _amount(self, position: int, head: str, words: Mapping[str, int]) -> Problem | None:
@@ -229,6 +266,48 @@ class Unread:
     def _speaks(head: str, parts: Sequence[str]) -> bool:
         head = head.replace("to date", "")  # as in "paid to date", which is no day
         return any(part in head for part in parts) and not NO_AMOUNT.search(head) and not _OF_NO_WEIGHT.search(head)
+
+
+class _Part:
+    """Whether the cells of a column may be a part of the amounts beside them."""
+
+    def __init__(self) -> None:
+        self.line = 0
+        self._whole = self._some = self._none = self._decimals = False
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether some are a part, and all look like money."""
+        return bool(self.line) and (self._whole or (self._some and (self._none or self._decimals)))
+
+    def fits(self, amount: str, cell: str, line: int) -> bool:
+        """Take a row into account; return False where the cell can be no part of the amount."""
+        if cell == amount:
+            self._whole = self._whole or bool(amount)
+            return True
+        if cell in {"", "-", "\u2013"}:
+            return True
+        try:
+            one, other = taken_apart(amount), taken_apart(cell)
+        except RowRefused:
+            return False
+        both = (_number(one.number, sign, other.number) for sign in SIGNS)
+        found = next((pair for pair in both if pair is not None), None)
+        if found is None or found[1] > found[0] or one.negative != other.negative:
+            return False
+        if found[1] < found[0]:
+            self.line = self.line or line
+            self._some, self._none = self._some or bool(found[1]), self._none or not found[1]
+            self._decimals = self._decimals or re.search(r"[.,]\d{2}$", cell) is not None
+        else:
+            self._whole = True
+        return True
+
+
+def _number(one: str, sign: Sign, other: str) -> tuple[Decimal, Decimal] | None:
+    """Return two numbers that are both written with this decimal sign."""
+    found = with_sign(one, sign, None), with_sign(other, sign, None)
+    return None if None in found else (Decimal(found[0] or 0), Decimal(found[1] or 0))
 
 
 def _is_day(text: str) -> bool:

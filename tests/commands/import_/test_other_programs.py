@@ -222,6 +222,14 @@ HEAD = "Customer Email,Invoice,Due date"
         ("Balance,Extended due date", "120.50,2026-12-30", "columns", "each may be the due date"),
         ("Balance,Due on (new)", "120.50,30/12/2026", "columns", "may each be the due"),
         ("Amount,Amount payable now", "100.00,120.50", "columns", "what remains is owed"),
+        *(
+            pytest.param(heads, "120.50,20.50", "columns", "what remains", id=f"remains: {heads}")
+            for heads in (
+                *("Amount,To pay", "Betrag,Fälliger Betrag", "Montant,Créance", "Bedrag,Te vorderen", "Importe,Deuda"),
+                *("Importo,Scoperto", "Valor,A receber", "Belopp,Återstår", "Beløb,Mangler", "Kwota,Zaległość"),
+                *("Částka,Dluh", "Summa,Avoinna", "金额,欠款", "Total,Neachitat"),
+            )
+        ),
         ("Balance,Status,In dispute", "120.50,open,x", "columns", "In dispute says x"),
     ],
 )
@@ -242,6 +250,11 @@ def test_a_column_that_may_change_what_is_owed_is_asked_about(
         ("Amount,Paid so far", "120.50,0.00", {}),
         ("Amount,Paid so far", "120.50,100.50", {"columns": ("amount=Amount",)}),
         ("Amount,Payment terms", "120.50,30", {}),
+        ("Amount,VAT", "120.50,20.50", {}),
+        ("Amount,Net", "120.50,100.50", {}),
+        ("Amount,Line", "120.50,1", {}),
+        ("Amount,Rank", "120.50,7", {}),
+        ("Amount,Turnover", "120.50,1020.50", {}),
         ("Amount,Payment method", "120.50,credit", {}),
         ("Amount,Credit limit", "120.50,5000", {}),
         ("Amount,Notes", "120.50,paid", {}),
@@ -299,6 +312,17 @@ def test_a_profile_without_states_asks_about_a_column_that_has_them(tmp_path: Pa
 
     with pytest.raises(ListRefused, match=f"{head} says storniert"):
         rows(written(tmp_path, text), columns=("ref=Nr",))
+
+
+@pytest.mark.parametrize(
+    ("head", "word"),
+    [("Tila", "Maksettu"), ("Durum", "Ödendi"), ("Статус", "Оплачен"), ("状态", "已付"), ("Betaalstatus", "Voldaan!")],
+)
+def test_states_in_a_language_whose_words_are_not_known_are_asked_about(tmp_path: Path, head: str, word: str) -> None:
+    text = f"{HEAD},Balance,{head}\n{ADA},R1,2026-12-15,120.50,{word}\n"
+
+    with pytest.raises(ListRefused, match=f"{word}: not known as status"):
+        rows(written(tmp_path, text))
 
 
 def test_two_rows_that_only_a_reference_could_tell_apart_are_asked_about(tmp_path: Path) -> None:
