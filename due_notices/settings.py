@@ -308,7 +308,8 @@ class Settings:
             storage=_storage(read),
             # <name>-poison has to fit into a queue's 63 characters.
             queue=read.parse("NOTICE_QUEUE", matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*", "due-notices")),
-            table=read.parse("LEDGER_TABLE", matching(r"[A-Za-z][A-Za-z0-9]{2,62}", "duenotices")),
+            # Azure keeps the name "tables" for itself.
+            table=read.parse("LEDGER_TABLE", matching(r"(?!(?i:tables)$)[A-Za-z][A-Za-z0-9]{2,62}", "duenotices")),
             opt_out_attribute=_opt_out(read, attribute),
             user_filter=read.parse("USER_FILTER", odata_filter),
             graph_endpoint=graph_endpoint,

@@ -312,6 +312,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("LEDGER_TABLE", "due-notices", "is not a name that Azure allows; one is duenotices"),
     ("LEDGER_TABLE", "1notices", "is not a name that Azure allows"),
     ("LEDGER_TABLE", "dn", "is not a name that Azure allows"),
+    ("LEDGER_TABLE", "Tables", "is not a name that Azure allows"),
     ("LEDGER_TABLE", "t" * 64, "is not a name that Azure allows"),
     ("NOTICE_LIMIT", "0", "write a whole number from 1 to 10000000"),
     ("NOTICE_LIMIT", "10.000", "write a whole number from 1 to 10000000"),
