@@ -15,7 +15,7 @@ from due_notices.commands.import_.problems import RowRefused
 from due_notices.commands.import_.profiles import STATES, State
 from due_notices.commands.import_.proof import Forms
 from due_notices.commands.import_.recognition import Layout
-from due_notices.commands.import_.rows import LONGEST_CUSTOMER, USUAL_REFERENCE, BadCell, Entry, RowReader
+from due_notices.commands.import_.rows import LONGEST_CUSTOMER, USUAL_REFERENCE, BadCell, Entry, RowReader, is_cut
 from due_notices.currencies import decimals_of
 
 _MARK = "\x1f"
@@ -66,6 +66,9 @@ class ColumnReader:
         try:
             states = self._all_states(cells, len(rows))
             currencies = self._all_currencies(cells, len(rows))
+            behind = self._rows.behind_amount
+            if behind is not None and any(map(is_cut, cells[columns["amount"]], cells[behind])):
+                return None
             amounts = (
                 self._all_amounts(cells[columns["amount"]], currencies) if "amount" in columns else [None] * len(rows)
             )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from due_notices.commands.import_.amounts import AmountReader
 from due_notices.commands.import_.dates import YEARS_AHEAD, DateReader, readings
 from due_notices.commands.import_.problems import Problem, RowRefused
-from due_notices.commands.import_.profiles import STATES, State, Vocabulary, folded, vocabulary
+from due_notices.commands.import_.profiles import STATES, State, Vocabulary, folded, head_name, vocabulary
 from due_notices.commands.import_.proof import Forms, matches
 from due_notices.commands.import_.recognition import Layout
 from due_notices.obligations import MAX_CHARACTERS
@@ -88,6 +88,11 @@ class RowReader:
         self._known_currencies: dict[str, str | None] = {}
         used = [layout.customer, self._due, self._ref, self._amounts, self._currency, self._status, layout.paid_on]
         used += [flag.position for flag in layout.flags]
+        behind = -1 if self._amounts is None or layout.delimiter != "," else self._amounts + 1
+        head = head_name(layout.head[behind]) if 0 < behind < len(layout.head) else ""
+        money = any(part in head for part in self._words.amount_parts)
+        self.behind_amount = behind if head and behind not in used and not money else None
+        """The column into which an amount falls that has a comma for thousands, and no quotes."""
         self._needed = max(position for position in used if position is not None) + 1
         self._width = len(layout.head)
         self._kind_columns = tuple(dict.fromkeys(position for position, _, _ in layout.kinds))
@@ -165,6 +170,8 @@ class RowReader:
         currency = self._forms.currency if self._currency is None else self.currency_of(row[self._currency])
         if self._amounts is None:
             return False, None, currency
+        if self.behind_amount is not None and is_cut(row[self._amounts], row[self.behind_amount]):
+            raise BadCell(self._amounts, _CUT)
         try:
             return self._amount(row[self._amounts], currency)
         except RowRefused as refusal:
@@ -274,6 +281,17 @@ class RowReader:
         return any(first == word or first.startswith((f"{word} ", f"{word}:")) for word in self._words.totals)
 
 
+def is_cut(amount: str, behind: str) -> bool:
+    """Whether an amount and the cell behind it look like one amount with a comma for thousands."""
+    return (
+        len(behind) == _CUT_LENGTH and _REST.fullmatch(behind) is not None and _THOUSANDS.fullmatch(amount) is not None
+    )
+
+
+_THOUSANDS, _REST, _CUT_LENGTH = re.compile(r"-?[1-9][0-9]{0,2}"), re.compile(r"[0-9]{3}\.[0-9]{2}"), 6
+_CUT = RowRefused(
+    "cells", "goes on in the next cell, as with a comma for thousands", "put amounts that hold the delimiter in quotes"
+)
 _ONE_CURRENCY = "correct one of them, or take a column of the document's own currency (--columns amount=NAME)"
 _STATES = frozenset(STATES)
 _NO_CUSTOMER = RowRefused("customer", "does not say who is meant", "add an address, or --columns customer=NAME")

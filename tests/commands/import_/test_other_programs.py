@@ -325,6 +325,14 @@ def test_states_in_a_language_whose_words_are_not_known_are_asked_about(tmp_path
         rows(written(tmp_path, text))
 
 
+@pytest.mark.parametrize("more", [0, 600])
+def test_an_amount_whose_thousands_fell_into_the_next_cell_is_refused(tmp_path: Path, more: int) -> None:
+    rest = "".join(f"c{number}@example.com,M{number},2026-12-15,5,\n" for number in range(more))
+    text = f"{HEAD},Balance,Note\n{ADA},R1,2026-12-15,1,250.50\n{BEN},R2,2026-12-15,1,250\n{rest}"
+
+    assert said(written(tmp_path, text))[:2] == [("cells",), ("2026-12-15", "R2", "1", None, "open")]
+
+
 def test_two_rows_that_only_a_reference_could_tell_apart_are_asked_about(tmp_path: Path) -> None:
     text = f"Email,Papers,Due date,Balance\n{ADA},F1,2026-12-15,5.00\n{ADA},F2,2026-12-15,5.00\n"
 
