@@ -278,14 +278,14 @@ def _meant(text: str) -> str:
         return "; write XECB for the days on which euros are paid (T2), or a country"
     country, _, part = text.replace("/", "_").replace(".", "_").partition("_")
     if part and _is_known(f"{country}-{part}"):
-        return f"; write {country}-{part}"
+        return _near(text, _entities().values(), first=(f"{country}-{part}",))
     return _near(text, _entities().values())
 
 
 _EUROS_DAYS = frozenset({"t2", "target", "target2", "eu", "eur", "euro", "eurozone", "sepa"})
 
 
-def _near(text: str, known: Iterable[str]) -> str:
+def _near(text: str, known: Iterable[str], first: Sequence[str] = ()) -> str:
     names = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(text.casefold(), names, n=5, cutoff=0.3) or sorted(names)[:8]
-    return f"; near names: {', '.join(names[name] for name in near)}"
+    return f"; near names: {', '.join((*first, *(names[name] for name in near)))}"

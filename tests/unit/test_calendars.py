@@ -143,7 +143,7 @@ def test_every_country_has_an_answer_for_every_year_that_a_due_date_may_have() -
     [
         ("DEE", "no country or market is called 'DEE'", ["DE", "DEU"]),
         ("GERMANIA", "no country or market is called 'GERMANIA'", ["Germany"]),
-        ("US_NY", "no country or market is called 'US_NY'", ["US"]),
+        ("US_NY", "no country or market is called 'US_NY'", ["US-NY", "US"]),
         ("", "no country or market is called ''", ["AD"]),
         ("-", "no country or market is called ''", ["AD"]),
         ("US-NX", "no part of US is called 'NX'", ["NY", "TX"]),

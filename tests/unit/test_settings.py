@@ -285,7 +285,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("BUSINESS_TIME_ZONE", "zzzzzzzzz", "no such IANA time zone; one is Europe/Berlin"),
     ("SEND_WINDOW", "8-18", "write it as HH:MM-HH:MM"),
     ("SEND_WINDOW", "22:00-06:00", "a window across midnight would belong to two business dates"),
-    ("BUSINESS_CALENDAR", "DE_BY", "no country or market is called 'DE_BY'; write DE-BY"),
+    ("BUSINESS_CALENDAR", "DE_BY", "no country or market is called 'DE_BY'; near names: DE-BY, "),
     ("BUSINESS_CALENDAR", "TARGET2", "write XECB"),
     ("BUSINESS_CALENDAR", "DEE", "no country or market is called 'DEE'; near names: "),
     ("BUSINESS_CALENDAR", "DE,US-NX", "no part of US is called 'NX'; near names: "),
