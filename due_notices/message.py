@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
@@ -101,7 +101,7 @@ def fits(notice: Notice) -> bool:
     characters = sum(len(text) for text in texts if text) + sum(len(other) + 1 for other in user.other_emails)
     if characters * 4 + 4096 <= MAX_BYTES:
         return True
-    longest = replace(notice, previous_stage=notice.previous_stage or -365, batch=notice.batch or _LARGEST_BATCH)
+    longest = notice._replace(previous_stage=notice.previous_stage or -365, batch=notice.batch or _LARGEST_BATCH)
     try:
         to_message(longest, source=source_of("0" * 36), time=notice.expires, time_zone=_LONGEST_ZONE)
     except MessageTooLarge:

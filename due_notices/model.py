@@ -138,8 +138,7 @@ class FoundUser(NamedTuple):
     value: object
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """One message about one obligation at one stage.
 
     `expires` is the moment (UTC) from which a late consumer must drop it. It is `late` after the day on which it would

@@ -78,7 +78,10 @@ def spelt_in(names: Collection[str], name: str) -> str | None:
     if name in names:
         return name
     folded = name.casefold()
-    return next((each for each in names if each.casefold() == folded), None)
+    for each in names:
+        if each.casefold() == folded:
+            return each
+    return None
 
 
 def value_of(user: Mapping[str, object], attribute: tuple[str, ...]) -> object:
@@ -355,6 +358,8 @@ def history_of(owed: Distinct, sent: Mapping[str, Sent]) -> tuple[Mapping[int, d
     that have vanished, unless both have references: with a part payment, or a reference that is added later, the
     ladder does not start anew.
     """
+    if not sent:
+        return {}, False
     key = obligation_key(owed.obligation)
     own = sent.get(key)
     if own is not None and len(sent) == 1:

@@ -345,8 +345,9 @@ class Planner:
     def decide(self, due: date, sent: Mapping[str, Mapping[str, Sent]]) -> None:
         """Take what was sent of the obligations of a due date, and decide about them."""
         asked = self._open.pop(due, [])
-        for key, user in ({one.key: one.user for one in asked} | self._closed.pop(due, {})).items():
-            self._count_today(user, sent.get(key, {}))
+        users = {one.key: one.user for one in asked} | self._closed.pop(due, {})
+        for key in users.keys() & sent.keys():
+            self._count_today(users[key], sent[key])
         for one in asked:
             self._take(one, *history_of(one.owed, sent.get(one.key, {})))
 
@@ -400,7 +401,7 @@ class Planner:
             over=self._figures["over"],
             already_sent=self._figures["already-sent"],
             notices=tuple(
-                replace(notice, batch=Batch(batch_id(notice.user.id, today), sizes[notice.user.id]))
+                notice._replace(batch=Batch(batch_id(notice.user.id, today), sizes[notice.user.id]))
                 for notice in sorted(notices, key=lambda notice: (notice.obligation.due, notice.id))
             ),
             given_up=tuple(sorted(self._given_up, key=lambda one: (one.state, one.obligation.due, one.user_id))),

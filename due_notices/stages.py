@@ -199,6 +199,7 @@ class SendWindow:
         return f"{self.opens:%H:%M}-{self.closes.strftime('%H:%M') if self.closes else '24:00'}"
 
 
+@functools.lru_cache(maxsize=1024)
 def local_midnight(day: date, time_zone: tzinfo) -> datetime:
     """Return the moment (UTC) at which `day` begins in `time_zone`."""
     return datetime.combine(day, time(), tzinfo=time_zone).astimezone(UTC)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -227,7 +226,7 @@ def notice(**overrides: Any) -> Notice:
         "expires": datetime(2026, 11, 28, tzinfo=UTC),
     }
     found = Notice(**fields | overrides)
-    return found if "late" in overrides else replace(found, late=found.business_date > found.stage_date)
+    return found if "late" in overrides else found._replace(late=found.business_date > found.stage_date)
 
 
 def environ(**overrides: str | None) -> dict[str, str]:

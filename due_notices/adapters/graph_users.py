@@ -227,7 +227,7 @@ def _spelt(row: Row, attribute: tuple[str, ...]) -> tuple[str, ...] | None:
 def is_set(row: Row, name: str) -> bool:
     """Whether a boolean property of a user is true; `name` may be empty."""
     value = value_of(row, (name,)) if name else None
-    return any(each is True for each in (value if isinstance(value, list) else [value]))
+    return value is True or (isinstance(value, list) and any(each is True for each in value))
 
 
 def user_id(graph_user: Row) -> str | None:
