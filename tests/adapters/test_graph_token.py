@@ -6,11 +6,13 @@ import contextlib
 import json
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import msal
 import pytest
 from azure.core.pipeline.transport import HttpTransport
 from hypothesis import given
@@ -61,6 +63,27 @@ def failure(stack: LocalStack, token: Callable[[], str], *hints: str) -> Credent
     assert stack.identity.header not in everything
     assert "\n" not in text
     return caught.value
+
+
+def test_msal_is_asked_once_a_minute_however_many_pages_there_are(
+    make_token: MakeToken, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, asked = make_token(), list[str]()
+    acquire = GraphToken._acquire
+
+    def counted(self: GraphToken, app: msal.ConfidentialClientApplication) -> Mapping[str, Any]:
+        asked.append("once")
+        return acquire(self, app)
+
+    monkeypatch.setattr(GraphToken, "_acquire", counted)
+    tokens = {token() for _ in range(3)}
+    assert (len(tokens), len(asked)) == (1, 1)
+
+    clock.move(seconds=61)
+    assert {token()} == tokens
+    assert len(asked) == 2
+    assert token(fresh=True) not in tokens
+    assert len(asked) == 3
 
 
 def test_one_token_request_and_one_secret_serve_many_calls(stack: LocalStack, make_token: MakeToken) -> None:
