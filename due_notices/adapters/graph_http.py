@@ -289,27 +289,27 @@ class GraphHttp:
         began = self._clock.monotonic()
         until = began + LONGEST_ANSWER if asked.deadline is None else min(began + LONGEST_ANSWER, asked.deadline)
         session = self._session
-        # Prepared without the session, which would look for cookies, as long as all the rest takes: Graph sets none.
-        request = requests.Request(
-            asked.method,
-            asked.url,
-            headers={
-                **session.headers,
-                # Graph drops custom headers from its next links, so every page gets them.
-                "Authorization": f"Bearer {token}",
-                "Accept": "application/json",
-                "client-request-id": str(uuid.uuid4()),
-                **(asked.headers or {}),
-            },
-            json=asked.body,
-        )
+        # Not by the session, which looks for cookies and redirects: none are wanted, and a page costs a tenth less.
+        request = requests.PreparedRequest()
         try:
-            with session.send(
-                request.prepare(),
-                timeout=(_TO_CONNECT, min(_TO_GO_ON, max(1.0, until - began))),
-                allow_redirects=False,
+            request.prepare_method(asked.method)
+            request.prepare_url(asked.url, None)
+            request.prepare_headers(
+                {
+                    **session.headers,
+                    # Graph drops custom headers from its next links, so every page gets them.
+                    "Authorization": f"Bearer {token}",
+                    "Accept": "application/json",
+                    "client-request-id": str(uuid.uuid4()),
+                    **(asked.headers or {}),
+                }
+            )
+            request.prepare_body(None, None, asked.body)
+            with session.get_adapter(asked.url).send(
+                request,
                 stream=True,
-                verify=session.verify,
+                timeout=(_TO_CONNECT, min(_TO_GO_ON, max(1.0, until - began))),
+                verify=session.verify or True,
                 proxies=session.proxies,
             ) as response:
                 self.skew.look(response.headers)

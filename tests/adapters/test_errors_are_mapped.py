@@ -21,6 +21,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from azure.data.tables.aio import TableClient
 from azure.storage.queue.aio import QueueClient
 from requests import exceptions as requests_exceptions
+from requests.adapters import HTTPAdapter
 
 from due_notices.adapters import retries, storage_errors
 from due_notices.adapters.graph import GraphDirectory
@@ -329,7 +330,7 @@ def test_every_error_of_requests_is_mapped_by_the_directory(monkeypatch: pytest.
     def refuse(*_: object, **__: object) -> None:
         raise requests_error(name)
 
-    monkeypatch.setattr(requests.Session, "send", refuse)
+    monkeypatch.setattr(HTTPAdapter, "send", refuse)
     clock = MovableClock()
     token: Any = lambda **_: "token-value"  # noqa: E731 (a stand-in in one line)
     directory = GraphDirectory(
