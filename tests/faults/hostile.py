@@ -17,6 +17,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
 from due_notices.adapters.graph import GraphDirectory
@@ -137,24 +138,20 @@ def _clean(text: str) -> None:
     assert SECRET not in text
 
 
-class _Answers:
+class _Answers(HTTPAdapter):
     """Stands for the connection to Graph: the page first, then an empty one; every address is checked."""
 
     def __init__(self, page: bytes, status: int) -> None:
+        super().__init__()
         self._answers = [(status, page)] * 6
-        self.asked: list[str] = []
 
-    def request(self, _method: str, url: str, **_options: object) -> requests.Response:
-        prepared = requests.Request("GET", url).prepare().url or ""
-        assert prepared.startswith(f"{ENDPOINT}/"), "the token left for another host"
-        self.asked.append(prepared)
+    def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
+        assert (request.url or "").startswith(f"{ENDPOINT}/"), "the token left for another host"
         response = requests.Response()
         response.status_code, body = self._answers.pop() if self._answers else (200, b'{"value":[]}')
+        response.headers["request-id"] = "one"
         response.raw = HTTPResponse(io.BytesIO(body), preload_content=False)
         return response
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class _Token:
@@ -172,7 +169,7 @@ def check_page(page: bytes, status: int = 200) -> list[GraphUser]:
     directory = GraphDirectory(
         endpoint=ENDPOINT, token=_Token(), attribute=("due",), user_filter="", clock=MovableClock()
     )
-    directory._graph._session = cast("requests.Session", _Answers(page, status))
+    directory._graph._session.mount("https://", _Answers(page, status))
     try:
         return [row for page in directory.pages() for row in page.rows]
     except DueNoticesError as error:

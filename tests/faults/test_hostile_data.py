@@ -52,6 +52,11 @@ def test_a_nasty_page_is_read_or_fails_the_run_in_a_sentence(page: bytes, status
     check_users(check_page(page, status))
 
 
+def test_the_pages_are_taken_for_graphs_own() -> None:
+    assert check_page(b'{"value":[{"id":"user-1","due":"2026-12-01"}]}') == [{"id": "user-1", "due": "2026-12-01"}]
+    assert any(check_page(page) for page in PAGES)
+
+
 @given(ANY_JSON)
 def test_any_json_value(value: object) -> None:
     check_value(value)
