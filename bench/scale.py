@@ -67,13 +67,11 @@ class Costs:
 def costs(results: Results, chains: int, due_dates: int = len(STAGES)) -> Costs:
     """Return what a notice costs where the directory is read by so many chains, and so many due dates are sent of."""
     found = _rows(results)
-    few, many = found["steady"][0], found["steady"][-1]
-    a_row = (many["cpu_s"] - few["cpu_s"]) / (many["owed"] - few["owed"])
     own = growth.lines(growth.rows_of(results, "owed"), "owed")["seconds"].each
     of_run = growth.lines(found["steady-run"], "owed")["memory"]
     return Costs(
         read=USERS_A_NOTICE / read_rate(results, chains),
-        ask=rows_a_notice() * max(a_row, 1 / (DUE_DATES_AT_A_TIME * A_SECOND)),
+        ask=rows_a_notice() * max(a_row(results), 1 / (DUE_DATES_AT_A_TIME * A_SECOND)),
         send=max(own, 1 / A_SECOND, WRITES / (due_dates * A_SECOND)),
         forget=1 / A_SECOND,
         memory=of_run.each,
@@ -104,6 +102,33 @@ def _rows(results: Results) -> dict[str, list[Mapping[str, Any]]]:
         if row["who"] == "ours":
             found.setdefault(row["scenario"], []).append(row)
     return found
+
+
+def own_times(results: Results) -> dict[str, str]:
+    """Return the rows about 50 million users, by their first cells, that are computed from what was measured."""
+    users, owed = (growth.lines(growth.rows_of(results, size), size)["seconds"].each for size in ("users", "owed"))
+    read, row, send = users * 100_000, a_row(results) * 1e6, owed * 1_000
+    kilobytes = costs(results, CHAINS).memory * 1_000
+    megabytes = 4 * MANY / 64 * round(kilobytes, 2) / 1_000 + 70
+    rows = {
+        "the program's own time of both readings, all shards together": (
+            f"2 × 500 × {read:.2f} s | {2 * 500 * round(read, 2):,.0f} s"
+        ),
+        "one process streams them, its own time": f"179 million × {row:.2f} µs | {178.75 * round(row, 2):,.0f} s",
+        "the program's own time of sending, all shards together": (
+            f"5,000 × {send:.2f} s | {5_000 * round(send, 2) / 60:.0f} min"
+        ),
+        "memory of four shards of 64, and the rest of the process": (
+            f"4 × {MANY:,} / 64 × {kilobytes:.2f} KB + 70 MB | {megabytes:.0f} MB"
+        ),
+    }
+    return {what: f"| {what} | {takes} | m, c |" for what, takes in rows.items()}
+
+
+def a_row(results: Results) -> float:
+    """Return the seconds that one more row of the ledger's window takes."""
+    few, *_, many = _rows(results)["steady"]
+    return float((many["cpu_s"] - few["cpu_s"]) / (many["owed"] - few["owed"]))
 
 
 def aims(results: Results) -> Iterator[tuple[str, str, float, bool]]:
