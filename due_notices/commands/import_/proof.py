@@ -17,7 +17,7 @@ from due_notices.commands.import_.dates import ORDERS, YEARS_AHEAD, DateForm, Or
 from due_notices.commands.import_.problems import ListRefused, Problem, RowRefused
 from due_notices.commands.import_.profiles import Vocabulary, folded
 from due_notices.commands.import_.recognition import Asked, Layout
-from due_notices.commands.import_.unread import Unread
+from due_notices.commands.import_.unread import Unread, is_day
 
 _FOLDED_AT = 20_000
 """Distinct cells that are kept before they are looked at: a column of a million different ones stays small."""
@@ -281,7 +281,7 @@ class Proof:
         types = _types(seen, self._asked, self._words, problems)
         reasons = [f"dates are {form.order}: {why_dates}"]
         reasons += [f"the decimal sign is {sign}: {why_sign}"] if "amount" in layout.columns else []
-        ones = frozenset(at for at, cells in seen.flags.items() if "1" in cells and cells.keys() <= {"0", "1", ""})
+        ones = frozenset(at for at, cells in seen.flags.items() if {""} < cells.keys() | {""} <= {"0", "1", ""})
         return Forms(form, sign, self._currency, meanings, types, ones, reasons), problems
 
     def proven(self) -> Forms:
@@ -389,6 +389,10 @@ def _meanings(
         flags = {each: line for word, line in seen.items() if (each := folded(word)) not in known_words}
         if flags and not any(any(map(str.isdigit, each)) for each in flags):
             problems.append(_unknown_words(flags, seen, "yes or no", layout.name(position)))
+        elif days := [line for each, line in flags.items() if is_day(each)]:
+            why = "holds days, and is read as a column of yes and no: whether a day there means yes is not known"
+            remedy = 'if they are days of payment, call it "Paid on" in the list; else take the column out'
+            problems.append(Problem("columns", why, remedy, min(days), layout.name(position)))
         elif flags and not layout.remains:
             why = "holds amounts, so the amount may be what was billed; what remains is owed"
             problems.append(

@@ -199,8 +199,11 @@ class RowReader:
             word = folded(row[flag.position])
             said = self._forms.meanings.get(word)
             if word and said is None:
-                yes = word in self._words.true or (word == "1" and flag.position in self._forms.counted)
-                said = flag.yes if yes else flag.no
+                counted = flag.position in self._forms.counted
+                if word in self._words.true or (counted and word == "1"):
+                    said = flag.yes
+                elif word in self._words.false or (counted and word == "0"):
+                    said = flag.no  # whatever else stands there, as an amount, says neither
             if said and said != "open":
                 return said
         if layout.paid_on is not None and self._is_filled(layout.paid_on, row[layout.paid_on]):

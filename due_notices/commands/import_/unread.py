@@ -106,7 +106,7 @@ class Unread:
                 if max(position, self._due) >= len(row):
                     continue
                 due, other = row[self._due].strip(), row[position].strip()
-                if due != other and _is_day(due) and _is_day(other):
+                if due != other and is_day(due) and is_day(other):
                     self._other_days[position] = line, other
                     break
 
@@ -310,7 +310,7 @@ def _number(one: str, sign: Sign, other: str) -> tuple[Decimal, Decimal] | None:
     return None if None in found else (Decimal(found[0] or 0), Decimal(found[1] or 0))
 
 
-def _is_day(text: str) -> bool:
+def is_day(text: str) -> bool:
     """Whether a cell holds a day, in whatever order it is written."""
     return len(re.findall(r"\d+", text)) >= 2 and bool(readings(text, 9999).dates)  # noqa: PLR2004 (day and year)
 

@@ -432,3 +432,27 @@ def test_a_currency_that_has_gone_is_read_as_the_list_says(tmp_path: Path, code:
 
     assert found == [("2026-12-15", "R1", "120.50", code, "open")]
     assert code not in CODES
+
+
+def test_an_amount_in_a_column_that_is_called_open_does_not_say_that_it_is_paid(tmp_path: Path) -> None:
+    rows_ = f"{ADA},R1,2026-12-15,20.00,20.00\n{BEN},R2,2026-12-15,5.00,0\n"
+    expected = [("2026-12-15", "R1", "20.00", None, "open"), ("2026-12-15", "R2", "5.00", None, "open")]
+
+    assert said(written(tmp_path, f"{HEAD},Balance,Open\n{rows_}")) == expected
+    assert said(written(tmp_path, f"{HEAD},Balance,Outstanding\n{rows_}"), columns=("amount=Balance",)) == expected
+
+
+@pytest.mark.parametrize(("cell", "state"), [("1", "open"), ("0", "paid"), ("Ja", "open"), ("Nein", "paid")])
+def test_a_column_that_is_called_open_says_yes_or_no(tmp_path: Path, cell: str, state: str) -> None:
+    text = f"{HEAD},Balance,Open\n{ADA},R1,2026-12-15,20.00,{cell}\n"
+
+    assert said(written(tmp_path, text)) == [("2026-12-15", "R1", "20.00", None, state)]
+
+
+@pytest.mark.parametrize("head", ["Cleared", "Ausgeglichen", "Paid"])
+@pytest.mark.parametrize("amount", ["Balance", "Amount"])
+def test_days_in_a_column_of_yes_and_no_are_asked_about(tmp_path: Path, head: str, amount: str) -> None:
+    text = f"{HEAD},{amount},{head}\n{ADA},R1,2026-12-15,20.00,\n{BEN},R2,2026-12-15,5.00,2026-11-15\n"
+
+    with pytest.raises(ListRefused, match=f'column {head}: holds days.*"Paid on"'):
+        entries_of(written(tmp_path, text))
