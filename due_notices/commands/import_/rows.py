@@ -15,6 +15,7 @@ from due_notices.commands.import_.problems import Problem, RowRefused
 from due_notices.commands.import_.profiles import STATES, State, Vocabulary, folded, head_name, vocabulary
 from due_notices.commands.import_.proof import Forms, matches
 from due_notices.commands.import_.recognition import Layout
+from due_notices.commands.import_.unread import NOT_OWED
 from due_notices.obligations import MAX_CHARACTERS
 
 _ROUNDED = re.compile(r"[+-]?\d([.,]\d+)?[eE]\+?\d{1,3}")
@@ -90,7 +91,9 @@ class RowReader:
         used += [flag.position for flag in layout.flags]
         behind = -1 if self._amounts is None or layout.delimiter != "," else self._amounts + 1
         head = head_name(layout.head[behind]) if 0 < behind < len(layout.head) else ""
-        money = any(part in head for part in self._words.amount_parts)
+        money = NOT_OWED.search(head) or any(
+            part in head for part in (*self._words.amount_parts, *self._words.paid_parts)
+        )
         self.behind_amount = behind if head and behind not in used and not money else None
         """The column into which an amount falls that has a comma for thousands, and no quotes."""
         self._needed = max(position for position in used if position is not None) + 1

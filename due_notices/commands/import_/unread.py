@@ -20,16 +20,18 @@ _MOST = 40
 """Distinct cells of a column that are looked at: words of states are few, and of amounts a sample will do."""
 _OF_NO_WEIGHT = re.compile(
     r"\bterm|method|type|means|link|mode|number|\bno\b|\bref|limit|count|gateway|provider|\bid\b|name|bank|iban|plan|"
-    r"delay|score|promis|expect|bedingung|frist|ziel|zahlungsart|zahlweise|mittel|referenz|reference|vorname"
+    r"delay|score|promis|expect|bedingung|frist|ziel|zahlungsart|zahlweise|mittel|referenz|reference|referens|vorname|termij|termin|villkor|"
+    r"betingels|vilkår|conditi|condici|condiz|plazo|prazo|ehto|aika\b"
 )
-_NOT_OWED = re.compile(
+NOT_OWED = re.compile(
     r"tax|vat\b|gst|tva|iva\b|mwst|ust\b|steuer|btw|moms|mva|discount|rabatt|skonto|remise|descuento|sconto|unit|price|"
-    r"preis|prix|line|item|position|quantity|qty|menge|net\b|netto|fee|cost|rate|shipping|税"
+    r"preis|prix|line|item|position|quantity|qty|menge|net\b|netto|fee|cost|rate|shipping|税|dph|áfa|\bkdv\b|\balv\b|\bpdv\b|\bddv\b|ндс"
 )
 _IN_ALL = re.compile(r"\bincl|\binkl|gross|brutto|\bttc\b|with (vat|tax|gst)")
 _NEVER_A_PART = re.compile(
-    rf"{_NOT_OWED.pattern}|{_OF_NO_WEIGHT.pattern}|{NO_AMOUNT.pattern}|age\b|overdue|nr\b|num|code|konto|steuer|porto|"
-    r"versand|mahn|zins|interest|penalty|late|reminder|percent|prozent|%|zip|postal|plz|week|month|year|excl|exkl|\bht\b|sub-?total|zwischensumme|sous-total|tussentotaal"
+    rf"{NOT_OWED.pattern}|{_OF_NO_WEIGHT.pattern}|{NO_AMOUNT.pattern}|age\b|overdue|nr\b|num|code|konto|steuer|porto|"
+    r"versand|mahn|zins|interest|penalty|late|reminder|percent|prozent|%|zip|postal|plz|week|month|year|excl|exkl|\bht\b|sub-?total|zwischensumme|sous-total|tussentotaal|"
+    r"imponib|base imp|l[íi]quid|základ|kurs|\bfx\b|exchange|koers|cambio|hours?\b|stunden|heures|horas|\buren\b"
 )
 _SIDE = re.compile("sign|sens|side|seite|kennz|indic|vorz")
 _FREE_TEXT = re.compile(r"note|comment|remark|bemerk|descr|beschr|memo|subject|betreff|name|email|e-mail|@|\bid\b|url")
@@ -44,7 +46,9 @@ _OWN_CURRENCY = re.compile(
     r"\blcy\b|\blocal\b|\bbase\b|\bcompany\b|\bfunctional\b|\bhome\b|\breporting\b|hauswähr|basiswähr|eigenwähr|"
     r"locale?\b|de base\b|lokal|basisvaluta"
 )
+_NO_STATE = re.compile(r"fee\b|gebühr|currency|währung|valuta|devise|moneda")
 _NOTHING = frozenset({"-", "\u2013", "n/a", "0", "0.0", "0.00", "0,0", "0,00", "0000-00-00", "00.00.0000"})
+_LEAST_PART = 10
 _REMEDY = "leave such rows out of the list, or write a profile (docs/import.md)"
 
 
@@ -211,7 +215,7 @@ class Unread:
         name = self._layout.name(position)
         known = self._words.status
         said = {word: line for word, line in words.items() if known.get(word, "open") != "open"}
-        speaks = any(part in head for part in self._words.state_parts)
+        speaks = any(part in head for part in self._words.state_parts) and not _NO_STATE.search(head)
         if not said and speaks and not (_amounts(words) and any(part in head for part in self._words.paid_parts)):
             said = {word: line for word, line in words.items() if word not in self._words.false | _NOTHING}
         answered = {*self._asked.status, *(word for word, state in known.items() if state == "open")}
@@ -256,7 +260,7 @@ class Unread:
         """Ask where no column is known to be the amount, and this one may be."""
         if "amount" in self._layout.columns or not self._speaks(head, self._words.amount_parts):
             return None
-        if (_NOT_OWED.search(head) and not _IN_ALL.search(head)) or not _amounts(words):
+        if (NOT_OWED.search(head) and not _IN_ALL.search(head)) or not _amounts(words):
             return None
         name = self._layout.name(position)
         why = f"{name} may be the amount, which no column is known to be"
@@ -297,8 +301,11 @@ class _Part:
             return False
         if found[1] < found[0]:
             self.line = self.line or line
-            self._some, self._none = self._some or bool(found[1]), self._none or not found[1]
-            self._decimals = self._decimals or re.search(r"[.,]\d{2}$", cell) is not None
+            decimals = re.search(r"[.,]\d{2}$", cell) is not None
+            # A digit alone is a yes, a level or a count.
+            self._some = self._some or (bool(found[1]) and (decimals or found[1] >= _LEAST_PART))
+            self._none = self._none or not found[1]
+            self._decimals = self._decimals or decimals
         else:
             self._whole = True
         return True

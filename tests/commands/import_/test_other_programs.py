@@ -456,3 +456,49 @@ def test_days_in_a_column_of_yes_and_no_are_asked_about(tmp_path: Path, head: st
 
     with pytest.raises(ListRefused, match=f'column {head}: holds days.*"Paid on"'):
         entries_of(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("head", ["VAT", "Net", "Discount", "Paid so far"])
+def test_a_whole_amount_beside_another_column_of_money_is_not_cut(tmp_path: Path, head: str) -> None:
+    text = f"{HEAD},Balance,{head}\n{ADA},R1,2026-12-15,750,119.75\n"
+
+    assert said(written(tmp_path, text)) == [("2026-12-15", "R1", "750", None, "open")]
+
+
+@pytest.mark.parametrize(
+    ("head", "cells"),
+    [
+        ("VIP", ("0", "1")),
+        ("Dunning level", ("0", "2")),
+        ("Base imponible", ("10.00", "4.50")),
+        ("Imponibile", ("10.00", "4.50")),
+        ("Základ", ("10.00", "4.50")),
+        ("DPH", ("2.10", "0.50")),
+        ("FX", ("0.92", "1.00")),
+        ("Hours", ("1.50", "2.00")),
+        ("Betalingstermijn", ("30", "14")),
+        ("Betalningsvillkor", ("30", "14")),
+        ("Betalingsbetingelser", ("30", "14")),
+        ("Plazo de pago", ("30", "14")),
+        ("Maksuehto", ("30", "14")),
+        ("Betalningsreferens", ("1001", "1002")),
+        ("Cancellation fee", ("1.00", "2.00")),
+        ("Settlement currency", ("EUR", "SEK")),
+    ],
+)
+def test_what_is_no_payment_no_part_and_no_state_is_not_asked_about(
+    tmp_path: Path, head: str, cells: tuple[str, str]
+) -> None:
+    one, other = cells
+    text = f"{HEAD},Amount,{head}\n{ADA},R1,2026-12-15,120.50,{one}\n{BEN},R2,2026-12-20,99.90,{other}\n"
+
+    assert [row[2:] for row in said(written(tmp_path, text))] == [("120.50", None, "open"), ("99.90", None, "open")]
+
+
+@pytest.mark.parametrize("cells", [("0", "10"), ("50.00", "9.00"), ("120.50", "5")])
+def test_a_part_of_the_amount_is_asked_about_whatever_it_is_called(tmp_path: Path, cells: tuple[str, str]) -> None:
+    one, other = cells
+    text = f"{HEAD},Amount,Xyz\n{ADA},R1,2026-12-15,120.50,{one}\n{BEN},R2,2026-12-20,99.90,{other}\n"
+
+    with pytest.raises(ListRefused, match="Xyz what remains or was paid of it"):
+        entries_of(written(tmp_path, text))
