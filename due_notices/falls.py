@@ -95,7 +95,7 @@ def signs_of(
         found["no-values"] = (
             "not one user was read: does USER_FILTER leave anybody, and is it the right tenant? Nobody is notified"
         )
-    elif not report.obligations and (base is None or not base.obligations):
+    elif report.users_read and not report.obligations and (base is None or not base.obligations):
         found["no-values"] = (
             f"none of {report.users_read:,} users has a value in {attribute}: is DUE_DATE_ATTRIBUTE right, and does "
             "anything write it?"

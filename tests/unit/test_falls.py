@@ -158,6 +158,13 @@ def test_a_directory_in_which_nobody_is_read_is_worth_a_look(base: RunReport | N
     assert "USER_FILTER" in found["no-values"]
 
 
+def test_nobody_read_after_a_run_that_read_some_is_a_fall_and_says_nothing_of_the_attribute() -> None:
+    before = run_report("2026-11-27", users_read=100)
+
+    assert why_fallen(run_report(TODAY), before, 20) is not None
+    assert signs_of(run_report(TODAY), before, (), 20, "x") == {}
+
+
 @pytest.mark.parametrize("reason", ["malformed", "unreachable", "disabled", "opted-out", "not-allowed"])
 def test_a_first_run_in_which_most_are_skipped_is_worth_a_look(reason: str) -> None:
     def signs(skipped: int) -> dict[str, str]:
