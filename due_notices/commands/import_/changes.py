@@ -116,7 +116,7 @@ def changed(
     kept = [slot for slot in slots if not slot.dropped and not _outdated(slot, rules.today)]
     if rules.several:
         return UserChange((*(str(slot.text) for slot in kept), *added), tuple(steps), still_open, opened)
-    return _single(kept, added, steps, still_open, opened, owed)
+    return _single(kept, added, steps, still_open, opened, owed, in_doubt=rules.complete and still_open > 0)
 
 
 def _without_list(slots: Sequence[_Slot], steps: list[Step], keep: Callable[[Obligation], bool]) -> int:
@@ -186,20 +186,36 @@ def _updated(found: Sequence[_Slot], obligation: Obligation, lines: tuple[int, .
 
 
 def _single(
-    kept: Sequence[_Slot], added: Sequence[str], steps: list[Step], still_open: int, opened: int, owed: Sequence[Owed]
+    kept: Sequence[_Slot],
+    added: Sequence[str],
+    steps: list[Step],
+    still_open: int,
+    opened: int,
+    owed: Sequence[Owed],
+    *,
+    in_doubt: bool,
 ) -> UserChange:
-    """Return the one value of a single-valued attribute; two that are open are refused."""
+    """Return the one value of a single-valued attribute; two that are open are refused.
+
+    `in_doubt` is whether one is open only because a row of a complete list may be about it.
+    """
     alive = [slot for slot in kept if slot.obligation is not None and slot.obligation.status not in ("paid", "void")]
     if len(alive) + len(added) > 1:
         lines = sorted(line for each in owed if each.state == "open" for line in each.lines)
         mine = len(added) + sum(slot.taken for slot in alive)
         besides = ", besides what is open in the directory" if mine < len(alive) + len(added) else ""
+        remedy = (
+            "register a multi-valued extension and name it in DUE_DATE_ATTRIBUTE (an attribute cannot be changed "
+            "afterwards): docs/import.md"
+        )
+        if in_doubt:
+            besides = f"{besides}, which a row in doubt may be about"
+            remedy = f"correct the rows that are refused, or that have no due date, and import again; or {remedy}"
         problem = Problem(
             "single",
             f"several open obligations (lines {', '.join(map(str, lines))}{besides}) do not fit on DUE_DATE_ATTRIBUTE, "
             "which holds one value",
-            "register a multi-valued extension and name it in DUE_DATE_ATTRIBUTE (an attribute cannot be changed "
-            "afterwards): docs/import.md",
+            remedy,
             lines[0] if lines else None,
         )
         return UserChange((), (), still_open, opened, problem)

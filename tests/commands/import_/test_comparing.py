@@ -189,6 +189,17 @@ class TestWhatAListLeavesOut:
 
         assert (written_users(found), found.held, found.counts["refused"]) == ({}, 1, 1)
 
+    def test_what_a_row_in_doubt_leaves_open_is_the_reason_where_one_value_has_no_room(
+        self, compare: Compare, tmp_path: Path
+    ) -> None:
+        entries = listed(tmp_path, row("bob@contoso.onmicrosoft.com") + ",x", row("alice@example.com", "R2"))
+
+        found = compare(entries, graph_user(OPEN), mode="complete", several=False)
+
+        (problem,) = (each for each in found.problems if each.code == "single")
+        assert "lines 3, besides what is open in the directory, which a row in doubt may be about" in problem.why
+        assert problem.remedy.startswith("correct the rows that are refused")
+
     @pytest.mark.parametrize("ref", ["R9", ""])
     def test_what_is_listed_without_a_due_date_stays_open(self, compare: Compare, tmp_path: Path, ref: str) -> None:
         entries = listed(tmp_path, row("alice@example.com", ref, due=""), row("bob@contoso.onmicrosoft.com", "R1"))
