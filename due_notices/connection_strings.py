@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 _SERVICES = ("queue", "table")
@@ -161,9 +162,10 @@ def _endpoint(service: str, parts: Mapping[str, str]) -> str:
 
 def other_service(address: str, service: str) -> str:
     """Return which other service of Azure Storage an address belongs to, by its host; empty where to none."""
-    labels = (_host(address) or "").split(".")[1:]
-    found = [each for each in (*_ALL_SERVICES, "dfs", "web") if each in labels]
-    return next((each for each in found if each != service), "")
+    labels = (_host(address) or "").split(".")
+    # As in <account>.queue.core.windows.net and <account>.z01.queue.storage.azure.net: other hosts are named freely.
+    found = {label for label, domain in pairwise(labels[1:]) if domain in ("core", "storage")}
+    return next((each for each in (*_ALL_SERVICES, "dfs", "web") if each in found and each != service), "")
 
 
 def _default(service: str, parts: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from due_notices import bootstrap
-from due_notices.connection_strings import plain_connection_string
+from due_notices.connection_strings import other_service, plain_connection_string
 from due_notices.settings import Settings
 from tests.factories import environ
 from tests.fakes import MovableClock
@@ -165,3 +165,19 @@ def test_what_is_taken_opens_both_clients(runner: asyncio.Runner, parts: list[tu
             pass
 
     runner.run(opened())
+
+
+@pytest.mark.parametrize("service", ["queue", "table"])
+@pytest.mark.parametrize(
+    ("host", "other"),
+    [
+        ("notices.blob.core.windows.net", "blob"),
+        ("notices.privatelink.web.core.windows.net", "web"),
+        ("notices.z01.file.storage.azure.net", "file"),
+        ("notices-secondary.dfs.core.chinacloudapi.cn", "dfs"),
+        ("azurite.web.svc.cluster.local", ""),
+        ("azurite.file", ""),
+    ],
+)
+def test_only_a_host_of_azure_storage_is_one_of_another_service(service: str, host: str, other: str) -> None:
+    assert other_service(f"https://{host}/devstoreaccount1", service) == other
