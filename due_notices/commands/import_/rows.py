@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import date, tzinfo
 from typing import NamedTuple
 
+from due_notices.calendars import ONE_DAY
 from due_notices.commands.import_.amounts import AmountReader
 from due_notices.commands.import_.dates import YEARS_AHEAD, DateReader, readings
 from due_notices.commands.import_.problems import Problem, RowRefused
@@ -75,6 +76,7 @@ class RowReader:
         self._guessed = guessed
         self._forms = forms
         self._latest = today.year + YEARS_AHEAD
+        self._tomorrow = today + ONE_DAY  # already today somewhere
         self._words: Vocabulary = vocabulary()
         self.date = DateReader(forms.dates, zone, today)
         self._amount = AmountReader(forms.sign)
@@ -214,11 +216,15 @@ class RowReader:
         return "open" if self._status is None else self.state_of(row[self._status])
 
     def _is_filled(self, column: int, text: str) -> bool:
-        """Whether a cell holds a day. Raises BadCell where it holds something else."""
+        """Whether a cell holds a day of payment. Raises BadCell where it holds something else, or a day to come."""
         found = readings(text, self._latest)
-        if found.special == "empty" or found.dates:
-            return found.special != "empty"
-        raise BadCell(column, found.refusal or RowRefused("date", "is not a date", "correct the list"))
+        if found.special == "empty":
+            return False
+        if not found.dates:
+            raise BadCell(column, found.refusal or RowRefused("date", "is not a date", "correct the list"))
+        if found.dates.get(self._forms.dates.order, min(found.dates.values())) > self._tomorrow:
+            raise BadCell(column, _TO_COME)
+        return True
 
     def state_of(self, text: str) -> str:
         """Return what a word of the status column says."""
@@ -300,6 +306,9 @@ _CUT = RowRefused(
 )
 _ONE_CURRENCY = "correct one of them, or take a column of the document's own currency (--columns amount=NAME)"
 _STATES = frozenset(STATES)
+_TO_COME = RowRefused(
+    "date", "is a day of payment that is still to come", "empty such cells, or take the column out: it is not paid yet"
+)
 _NO_CUSTOMER = RowRefused("customer", "does not say who is meant", "add an address, or --columns customer=NAME")
 _NO_AMOUNT = RowRefused("amount", "does not say what is owed", "complete the list")
 _MOST_KNOWN = 10_000

@@ -502,3 +502,13 @@ def test_a_part_of_the_amount_is_asked_about_whatever_it_is_called(tmp_path: Pat
 
     with pytest.raises(ListRefused, match="Xyz what remains or was paid of it"):
         entries_of(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("head", ["Settlement date", "Payment date", "Clearing date"])
+def test_a_day_of_payment_that_is_still_to_come_says_not_that_it_is_paid(tmp_path: Path, head: str) -> None:
+    days = ("2026-11-28", "2026-11-30", "2026-12-01", "")
+    rows_ = "".join(f"{ADA},R{number},2026-12-15,9.00,{day}\n" for number, day in enumerate(days))
+
+    found = said(written(tmp_path, f"{HEAD},Amount,{head}\n{rows_}"))
+
+    assert [row[-1] for row in found] == ["paid", "paid", "date", "open"]
