@@ -20,7 +20,7 @@ HEAD_WITHIN = 40
 _NAMES = frozenset({"displayname", "givenname", "surname", "companyname"})
 _MOST_NAMED = 30
 NO_AMOUNT = re.compile(
-    r"dat|day|tag|dag|jour|día|giorn|status|state|stav| by$| on$| at$|prest|forest|interest|konto|account"
+    r"dat|day|tag|dag|jour|día|giorn|status|state|stav| by$| on$| at$| to$|prest|forest|interest|konto|account"
 )
 _CURRENCY_IN_HEAD = re.compile(r"[(\[ ]([A-Z]{3})[)\]]?\s*$")
 

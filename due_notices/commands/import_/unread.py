@@ -31,7 +31,8 @@ _IN_ALL = re.compile(r"\bincl|\binkl|gross|brutto|\bttc\b|with (vat|tax|gst)")
 _NEVER_A_PART = re.compile(
     rf"{NOT_OWED.pattern}|{_OF_NO_WEIGHT.pattern}|{NO_AMOUNT.pattern}|age\b|overdue|nr\b|num|code|konto|steuer|porto|"
     r"versand|mahn|zins|interest|penalty|late|reminder|percent|prozent|%|zip|postal|plz|week|month|year|excl|exkl|\bht\b|sub-?total|zwischensumme|sous-total|tussentotaal|"
-    r"imponib|base imp|l[íi]quid|základ|kurs|\bfx\b|exchange|koers|cambio|hours?\b|stunden|heures|horas|\buren\b"
+    r"imponib|base imp|l[íi]quid|základ|kurs|\bfx\b|exchange|koers|cambio|hours?\b|stunden|heures|horas|\buren\b|"
+    r"^current$|^[<>]? ?\d"
 )
 _SIDE = re.compile("sign|sens|side|seite|kennz|indic|vorz")
 _FREE_TEXT = re.compile(r"note|comment|remark|bemerk|descr|beschr|memo|subject|betreff|name|email|e-mail|@|\bid\b|url")

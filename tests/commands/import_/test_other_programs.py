@@ -483,6 +483,10 @@ def test_a_whole_amount_beside_another_column_of_money_is_not_cut(tmp_path: Path
         ("Maksuehto", ("30", "14")),
         ("Betalningsreferens", ("1001", "1002")),
         ("Cancellation fee", ("1.00", "2.00")),
+        ("Current", ("120.50", "0.00")),
+        ("31-60", ("0.00", "99.90")),
+        ("> 60", ("0.00", "99.90")),
+        ("Payable to", ("Acme", "Acme")),
         ("Settlement currency", ("EUR", "SEK")),
     ],
 )
