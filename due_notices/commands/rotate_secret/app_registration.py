@@ -18,6 +18,7 @@ from due_notices.errors import CredentialError, DirectoryError
 from due_notices.secret import Secret
 
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
+_NOT_TAKEN = frozenset({"BadRequest", "Request_BadRequest"})
 _T = TypeVar("_T")
 
 
@@ -91,6 +92,8 @@ class GraphApplication:
                 )
             elif refused.status == _UNAUTHORIZED:
                 remedy = "log in again with `az login`, and check GRAPH_ENDPOINT"
+            elif refused.code in _NOT_TAKEN:  # what a run should do about it is about USER_FILTER
+                remedy = f"Graph does not take this change of the app registration {self._client_id}; check that id"
             else:
                 raise CredentialError(str(refused)) from refused
             raise CredentialError(f"{refused.said}: {remedy}") from refused

@@ -414,11 +414,25 @@ class WaitingClock(MovableClock):
             ("CredentialInvalidLifetimeAsPerAppPolicy", "rotate-secret --days 30"),
         ),
         (
+            lambda stack: stack.graph.faults.add(
+                Fault(status=400, path="addPassword", body=graph_says("Request_BadRequest"))
+            ),
+            ("400 Request_BadRequest", "does not take this change of the app registration"),
+        ),
+        (
             lambda stack: stack.vault.faults.add(Fault(status=409, body=SOFT_DELETED, every=3)),
             ("ObjectIsDeletedButRecoverable", f"az keyvault secret recover --vault-name 127.0.0.1 -n {SECRET_NAME}"),
         ),
     ],
-    ids=["no officer", "no owner", "the vault stores nothing", "Graph fails", "a policy", "soft-deleted"],
+    ids=[
+        "no officer",
+        "no owner",
+        "the vault stores nothing",
+        "Graph fails",
+        "a policy",
+        "a bad question",
+        "soft-deleted",
+    ],
 )
 def test_what_is_refused_is_said_and_undone(
     stack: LocalStack,
@@ -436,6 +450,7 @@ def test_what_is_refused_is_said_and_undone(
     for hint in hints:
         assert hint in done.stderr
     assert "<your object id>" not in done.stderr
+    assert "USER_FILTER" not in done.stderr
     assert passwords(stack) == before
     stack.vault.faults.clear()
     assert function_works(stack, clock)
