@@ -48,7 +48,7 @@ check: setup ## lint, types, import contracts, what Azure Functions expects, vul
 	@$(RUN) scripts/check_supply_chain.py
 	@$(RUN) scripts/check_project.py
 
-bench: setup ## measure, side by side with what a user would write instead (up to half an hour; LONG=1: longer, and a million users)
+bench: setup ## measure, side by side with what a user would write instead (half an hour or more; LONG=1: longer, and a million users)
 	@test -x .venv-bench/bin/python || $(BIN)/uv venv --quiet --python $(RUN) .venv-bench
 	@$(BIN)/uv pip install --quiet --python .venv-bench/bin/python -r bench/requirements.txt
 	@$(RUN) -m bench --contenders .venv-bench/bin/python $(if $(LONG),--long)

@@ -1,7 +1,7 @@
 """`python -m bench`: everything side by side, interleaved, on this machine, in one run.
 
 Writes bench/results.json, and the tables and plots of docs/performance.md and docs/scale.md. Absolute figures hold for
-one machine at one moment; compare the ratios. The short form takes up to half an hour, by estimate, `--long` adds a
+one machine at one moment; compare the ratios. The short form takes half an hour or more, `--long` adds a
 million users; `--only` measures some scenarios anew and leaves the others as they are, and the page says so.
 """
 
