@@ -213,6 +213,7 @@ def program(stack: LocalStack, storage_access: StorageAccess, tmp_path: Path) ->
             **stack.environ,
             **storage_access.environ,
             "SEND_WINDOW": "00:00-24:00",
+            "NOTICE_SCHEDULE": "0 * * * * *",  # so that a tick is left in the day's last hour, too
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "error",
         },
