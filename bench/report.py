@@ -69,8 +69,9 @@ def _machine(results: Mapping[str, Any]) -> str:
     names = ", ".join(f"*{name}*" for name in results["apart"])
     apart = f" At another moment than the rest, on the same machine: {names}." if names else ""
     return (
-        f"{machine['cores']} cores, {machine['system']}, Python {machine['python']}; medians of {rounds} rounds. The "
-        f"machine's noise: the same piece of work, repeated before each measurement, took {least:+.0f} % to "
+        f"{machine['cores']} cores, {machine['system']}, Python {machine['python']}; "
+        f"medians of at most {rounds} rounds. "
+        f"The machine's noise: the same piece of work, repeated before each measurement, took {least:+.0f} % to "
         f"{most:+.0f} % of its median (first and ninth decile).{apart}\n"
     )
 
