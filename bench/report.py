@@ -43,8 +43,8 @@ def write(results: Mapping[str, Any]) -> None:
             if not begin or not end:
                 raise ValueError(f"docs/{document} has no place for the table `{name}`")
             page = f"{before}{begin}{table}{end}{after}"
-        if document == "scale.md":
-            page = with_rows(page, scale.own_times(results))
+        if document in ROWS:
+            page = with_rows(page, ROWS[document](results))
         (DOCS / document).write_text(page, encoding="utf-8")
     plots.draw(results)
 
@@ -283,6 +283,7 @@ PLACES: Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     },
     "scale.md": {"limits": scale.limits_table, "forget": scale.forget_table},
 }
+ROWS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, str]]] = {"scale.md": scale.own_times}
 
 
 def main() -> None:

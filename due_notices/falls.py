@@ -44,10 +44,15 @@ def why_fallen(report: RunReport, base: RunReport | None, limit: int) -> str | N
     `limit` is by how many percent the users may fall.
     """
     found = [*_falls_since(report, base, limit)] if base is not None else []
-    counted = report.users_counted
-    if counted is not None and count_differs(report.users_read, counted):
-        found.append(f"{report.users_read:,} users were read, and Graph counts {counted:,}")
+    if (why := why_miscounted(report.users_read, report.users_counted)) is not None:
+        found.append(why)
     return "; ".join(found) or None
+
+
+def why_miscounted(read: int, counted: int | None) -> str | None:
+    """Return what the tenant counts, where that is not the number of users read, or None."""
+    differs = counted is not None and count_differs(read, counted)
+    return f"{read:,} users were read, and Graph counts {counted:,}" if differs else None
 
 
 def _falls_since(report: RunReport, base: RunReport, limit: int) -> Iterator[str]:

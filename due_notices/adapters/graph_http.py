@@ -289,7 +289,7 @@ class GraphHttp:
         began = self._clock.monotonic()
         until = began + LONGEST_ANSWER if asked.deadline is None else min(began + LONGEST_ANSWER, asked.deadline)
         session = self._session
-        # Not by the session, which looks for cookies and redirects: none are wanted, and a page costs a tenth less.
+        # Not by the session, which looks for cookies and redirects each time: none are wanted.
         request = requests.PreparedRequest()
         try:
             request.prepare_method(asked.method)

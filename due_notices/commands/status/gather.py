@@ -12,7 +12,7 @@ from due_notices.commands.ahead import ComingRuns
 from due_notices.commands.days_without_tick import days_without_tick
 from due_notices.commands.status.verdict import Situation
 from due_notices.deadline import Deadline
-from due_notices.falls import count_differs
+from due_notices.falls import why_miscounted
 from due_notices.planning import Planner
 from due_notices.policy import Policy
 from due_notices.ports import Progress
@@ -87,9 +87,6 @@ def look_ahead(policy: Policy, services: Services, days: int, progress: Progress
             runner.run(parts_of(policy, runs, today, storage.ledger)),
         )
         plan = runner.run(ask_ledger(read.planner, storage.ledger))
-    doubt = None
-    if read.counted is not None and count_differs(plan.users_read, read.counted):
-        doubt = f"{plan.users_read:,} users were read, and Graph counts {read.counted:,}"
     counts = {**read.planner.coming, sending[-1]: Counter(notice.stage for notice in plan.notices)}
     found = (ComingDay(day, dict(sorted(counts.get(day, Counter()).items())), closed.get(day)) for day in calendar)
-    return Coming(tuple(found), doubt)
+    return Coming(tuple(found), why_miscounted(plan.users_read, read.counted))
