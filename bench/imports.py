@@ -49,7 +49,6 @@ LIBRARIES = (
     "azure.data.tables.aio",
     "aiohttp",
     "msgspec",
-    "tenacity",
     "holidays",
     "cryptography.x509",
 )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -173,6 +174,7 @@ def read_body(response: requests.Response, *, most: int, in_time: Callable[[], b
     return b"".join(pieces)
 
 
+@lru_cache(maxsize=16)  # a service answers many times in a second
 def http_date(text: str) -> datetime:
     """Return the moment that a header tells, to a second, in any form of RFC 9110, 5.6.7. Raises ValueError.
 

@@ -17,7 +17,6 @@ from urllib.parse import quote, urlencode
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from urllib3.exceptions import HTTPError
 
 from due_notices.adapters.connections import (
@@ -227,25 +226,20 @@ class GraphHttp:
         return self._patiently(_Request("POST", url, body=body, again=_WRITES_AGAIN), None) or {}
 
     def _patiently(self, asked: _Request, deadline: float | None, on_retry: Callable[[], None] | None = None) -> Any:
-        def before_sleep(state: RetryCallState) -> None:
-            if on_retry is not None:
-                on_retry()
-            error = state.outcome.exception() if state.outcome else None
-            late = deadline is not None and self._clock.monotonic() + state.upcoming_sleep > deadline
-            if late and isinstance(error, _Transient):
-                raise DirectoryError(error.sentence("and the run has no time left to ask again")) from error
-
-        retrying = Retrying(
-            retry=retry_if_exception_type(_Transient),
-            before_sleep=before_sleep,
-            sleep=self._clock.sleep,
-            **self._retries.keywords(),
-        )
-        try:
-            return retrying(self._ask, asked)
-        except _Transient as error:
-            times = f"{self._retries.attempts} times"
-            raise DirectoryError(error.sentence(times)) from error
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._ask(asked)
+            except _Transient as error:
+                if attempt == self._retries.attempts:
+                    raise DirectoryError(error.sentence(f"{attempt} times")) from error
+                if on_retry is not None:
+                    on_retry()
+                pause = self._retries.pause(attempt, error.wait)
+                if deadline is not None and self._clock.monotonic() + pause > deadline:
+                    raise DirectoryError(error.sentence("and the run has no time left to ask again")) from error
+            self._clock.sleep(pause)
 
     def _ask(self, asked: _Request) -> Any:
         self._wait_with_the_others(asked.deadline)

@@ -14,9 +14,6 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from tenacity import RetryCallState, stop_after_attempt
 
 from due_notices.adapters.connections import http_date
 from due_notices.ports import Clock
@@ -37,19 +34,14 @@ class Retries:
     first: float
     longest: float
 
-    def pause(self, attempt: int) -> float:
-        """Return the seconds to wait after the n-th failed attempt, counted from 1."""
+    def pause(self, attempt: int, asked: float | None = None) -> float:
+        """Return the seconds to wait after the n-th failed attempt, counted from 1: those that the service asked for.
+
+        One that asks to be asked again at once, or nearly, is given as much time as one that does not say.
+        """
+        if asked is not None and asked >= self.first:
+            return asked
         return min(self.longest, self.first * 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
-
-    def keywords(self) -> dict[str, Any]:
-        """Return the same as keywords for tenacity; an error's own `wait`, where it has one, comes first."""
-        return {"stop": stop_after_attempt(self.attempts), "wait": self._wait, "reraise": True}
-
-    def _wait(self, state: RetryCallState) -> float:
-        asked = getattr(state.outcome.exception() if state.outcome else None, "wait", None)
-        own = self.pause(state.attempt_number)
-        # A service that asks to be asked again at once, or nearly, is given as much time as one that does not say.
-        return own if asked is None or asked < self.first else float(asked)
 
 
 GRAPH = Retries(attempts=6, first=1.0, longest=120.0)

@@ -51,13 +51,15 @@ class StorageNoticeQueue:
 
     async def send(self, text: str) -> str:
         """Put one message, for ever, and return its id. Raises SendError or StorageError."""
-        # A loop of its own: this is done once for each notice, and tenacity is a good part of what a request costs.
-        for attempt in range(1, STORAGE.attempts):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 return await self._send(text)
             except _Busy:
-                await self._clock.wait(STORAGE.pause(attempt))
-        return await self._send(text)
+                if attempt == STORAGE.attempts:
+                    raise
+            await self._clock.wait(STORAGE.pause(attempt))
 
     async def _send(self, text: str) -> str:
         await self._pace.turn()

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.data.tables.aio import TableClient
-from tenacity import AsyncRetrying, retry_if_exception
 
 from due_notices.adapters import table_query, table_rows
 from due_notices.adapters.retries import BUSY, STORAGE, TRANSIENT, Pace
@@ -368,11 +367,15 @@ class TableLedger:
 
     async def _patiently(self, work: Callable[[], Awaitable[_T]], role: str = TO_READ) -> _T:
         """Do idempotent work, again after what passes by itself. Raises StorageError."""
-        retrying = AsyncRetrying(retry=retry_if_exception(_passes), sleep=self._clock.wait, **STORAGE.keywords())
-        try:
-            return await retrying(work)
-        except AzureError as error:
-            raise table_unusable(error, self._table, role) from error
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await work()
+            except AzureError as error:
+                if attempt == STORAGE.attempts or not _passes(error):
+                    raise table_unusable(error, self._table, role) from error
+            await self._clock.wait(STORAGE.pause(attempt))
 
 
 def _rows_of(user: str) -> str:
@@ -383,9 +386,7 @@ class _Conflict(StorageError):
     """A row was not as the transaction expected; nothing of it was written."""
 
 
-def _passes(error: BaseException) -> bool:
-    if not isinstance(error, AzureError):
-        return False
+def _passes(error: AzureError) -> bool:
     status = status_of(error)
     return status in TRANSIENT or (status is None and not isinstance(error, ClientAuthenticationError))
 

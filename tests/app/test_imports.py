@@ -57,7 +57,6 @@ def modules_of_function_app() -> list[str]:
         "msal",
         "aiohttp",
         "holidays",
-        "tenacity",
         "azure.core",
         "azure.identity",
         "azure.storage",
