@@ -31,8 +31,8 @@ def due_notices(timer: func.TimerRequest) -> None:
         raise RuntimeError(failure)
 
 
-def _functions_of_many() -> func.FunctionRegister | None:
-    """Return the functions of an app with SCALE_OUT; None without, and where they cannot be loaded (a tick says so)."""
+def _scale_out_functions() -> func.FunctionRegister | None:
+    """Return the functions for SCALE_OUT; None where it is off, or where they cannot be loaded (each tick says so)."""
     if not os.environ.get("SCALE_OUT", "").strip().strip("0"):  # noqa: TID251 (to load the program for it would slow a start)
         return None
     try:
@@ -43,7 +43,7 @@ def _functions_of_many() -> func.FunctionRegister | None:
     return functions
 
 
-if (_functions := _functions_of_many()) is not None:
+if (_functions := _scale_out_functions()) is not None:
     app.register_functions(_functions)
 else:
     app.timer_trigger("timer", "%NOTICE_SCHEDULE%", run_on_startup=False, use_monitor=True)(due_notices)

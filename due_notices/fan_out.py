@@ -1,8 +1,9 @@
-"""A day in shards, by Durable Functions: prepare, count, judge, send, record. For what has outgrown one instance.
+"""A day's run in shards, by Durable Functions, for a directory that is too large for one instance.
 
-The orchestrator decides nothing but the order, and is played again from its beginning after each step: it looks at
-nothing but its input and what the activities answered. What goes through its history lies there in clear: parts and
-figures, never a customer. Activities may run twice and in any order; the ledger makes that harmless.
+A shard is all users whose principal names begin with some prefixes. The orchestrator decides only the order of the
+activities. Durable Functions replays it from the beginning after each of them, so it reads its input and their answers,
+but no clock and no settings. Both are stored unencrypted as the orchestration's history, so they hold prefixes and
+figures, never a customer. Activities may run twice and in any order; the claims in the ledger make that harmless.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ ORCHESTRATOR = "due_notices_day"
 PREPARE, COUNT, JUDGE, SEND, RECORD = (
     f"due_notices_{step}" for step in ("prepare", "count", "judge", "send", "record")
 )
-CHAINS_OF_A_SHARD = 4  # a process has four shards under way, and so as many chains as a run
-CHUNKS_OF_A_SHARD = 1  # likewise of claims at risk
-DRIFT_PERCENT, DRIFT_LEAST = 5, 20  # by which a shard may find more than was counted of it
-ATTEMPTS = 3  # of an activity whose process ended before it did
-WHOLE: Mapping[str, Any] = {"shard": 0, "prefixes": []}  # all users, one page after another
+CHAINS_OF_A_SHARD = 4  # threads that read; a process works on four shards, so it has as many of them as a whole run
+CHUNKS_OF_A_SHARD = 1  # chunks of claims under way; likewise
+DRIFT_PERCENT, DRIFT_LEAST = 5, 20  # a shard may send so many percent, or notices, more than were counted
+ATTEMPTS = 3  # at an activity whose process ended before it, or which failed after Graph asked it to wait
+WHOLE: Mapping[str, Any] = {"shard": 0, "prefixes": []}  # one shard of all users, read one page after another
 AT_WORK = frozenset({"Pending", "Running", "ContinuedAsNew", "Suspended"})
-COMPLETED = "Completed"  # its function has returned, whatever it returned
+COMPLETED = "Completed"  # the orchestrator has returned; its output says how the day ended
 DIED = f"a process ended before its work did, {ATTEMPTS} times; the next tick goes on"
 
 Answer = Mapping[str, Any]
@@ -57,14 +58,14 @@ Steps = Generator[Any, Any, Any]
 
 
 class Context(Protocol):
-    """What an orchestrator asks for, as Durable Functions has it."""
+    """What is used of Durable Functions' orchestration context."""
 
     def get_input(self, expected_type: type) -> Any:
-        """Return what the orchestration was started with. Without its type Durable Functions warns."""
+        """Return the orchestration's input. Without `expected_type` Durable Functions warns."""
         ...
 
     def set_custom_status(self, status: Any) -> None:
-        """Set the status that a query of the orchestration shows: how far it is."""
+        """Set the status that a query of the orchestration shows."""
         ...
 
     def call_activity(self, name: str, input_: Any, expected_type: type) -> Any:
@@ -72,12 +73,12 @@ class Context(Protocol):
         ...
 
     def task_all(self, activities: list[Any]) -> Any:
-        """Return the task of all of some tasks, which fails as soon as one of them does."""
+        """Return one task for all of these; it fails as soon as one of them fails."""
         ...
 
 
 def whole_day(context: Context) -> Steps:
-    """Do a day; return how it ended: what `prepare` says where nothing is left to do, else what `record` says."""
+    """Run the activities, and return how the day ended: what `prepare` answers if it was done before, else `record`."""
     day: Answer = context.get_input(expected_type=dict)
     context.set_custom_status({"phase": "preparing"})
     verdict = prepared = yield from _surely(context, PREPARE, day)
@@ -85,13 +86,12 @@ def whole_day(context: Context) -> Steps:
         return prepared
     counts: Sequence[Answer] = ()
     sends: Sequence[Answer] = ()
-    most = SHARDS_AT_A_TIME  # at first; fewer once Graph has asked one of them to wait
-    while shards := verdict.get("shards"):  # the first verdict that names none is the last
+    most = SHARDS_AT_A_TIME
+    while shards := verdict.get("shards"):  # `judge` names shards again if all users must be counted in one shard
         counts, most = yield from _in_shards(context, COUNT, [{**day, **shard} for shard in shards], most)
         context.set_custom_status({"phase": "judging", "shards": len(counts)})
         verdict = yield from _surely(context, JUDGE, {**day, "shards": shards, "counts": counts})
     if verdict.get("send"):
-        # By what each answer says of itself, not by its place.
         asked = [{**day, **{name: count[name] for name in ("shard", "prefixes", "owed")}} for count in counts]
         sends, _ = yield from _in_shards(context, SEND, asked, most)
     context.set_custom_status({"phase": "recording", "shards": len(counts)})
@@ -100,7 +100,7 @@ def whole_day(context: Context) -> Steps:
 
 
 def _in_shards(context: Context, name: str, asked: Sequence[Answer], most: int) -> Steps:
-    """Do an activity for each shard, `most` at a time; return the answers, and how many at a time Graph allows."""
+    """Run an activity for each shard, at most `most` at a time; return the answers, and `most` for what follows."""
     phase = "counting" if name == COUNT else "sending"
     answers: list[Answer] = []
     waiting = [(each, 1) for each in asked]
@@ -108,7 +108,7 @@ def _in_shards(context: Context, name: str, asked: Sequence[Answer], most: int) 
         context.set_custom_status({"phase": phase, "shards": len(asked), "ended": len(answers)})
         now, waiting = waiting[:most], waiting[most:]
         tasks = [context.call_activity(name, each, expected_type=dict) for each, _ in now]
-        with contextlib.suppress(Exception):  # each of them is looked at next, also those that still run
+        with contextlib.suppress(Exception):  # it fails with the first task that does; each is awaited below
             yield context.task_all(tasks)
         slower = False
         for (each, attempt), task in zip(now, tasks, strict=True):
@@ -121,13 +121,13 @@ def _in_shards(context: Context, name: str, asked: Sequence[Answer], most: int) 
                 waiting.append((each, attempt + 1))
             else:
                 answers.append(answer)
-        if slower:  # the quota is the app's, so what one is asked to wait holds for all
+        if slower:  # all shards share Graph's quota, which is the app's
             most = max(1, most // 2)
     return sorted(answers, key=lambda answer: answer["shard"]), most
 
 
 def _surely(context: Context, name: str, given: Answer) -> Steps:
-    """Do one activity, again where its process ended before it did."""
+    """Run one activity, and again where its process ended before it; return its answer, or a failure in its place."""
     for _ in range(ATTEMPTS):
         with contextlib.suppress(Exception):
             return (yield context.call_activity(name, given, expected_type=dict))
@@ -135,11 +135,11 @@ def _surely(context: Context, name: str, given: Answer) -> Steps:
 
 
 class Found(Protocol):
-    """What Durable Functions says of an orchestration."""
+    """What is used of Durable Functions' status of an orchestration."""
 
     @property
     def runtime_status(self) -> Any:
-        """What state it is in, an enumeration of texts; None where there is no such orchestration."""
+        """Its state, an enumeration of texts; None where there is no such orchestration."""
         ...
 
     @property
@@ -149,20 +149,20 @@ class Found(Protocol):
 
     @property
     def custom_status(self) -> Any:
-        """What it says of how far it is."""
+        """What the orchestrator has set as its status."""
         ...
 
     @property
     def output(self) -> Any:
-        """What it returned."""
+        """What the orchestrator returned."""
         ...
 
 
 class Client(Protocol):
-    """Starts orchestrations and says what is known of them, as Durable Functions has it."""
+    """What is used of Durable Functions' client."""
 
     async def get_status(self, instance_id: str) -> Found:
-        """Return what is known of an orchestration."""
+        """Return the status of an orchestration."""
         ...
 
     async def start_new(self, orchestration_function_name: str, instance_id: str, client_input: Any) -> Any:
@@ -171,15 +171,15 @@ class Client(Protocol):
 
 
 def instance_id(app: str, day: date) -> str:
-    """Return the id of a day's orchestration; `app` is what the function app is called, empty on a laptop."""
+    """Return the id of a day's orchestration; `app` is the function app's name, empty on a laptop."""
     return f"{app.lower() or 'due-notices'}-{day}"
 
 
 async def start_day(client: Client, policy: Policy, shards: int, app: str, clock: Clock, progress: Progress) -> bool:
     """Start the day's orchestration unless it is at work or done; return whether it was started.
 
-    One that has failed, was terminated, or ended with something left to do is started anew. `app` is what the function
-    app is called. A tick that finds nothing to do for today reports so.
+    An orchestration that failed, was terminated or left something to do is started anew. A tick outside the send
+    window, or on a day that is done, logs a report that says so. `app` is the function app's name.
     """
     now = clock.now()
     report = new_report(policy, now)
@@ -208,12 +208,12 @@ async def start_day(client: Client, policy: Policy, shards: int, app: str, clock
 
 
 def _since(found: Found) -> str:
-    """Return when it was created, in UTC; an alarm reads it."""
+    """Return when an orchestration was created, in UTC; the query of an alarm reads this text."""
     return "?" if found.created_time is None else f"{found.created_time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _is_done(output: Answer, policy: Policy, now: datetime) -> bool:
-    """Whether a day's orchestration left nothing to do for runs with this filter, and it is not time to look again."""
+    """Whether an orchestration completed the day with the same filter, and no new look is due yet."""
     done = output.get("outcome") in {Outcome.COMPLETED, Outcome.ALREADY_COMPLETED}
     same = output.get("filterDigest") == policy.rules.filter_digest
     at = output.get("at")
@@ -221,9 +221,9 @@ def _is_done(output: Answer, policy: Policy, now: datetime) -> bool:
 
 
 class Shards:
-    """What the activities do: with the code of a run, on the users of some parts, answering in figures.
+    """The activities: each does some steps of a run, with the code of `run`; `count` and `send` do it for one shard.
 
-    An answer says of itself which shard it is about. What fails is an answer, too, with an `error`.
+    An answer holds figures and names its shard. An error is in it as `error`: `fan_out_app` puts there what is raised.
     """
 
     def __init__(self, policy: Policy, services: Services, progress: Progress) -> None:
@@ -233,7 +233,7 @@ class Shards:
         self._progress = progress
 
     def prepare(self, given: Answer) -> Answer:
-        """Record that the day's run has begun, and make its shards: sorted beginnings of names."""
+        """Record that the day's run has begun, and return its shards: several by prefixes, or one of all users."""
         report = self._report(given)
         report.shards = given["shards"]
         with working(self._policy, self._services, self._progress) as run:
@@ -260,9 +260,9 @@ class Shards:
         return self._in_shard(given, work)
 
     def judge(self, given: Answer) -> Answer:
-        """Judge the sum of what was counted: all of it is sent, or nothing.
+        """Decide by the sum of the counts whether everything that is owed is sent, or nothing.
 
-        Where the parts prove nothing it names one shard of all users instead.
+        Where the shards do not prove to hold all users, it names one shard of all users, to be counted instead.
         """
         report, counts = self._report(given), given["counts"]
         whole = given["shards"] == [WHOLE]
@@ -290,7 +290,7 @@ class Shards:
         return {"send": report.outcome is not Outcome.LIMIT, "fallen": fallen, "report": _figures(report)}
 
     def send(self, given: Answer) -> Answer:
-        """Send what is owed in a shard, unless it is much more than what was counted."""
+        """Send the notices that are owed in a shard, unless they are many more than were counted."""
 
         def work(run: Run, report: RunReport, plan: Plan) -> None:
             counted = given["owed"]
@@ -305,7 +305,7 @@ class Shards:
         return self._in_shard(given, work)
 
     def record(self, given: Answer) -> Answer:
-        """Record the day's run, report it, and forget what is old. What was sent is what the ledger says."""
+        """Record the day's run, log its report, and delete old rows. What was sent is counted in the ledger."""
         verdict, names = given["verdict"], Counter[str]()
         report = RunReport.from_dict(verdict["report"]) if "report" in verdict else self._report(given)
         for count in given["counts"]:
@@ -328,7 +328,7 @@ class Shards:
         return _ended(report)
 
     def _take_sends(self, run: Run, report: RunReport, given: Answer) -> None:
-        """Take what became of the owed notices: the figures of each shard's last reading, and the ledger's count."""
+        """Put into the report the figures of each shard's last reading, and how many notices the ledger has as sent."""
         counts, sends = given["counts"], given["sends"]
         dues = {date.fromisoformat(due) for answer in (*counts, *sends) for due in answer.get("dues", ())}
         found = run.within(run.storage.ledger.sent_by_claims(dues, _mark(given)), "counting what was sent")
@@ -350,7 +350,7 @@ class Shards:
             report.fail(f"{report.failed:,} notices are not on the queue; the next tick sends them")
 
     def _in_shard(self, given: Answer, work: Callable[[Run, RunReport, Plan], None]) -> Answer:
-        """Find what is owed in a shard and do something about it; whatever fails is in the answer."""
+        """Find what is owed in a shard, and do `work` with it; an error is in the answer."""
         report = self._report(given)
         answer: dict[str, Any] = {"shard": given["shard"], "prefixes": given["prefixes"]}
         way = functools.partial(read_shard, prefixes=given["prefixes"], chains=CHAINS_OF_A_SHARD)
@@ -362,7 +362,7 @@ class Shards:
                 plan = find_owed(run, report, runs, way)
                 answer["dues"] = sorted({notice.partition for notice in plan.notices})
                 work(run, report, plan)
-        except Exception as error:  # noqa: BLE001 (an answer says it)
+        except Exception as error:  # noqa: BLE001 (the answer has it)
             report.fail(sentence_of(error))
             answer["refused"] = isinstance(error, PartRefused)
         answer |= {"owed": report.owed, "throttled": report.throttled, "names": report.name_counts}
@@ -375,7 +375,7 @@ class Shards:
         return RunReport(given["run"], day, version=VERSION, at=self._services.clock.now(), filter_digest=digest)
 
     def _check(self, report: RunReport, given: Answer) -> None:
-        """Refuse to go on with a day that is over, or outside its window, or was begun with other settings."""
+        """Raise DueNoticesError where the settings have changed, the day is over, or the send window is closed."""
         if given.get("settings") != self._policy.digest:
             raise DueNoticesError(
                 "the settings are not those with which the day's orchestration began: they were changed, and the next "
@@ -394,9 +394,10 @@ class Shards:
 
 
 def _settled(count: RunReport, send: RunReport | None, sent: int) -> RunReport:
-    """Return the figures of a shard's last reading, given how many of its notices are sent by the ledger.
+    """Return a shard's figures by its last reading, with `sent`: how many notices the ledger has as sent by this run.
 
-    What an attempt sent before it broke off is already sent in the eyes of the next one.
+    Of an attempt that broke off, the next one reads what was sent as already sent. This run sent it all the same, so it
+    counts as owed and sent.
     """
     seen = count if send is None or not send.users_read else send
     before = min(max(sent - seen.sent, 0), seen.already_sent) if seen is send else 0
@@ -416,7 +417,7 @@ def _settled(count: RunReport, send: RunReport | None, sent: int) -> RunReport:
 
 
 def _figures(report: RunReport) -> dict[str, Any]:
-    """Return a report as it goes through the history: nothing that is zero or empty."""
+    """Return a report for the history, without what is zero or empty."""
     return {name: value for name, value in report.to_dict().items() if value}
 
 
@@ -430,7 +431,7 @@ def _part(answer: Answer) -> tuple[int, Sequence[str]]:
 
 
 def _mark(given: Answer) -> str:
-    """Return what the ids of all claims of a day's run begin with."""
+    """Return the beginning that the ids of all claims of a day's run have in common."""
     return str(given["run"])[:12]
 
 
@@ -439,7 +440,7 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def _ended(report: RunReport) -> dict[str, Any]:
-    """Return how a day ended, as a query of its orchestration shows it."""
+    """Return how a day ended, for the orchestration's output."""
     return {
         "outcome": report.outcome.value,
         "run": report.run_id,

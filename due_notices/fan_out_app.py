@@ -1,7 +1,7 @@
 """The functions of an app with SCALE_OUT: the timer that starts the day, its orchestrator, and the activities.
 
-Triggers and bindings alone; `fan_out` has what they do. Nothing of this is loaded where SCALE_OUT is off. The program
-is imported inside the functions: an error at the app's start would leave an app without functions, and not log it.
+This module has only triggers and bindings; what they do is in `fan_out`. Without SCALE_OUT it is not loaded. The
+functions import the program themselves: an error at the app's start would leave an app without functions, and no log.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import azure.functions as func
 blueprint = df.Blueprint()
 _logger = logging.getLogger("due_notices")
 
-REMEMBERED = timedelta(days=30)  # what went through orchestrations
-_EVER = datetime(2020, 1, 1, tzinfo=UTC)  # the service wants a beginning
+REMEMBERED = timedelta(days=30)  # for which the histories of orchestrations are kept
+_EVER = datetime(2020, 1, 1, tzinfo=UTC)  # before any orchestration: purging needs a first moment
 
 
 @blueprint.timer_trigger(schedule="%NOTICE_SCHEDULE%", arg_name="timer", run_on_startup=False, use_monitor=True)
@@ -25,8 +25,8 @@ _EVER = datetime(2020, 1, 1, tzinfo=UTC)  # the service wants a beginning
 async def due_notices(timer: func.TimerRequest, client: Any) -> None:
     """Start the day's orchestration unless it is at work or done.
 
-    A plain `def` would run to its end and then fail, since what it returns is awaited; and what an `async def` does in
-    a thread loses its log lines. So it starts the day, and no more.
+    The worker awaits what a function with a durable client returns: a plain `def` would run to its end and then fail.
+    An `async def` loses the log lines of what it does in a thread, so this one starts the day and does no work itself.
     """
     if timer.past_due:
         _logger.info("this tick is late: the host was down when it was due")
@@ -57,10 +57,10 @@ def due_notices_day(context: df.DurableOrchestrationContext) -> Any:
 
 
 def _activity(step: str) -> None:
-    """Register a step of the day, which `fan_out` names the same.
+    """Register an activity that calls the method of `Shards` with this name.
 
-    A plain function: the runtime gives each a thread, in which the lines of the log stay with the invocation. Whatever
-    fails is an answer: the text of an exception, and of its causes, would stay in clear.
+    It is a plain `def`: the worker runs it in a thread of its own, whose log lines stay with the invocation. It answers
+    with an error instead of raising it: the history would keep the texts of an exception and of its causes unencrypted.
     """
 
     def do(given: dict) -> dict:
@@ -85,7 +85,7 @@ for _step in ("prepare", "count", "judge", "send", "record"):
 
 
 async def _forget(client: Any, before: datetime) -> None:
-    """Delete what is known of the orchestrations of long ago; a failure is left to the next day."""
+    """Delete the histories of old orchestrations; where that fails, the next day's start tries again."""
     status = df.OrchestrationRuntimeStatus
     try:
         await client.purge_instance_history_by(_EVER, before, [status.Completed, status.Failed, status.Terminated])
@@ -94,7 +94,7 @@ async def _forget(client: Any, before: datetime) -> None:
 
 
 def _said(error: Exception) -> str:
-    """Log an error in one line, and return the line; a stack holds the texts of causes, whatever they say."""
+    """Log an error in one line and return the line. No stack is logged: it holds the texts of all causes."""
     from due_notices.errors import sentence_of
 
     said = sentence_of(error)
