@@ -60,7 +60,7 @@ def vault(stack: LocalStack) -> KeyVault:
 
 
 @of_others
-def test_who_answers_in_a_services_place_is_told_from_it(
+def test_an_answer_that_is_not_the_services_own_is_recognised(
     stack: LocalStack,
     make_directory: MakeDirectory,
     make_token: MakeToken,
@@ -94,7 +94,7 @@ def test_who_answers_in_a_services_place_is_told_from_it(
 
 @pytest.mark.parametrize("success", [200, 201, 202])
 @pytest.mark.parametrize("body", [b'{"value":[]}', b"<MessageId>one</MessageId>", b"<html>", b""])
-async def test_who_answers_in_storages_place_is_told_from_it(success: int, body: bytes) -> None:
+async def test_an_answer_that_is_not_storages_own_is_recognised(success: int, body: bytes) -> None:
     async with asked(saying(f"{success} Fine", body, CLOSE)) as (pipeline, address, _):
         for ask in (pipeline.get(address, {}), pipeline.post(address, b"", {}, success=success)):
             with pytest.raises(AzureError) as refused:
@@ -102,14 +102,14 @@ async def test_who_answers_in_storages_place_is_told_from_it(success: int, body:
             assert is_foreign(refused.value)
 
 
-async def test_nobody_is_followed_elsewhere_by_storage() -> None:
+async def test_a_redirect_by_storage_is_not_followed() -> None:
     async with asked(saying("302 Found", b"", "Location: http://127.0.0.1:1/", OWN)) as (pipeline, address, heads):
         with pytest.raises(AzureError):
             await pipeline.get(address, {})
     assert len(heads) == 1
 
 
-async def test_queues_that_somebody_else_answers_for_are_no_empty_queues(
+async def test_an_answer_that_is_not_the_queues_own_is_no_empty_queue(
     stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -145,7 +145,7 @@ def test_a_damaged_answer_of_the_vault_is_no_missing_vault_and_no_empty_secret(
 
 @pytest.mark.parametrize("foreign", [True, False])
 @pytest.mark.parametrize("body", [b"<html>", b'{"keyId": "k", "secre', b"[]"])
-def test_what_was_to_be_changed_is_not_asked_for_twice_when_its_answer_says_nothing(
+def test_a_change_is_not_repeated_when_its_answer_says_nothing(
     stack: LocalStack, make_directory: MakeDirectory, body: bytes, *, foreign: bool
 ) -> None:
     graph = make_directory()._graph
@@ -191,23 +191,23 @@ WISHES: dict[str, float | None] = {
 
 @pytest.mark.parametrize("text", WISHES)
 @pytest.mark.parametrize("date", [DATE, "Wednesday, 21-Oct-26 07:28:00 GMT", "Wed Oct 21 07:28:00 2026"])
-def test_a_wish_to_wait_is_read_in_every_form(text: str, date: str) -> None:
+def test_retry_after_is_read_in_every_form(text: str, date: str) -> None:
     assert retry_after({"Retry-After": text, "Date": date}) == WISHES[text]
 
 
-def test_a_date_to_wait_for_says_nothing_without_the_services_own() -> None:
+def test_retry_after_with_a_date_says_nothing_without_the_services_date() -> None:
     assert retry_after({"Retry-After": DATE}) is None
     assert retry_after({}) is None
 
 
-def test_a_date_without_a_zone_is_in_utc_wherever_this_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_date_without_a_zone_is_in_utc_whatever_this_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Pacific/Auckland")
 
     assert http_date("Wed Oct 21 07:28:00 2026") == datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("text", "wish"), [(text, wish) for text, wish in WISHES.items() if text == text.strip()])
-def test_the_vault_is_waited_for_as_it_asks_and_not_longer_than_a_run_should(
+def test_the_vaults_retry_after_is_obeyed_unless_it_is_too_long_for_a_run(
     stack: LocalStack, vault: KeyVault, sdk_waits: list[float], text: str, wish: float | None
 ) -> None:
     stack.vault.faults.add(Fault(status=503, headers={"Retry-After": text, "date": DATE}))
@@ -225,7 +225,7 @@ def test_the_vault_is_waited_for_as_it_asks_and_not_longer_than_a_run_should(
 
 
 @pytest.mark.parametrize("text", ["0", "3600", "5, 10", "45.5", "-5", "nan", DATE])
-def test_no_wish_of_entra_or_the_identity_endpoint_holds_a_run_up(
+def test_no_retry_after_of_entra_or_the_identity_endpoint_holds_a_run_up(
     stack: LocalStack, make_token: MakeToken, clock: MovableClock, sdk_waits: list[float], text: str
 ) -> None:
     login = Login(Identity(stack.managed_identity.client_id, "AZURE_CLIENT_ID"), clock)
@@ -239,7 +239,7 @@ def test_no_wish_of_entra_or_the_identity_endpoint_holds_a_run_up(
     assert sum(sdk_waits) + sum(clock.waits) < 10
 
 
-def test_a_bodys_form_is_not_what_tells_a_service(stack: LocalStack, make_directory: MakeDirectory) -> None:
+def test_users_of_the_right_form_are_taken_from_graph_alone(stack: LocalStack, make_directory: MakeDirectory) -> None:
     """Even users that look right are not taken from whoever else answers."""
     page = json.dumps({"value": [{"id": "a", "userPrincipalName": "a@example.com"}]}).encode()
     stack.graph.faults.add(Fault(status=200, body=page, headers=JSON, foreign=True, times=2))

@@ -24,7 +24,7 @@ def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETRC", str(file))
 
 
-def test_a_netrc_file_does_not_take_the_place_of_our_tokens_for_vault_and_users(
+def test_a_netrc_file_does_not_replace_our_tokens_for_vault_and_users(
     stack: LocalStack, make_directory: MakeDirectory
 ) -> None:
     stack.graph.users = [{"id": "a", "accountEnabled": True}]
@@ -32,13 +32,15 @@ def test_a_netrc_file_does_not_take_the_place_of_our_tokens_for_vault_and_users(
     assert sum(map(len, make_directory().pages())) == 1
 
 
-def test_nor_for_the_doctors_questions(stack: LocalStack, make_token: MakeToken, clock: MovableClock) -> None:
+def test_a_netrc_file_does_not_change_the_doctors_requests(
+    stack: LocalStack, make_token: MakeToken, clock: MovableClock
+) -> None:
     probe = GraphProbe(GraphHttp(stack.graph.base_url, make_token(), clock), (stack.attribute,), "")
 
     assert probe.attribute()
 
 
-def test_nor_for_a_login(stack: LocalStack, make_token: MakeToken) -> None:
+def test_a_netrc_file_does_not_change_a_login(stack: LocalStack, make_token: MakeToken) -> None:
     asked = requests.Request("GET", stack.graph.base_url, headers={"Authorization": "Bearer ours"})
 
     assert make_token()._session.prepare_request(asked).headers["Authorization"] == "Bearer ours"

@@ -276,14 +276,16 @@ async def refusal(operation: str, error: Exception, credential: object) -> str:
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("operation", list(ROLES))
-async def test_a_refused_identity_is_told_the_role_that_the_operation_needs(operation: str, status: int) -> None:
+async def test_the_error_of_a_refused_identity_names_the_role_that_the_operation_needs(
+    operation: str, status: int
+) -> None:
     told = await refusal(operation, storage_errors.failure(status, "AuthorizationPermissionMismatch"), Login())
 
     assert f"assign the role {ROLES[operation]} on the " in told
 
 
 @pytest.mark.parametrize("operation", list(ROLES))
-async def test_a_refused_connection_string_is_told_that_no_role_helps(operation: str) -> None:
+async def test_the_error_of_a_refused_connection_string_says_that_no_role_helps(operation: str) -> None:
     told = await refusal(operation, storage_errors.failure(403, "AuthenticationFailed"), object())
 
     assert "no role helps a connection string: copy the account's own anew into NOTICE_STORAGE" in told
@@ -309,7 +311,9 @@ async def test_how_the_sdks_clients_log_in_decides_whether_a_role_is_named(by_id
 
 @pytest.mark.parametrize("code", [None, "Planned", "WebsiteNotFound"])
 @pytest.mark.parametrize("operation", list(ROLES))
-async def test_a_404_that_is_not_the_services_own_is_somebody_elses(operation: str, code: str | None) -> None:
+async def test_a_404_that_is_not_the_services_own_says_nothing_of_queue_or_table(
+    operation: str, code: str | None
+) -> None:
     told = await refusal(operation, storage_errors.failure(404, code), Login())
 
     assert "something between here and the service answered: check NOTICE_STORAGE" in told

@@ -130,7 +130,7 @@ def test_it_is_asked_for_again_as_long_as_the_run_has_time() -> None:
     assert MovableClock.monotonic(clock) <= 90
 
 
-def test_what_was_to_be_changed_is_not_asked_twice_when_its_answer_trickles() -> None:
+def test_a_change_is_not_repeated_when_its_answer_trickles() -> None:
     with answering(trickling) as (address, paths):
         graph = GraphHttp(address, token, PassingClock(), MANY)
         with pytest.raises(DirectoryError, match="may have done what it was asked"):

@@ -67,7 +67,7 @@ def test_a_tenant_without_advanced_queries_does_not_count(stack: LocalStack, mak
 
 
 @pytest.mark.parametrize("minutes", [0, 10, -10])
-def test_how_far_the_clock_is_ahead_is_told_by_the_answers(
+def test_how_far_the_clock_is_ahead_is_known_from_the_answers(
     stack: LocalStack, make_directory: MakeDirectory, clock: MovableClock, minutes: int
 ) -> None:
     stack.tell_time(lambda: clock.now() - timedelta(minutes=minutes))
@@ -105,7 +105,7 @@ def test_a_date_that_cannot_be_read_says_nothing(
     assert directory.clock_ahead == timedelta()  # Entra's
 
 
-def test_an_answer_that_is_not_the_services_own_tells_no_time(
+def test_an_answer_that_is_not_the_services_own_says_nothing_of_the_clock(
     stack: LocalStack, make_directory: MakeDirectory, clock: MovableClock
 ) -> None:
     stack.tell_time(clock.now)

@@ -198,7 +198,7 @@ def test_it_waits_exactly_as_long_as_graph_asks(
 
 @pytest.mark.usefixtures("three_pages")
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_without_a_wish_it_waits_longer_from_try_to_try(
+def test_without_retry_after_it_waits_longer_from_try_to_try(
     stack: LocalStack, make_directory: MakeDirectory, clock: MovableClock, status: int
 ) -> None:
     stack.graph.faults.add(Fault(status=status, times=4))
@@ -218,7 +218,7 @@ def test_without_a_wish_it_waits_longer_from_try_to_try(
         ("5, 10", 10.0),  # joined by a proxy
     ],
 )
-def test_a_wish_may_have_fractions(
+def test_retry_after_may_have_fractions(
     stack: LocalStack, make_directory: MakeDirectory, clock: MovableClock, text: str, waited: float
 ) -> None:
     stack.graph.faults.add(Fault(status=429, headers={"Retry-After": text}, times=1))
@@ -228,7 +228,7 @@ def test_a_wish_may_have_fractions(
     assert clock.waits == [waited]
 
 
-def test_a_wish_may_be_a_date(stack: LocalStack, make_directory: MakeDirectory, clock: MovableClock) -> None:
+def test_retry_after_may_be_a_date(stack: LocalStack, make_directory: MakeDirectory, clock: MovableClock) -> None:
     later = format_datetime(now() + timedelta(seconds=30), usegmt=True)
     stack.graph.faults.add(Fault(status=429, headers={"Retry-After": later}, times=1))
 
@@ -238,7 +238,7 @@ def test_a_wish_may_be_a_date(stack: LocalStack, make_directory: MakeDirectory, 
 
 
 @pytest.mark.parametrize("text", ["soon", "-5", "0", "0.5", "Wed, 21 Oct 2020 07:28:00 GMT", ""])
-def test_a_wish_for_no_time_or_for_none_leaves_the_pause_as_it_is(
+def test_a_retry_after_that_asks_for_no_wait_leaves_the_pause_as_it_is(
     stack: LocalStack, make_directory: MakeDirectory, clock: MovableClock, text: str
 ) -> None:
     stack.graph.faults.add(Fault(status=429, headers={"Retry-After": text}, times=1))
@@ -400,7 +400,7 @@ def test_an_answer_that_is_no_list_of_users_never_passes_for_one(
     assert len(listings(stack)) == GRAPH.attempts
 
 
-def test_when_nobody_listens_it_says_where(
+def test_where_no_server_listens_the_error_names_the_address(
     make_directory: MakeDirectory, monkeypatch: pytest.MonkeyPatch, clock: MovableClock
 ) -> None:
     directory = make_directory(GRAPH_ENDPOINT="https://127.0.0.1:1")
@@ -539,7 +539,9 @@ def test_a_redirect_is_not_followed(stack: LocalStack, make_directory: MakeDirec
 
 
 @pytest.mark.usefixtures("three_pages")
-def test_an_expired_page_token_is_told_from_other_failures(stack: LocalStack, make_directory: MakeDirectory) -> None:
+def test_an_expired_page_token_is_distinguished_from_other_failures(
+    stack: LocalStack, make_directory: MakeDirectory
+) -> None:
     pages = make_directory().pages()
     next(pages)
     stack.graph.directory.expire_page_tokens()
@@ -549,7 +551,7 @@ def test_an_expired_page_token_is_told_from_other_failures(stack: LocalStack, ma
 
 
 @pytest.mark.usefixtures("three_pages")
-def test_an_unknown_page_token_is_the_same(stack: LocalStack, make_directory: MakeDirectory) -> None:
+def test_an_unknown_page_token_counts_as_expired(stack: LocalStack, make_directory: MakeDirectory) -> None:
     pages = make_directory().pages()
     link = f"{stack.graph.base_url}{USERS_PATH}?$skiptoken=unknown"
     stack.graph.faults.add(Fault(damage=next_link_to(link), times=1))
@@ -632,7 +634,7 @@ def test_any_other_answer_ends_the_reading_at_once(
         b"",
     ],
 )
-def test_an_error_in_another_form_is_told_without_quoting_it(
+def test_an_error_in_another_form_is_reported_without_quoting_it(
     stack: LocalStack, make_directory: MakeDirectory, body: bytes
 ) -> None:
     stack.graph.faults.add(Fault(status=400, body=body, headers={"request-id": "two words"}))
@@ -705,7 +707,7 @@ def test_a_refusal_has_this_deployments_values_in_its_commands(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_code_that_nobody_knows_is_shown_and_claims_no_cause(
+def test_an_unknown_code_is_shown_without_a_cause(
     stack: LocalStack, make_directory: MakeDirectory, status: int
 ) -> None:
     body = json.dumps({"error": {"code": "SomethingNew", "message": "…"}}).encode()
@@ -808,7 +810,7 @@ def test_an_address_of_two_customers_names_both(make_directory: MakeDirectory) -
 
 
 @pytest.mark.usefixtures("family")
-def test_a_name_that_begins_with_a_dollar_stands_in_brackets(stack: LocalStack, make_directory: MakeDirectory) -> None:
+def test_a_name_that_begins_with_a_dollar_is_put_in_brackets(stack: LocalStack, make_directory: MakeDirectory) -> None:
     make_directory().user("$x@example.com")
 
     assert stack.graph.requests[-1].path == "/v1.0/users('$x@example.com')"

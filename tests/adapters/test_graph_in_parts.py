@@ -66,13 +66,15 @@ def test_a_part_is_asked_for_besides_the_filter(
 
 
 @pytest.mark.parametrize("sign", FIRST_CHARACTERS)
-def test_every_legal_sign_can_be_asked_for(stack: LocalStack, make_directory: MakeDirectory, sign: str) -> None:
+def test_users_can_be_asked_for_by_every_legal_character(
+    stack: LocalStack, make_directory: MakeDirectory, sign: str
+) -> None:
     stack.graph.users = people(stack, 44)
 
     assert ids(make_directory(USER_FILTER=""), sign) == [f"{FIRST_CHARACTERS.index(sign):04d}"]
 
 
-def test_a_filter_that_bears_no_other_beside_it_is_refused_as_a_part_alone(
+def test_a_filter_that_cannot_be_combined_is_refused_only_in_parts(
     stack: LocalStack, make_directory: MakeDirectory
 ) -> None:
     stack.graph.users = people(stack, 44)
@@ -177,7 +179,7 @@ def test_a_reader_does_not_wait_with_the_others_beyond_its_deadline(
     assert len(stack.graph.requests) == 2
 
 
-def test_a_reader_in_parts_bears_being_told_to_wait(
+def test_a_reader_in_parts_goes_on_after_it_was_asked_to_wait(
     stack: LocalStack, make_directory: MakeDirectory, clock: MovableClock
 ) -> None:
     stack.graph.users = people(stack, 440)

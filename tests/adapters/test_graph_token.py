@@ -166,7 +166,7 @@ def test_a_wrong_secret_heals_at_the_next_call_after_the_vault_was_corrected(
     assert token()
 
 
-def test_a_wrong_secret(stack: LocalStack, make_token: MakeToken) -> None:
+def test_a_wrong_secret_is_named_with_its_remedy(stack: LocalStack, make_token: MakeToken) -> None:
     stack.secret_rotate(store=False)
 
     failure(stack, make_token(), "AADSTS7000215", "not one of the app registration's", "store a new one", "correlation")
@@ -184,19 +184,19 @@ def test_a_wrong_secret_is_read_again_once_only(stack: LocalStack, make_token: M
     assert counts(stack) == (3, 2)
 
 
-def test_an_expired_secret(stack: LocalStack, make_token: MakeToken) -> None:
+def test_an_expired_secret_is_named_with_its_remedy(stack: LocalStack, make_token: MakeToken) -> None:
     stack.secret_rotate(expires_on=now() - timedelta(days=1))
 
     failure(stack, make_token(), "AADSTS7000222", "has expired", "make a new one and store it")
 
 
-def test_an_unknown_app(stack: LocalStack, make_token: MakeToken) -> None:
+def test_an_unknown_app_is_named_with_the_settings(stack: LocalStack, make_token: MakeToken) -> None:
     unknown = new_guid()
 
     failure(stack, make_token(GRAPH_CLIENT_ID=unknown), "AADSTS700016", unknown, "GRAPH_CLIENT_ID", "GRAPH_TENANT_ID")
 
 
-def test_an_unknown_tenant(stack: LocalStack, make_token: MakeToken) -> None:
+def test_an_unknown_tenant_is_named_with_the_settings(stack: LocalStack, make_token: MakeToken) -> None:
     unknown = new_guid()
 
     failure(stack, make_token(GRAPH_TENANT_ID=unknown), unknown, "GRAPH_TENANT_ID", "AZURE_AUTHORITY_HOST")
@@ -216,13 +216,15 @@ def test_an_unknown_tenant(stack: LocalStack, make_token: MakeToken) -> None:
     ids=lambda fault: f"{fault.status} {fault.body!r}",
 )
 @pytest.mark.parametrize("path", ["/token", "/.well-known/"])
-def test_an_entra_that_fails(stack: LocalStack, make_token: MakeToken, fault: Fault, path: str) -> None:
+def test_an_entra_that_fails_is_named_by_its_address(
+    stack: LocalStack, make_token: MakeToken, fault: Fault, path: str
+) -> None:
     stack.entra.faults.add(replace(fault, path=path))
 
     failure(stack, make_token(), stack.entra.base_url)
 
 
-def test_an_entra_that_fails_at_first(stack: LocalStack, make_token: MakeToken) -> None:
+def test_an_entra_that_failed_at_first_serves_the_next_call(stack: LocalStack, make_token: MakeToken) -> None:
     stack.entra.faults.add(Fault(status=503, path="/.well-known/", times=1))
     token = make_token()
     failure(stack, token)
@@ -230,7 +232,7 @@ def test_an_entra_that_fails_at_first(stack: LocalStack, make_token: MakeToken) 
     assert token()
 
 
-def test_an_entra_that_nobody_answers_for(stack: LocalStack, make_token: MakeToken) -> None:
+def test_an_entra_that_does_not_answer_is_named_with_its_setting(stack: LocalStack, make_token: MakeToken) -> None:
     failure(
         stack, make_token(AZURE_AUTHORITY_HOST="https://127.0.0.1:1"), "https://127.0.0.1:1", "AZURE_AUTHORITY_HOST"
     )
@@ -239,13 +241,13 @@ def test_an_entra_that_nobody_answers_for(stack: LocalStack, make_token: MakeTok
 # The vault.
 
 
-def test_a_vault_that_does_not_know_the_identity(stack: LocalStack, make_token: MakeToken) -> None:
+def test_a_vault_that_refuses_the_identity_is_named_with_the_role(stack: LocalStack, make_token: MakeToken) -> None:
     stack.vault.readers.clear()
 
     failure(stack, make_token(), stack.vault.base_url, "ForbiddenByRbac", "Key Vault Secrets User", SECRET_NAME)
 
 
-def test_a_secret_that_is_not_there(stack: LocalStack, make_token: MakeToken) -> None:
+def test_a_secret_that_is_not_there_is_named_with_its_setting(stack: LocalStack, make_token: MakeToken) -> None:
     failure(
         stack,
         make_token(KEY_VAULT_SECRET_NAME="another"),
@@ -256,7 +258,7 @@ def test_a_secret_that_is_not_there(stack: LocalStack, make_token: MakeToken) ->
     )
 
 
-def test_a_disabled_secret(stack: LocalStack, make_token: MakeToken) -> None:
+def test_a_disabled_secret_is_named_with_its_remedy(stack: LocalStack, make_token: MakeToken) -> None:
     stack.vault.update_secret(SECRET_NAME, enabled=False)
 
     failure(stack, make_token(), "SecretDisabled", "enable the secret")
@@ -264,7 +266,7 @@ def test_a_disabled_secret(stack: LocalStack, make_token: MakeToken) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "2"}, {"Retry-After": "3600"}])
-def test_a_vault_that_fails(
+def test_a_vault_that_goes_on_failing_is_given_up_soon(
     stack: LocalStack, make_token: MakeToken, sdk_waits: list[float], status: int, headers: dict[str, str]
 ) -> None:
     stack.vault.faults.add(Fault(status=status, headers=headers))
@@ -281,20 +283,20 @@ def test_a_vault_that_fails_once_is_asked_again(stack: LocalStack, make_token: M
     assert make_token()()
 
 
-def test_a_vault_that_answers_nonsense(stack: LocalStack, make_token: MakeToken) -> None:
+def test_a_vault_that_answers_nonsense_is_named_by_its_address(stack: LocalStack, make_token: MakeToken) -> None:
     stack.vault.faults.add(Fault(status=200, body=b"<html>", headers={"Content-Type": "application/json"}))
 
     failure(stack, make_token(), stack.vault.base_url)
 
 
-def test_a_vault_that_nobody_answers_for(stack: LocalStack, make_token: MakeToken) -> None:
+def test_a_vault_that_does_not_answer_is_named_with_its_setting(stack: LocalStack, make_token: MakeToken) -> None:
     failure(stack, make_token(KEY_VAULT_URL="https://127.0.0.1:1"), "https://127.0.0.1:1", "KEY_VAULT_URL", "firewall")
 
 
 # The managed identity.
 
 
-def test_no_managed_identity_at_all(
+def test_a_machine_without_a_managed_identity_is_an_error_with_the_remedy(
     stack: LocalStack, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch, refused_addresses: list[str]
 ) -> None:
     monkeypatch.delenv("IDENTITY_ENDPOINT")
@@ -307,11 +309,11 @@ def test_no_managed_identity_at_all(
     refused_addresses.clear()
 
 
-def test_an_identity_that_is_not_assigned(stack: LocalStack, make_token: MakeToken) -> None:
+def test_an_identity_that_is_not_assigned_is_named_with_its_setting(stack: LocalStack, make_token: MakeToken) -> None:
     failure(stack, make_token(AZURE_CLIENT_ID=new_guid()), stack.vault.base_url, "AZURE_CLIENT_ID", "assign")
 
 
-def test_an_identity_endpoint_that_does_not_know_the_caller(
+def test_an_identity_endpoint_that_does_not_know_the_caller_is_an_error(
     stack: LocalStack, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IDENTITY_HEADER", "wrong")
@@ -320,14 +322,16 @@ def test_an_identity_endpoint_that_does_not_know_the_caller(
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", b'{"access_token":"t"}', b"null"])
-def test_an_identity_endpoint_that_answers_nonsense(stack: LocalStack, make_token: MakeToken, body: bytes) -> None:
+def test_an_identity_endpoint_that_answers_nonsense_is_an_error(
+    stack: LocalStack, make_token: MakeToken, body: bytes
+) -> None:
     stack.identity.faults.add(Fault(status=200, body=body, headers={"Content-Type": "application/json"}))
 
     failure(stack, make_token(), stack.vault.base_url)
 
 
 @pytest.mark.parametrize("status", [400, 403, 500])
-def test_an_identity_endpoint_that_refuses(stack: LocalStack, make_token: MakeToken, status: int) -> None:
+def test_an_identity_endpoint_that_refuses_is_an_error(stack: LocalStack, make_token: MakeToken, status: int) -> None:
     stack.identity.faults.add(Fault(status=status))
 
     failure(stack, make_token(), stack.vault.base_url)
@@ -345,7 +349,7 @@ def test_an_identity_endpoint_that_refuses(stack: LocalStack, make_token: MakeTo
         (timedelta(hours=-3), -1),
     ],
 )
-def test_the_days_until_the_secret_expires(
+def test_the_days_until_the_secret_expires_are_counted(
     stack: LocalStack, make_token: MakeToken, clock: MovableClock, left: timedelta, days: int
 ) -> None:
     clock.move_to(now().replace(microsecond=0) + timedelta(days=60))

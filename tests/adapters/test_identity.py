@@ -67,7 +67,7 @@ def test_what_fails_for_a_moment_is_asked_again_within_seconds(
 
 @both_ways
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_what_fails_for_longer_needs_no_identity_to_be_assigned(
+def test_what_fails_for_longer_does_not_say_to_assign_an_identity(
     stack: LocalStack, login: Login, runner: asyncio.Runner, ask: Ask, status: int
 ) -> None:
     stack.identity.faults.add(Fault(status=status))
@@ -132,7 +132,7 @@ def test_any_answer_is_a_token_or_a_sentence(stack: LocalStack, clock: MovableCl
         Login(Identity(None, "AZURE_CLIENT_ID"), clock).get_token(SCOPE)
 
 
-def test_an_endpoint_that_hangs_is_given_up_while_somebody_still_waits(
+def test_an_endpoint_that_hangs_is_given_up_before_an_operator_stops_waiting(
     stack: LocalStack, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = identity._TIMEOUTS["connection_timeout"], identity._TIMEOUTS["read_timeout"]
@@ -232,7 +232,7 @@ async def test_storage_logs_in_as_its_own_identity_whatever_the_kind(
 # Where it is asked.
 
 
-def test_no_proxy_stands_between_here_and_the_endpoint(
+def test_the_endpoint_is_asked_through_no_proxy(
     stack: LocalStack, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):

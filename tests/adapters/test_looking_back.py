@@ -38,7 +38,7 @@ async def test_what_was_sent_to_a_user_of_many_due_dates_takes_a_handful_of_requ
 
 
 @pytest.mark.parametrize("step", [Step.REQUEST_LOST, Step.ANSWER_LOST, Step.REFUSED_503, Step.REFUSED_500])
-async def test_a_page_of_history_that_got_lost_is_asked_for_again_and_nothing_is_told_twice(
+async def test_a_page_of_history_that_got_lost_is_asked_for_again_and_no_row_comes_twice(
     storage_by_proxy: Storage, table_proxy: FaultyProxy, step: Step
 ) -> None:
     await fill(storage_by_proxy)
@@ -61,7 +61,7 @@ async def test_a_ledger_that_stays_away_is_an_error_and_no_short_history(
         [some async for some in storage_by_proxy.ledger.history(TODAY, TODAY)]
 
 
-async def test_a_look_tells_since_when_the_oldest_message_waits(storage: Storage) -> None:
+async def test_a_look_says_since_when_the_oldest_message_waits(storage: Storage) -> None:
     before = datetime.now(UTC) - timedelta(seconds=2)
     await storage.queue.send("first")
 
@@ -71,7 +71,7 @@ async def test_a_look_tells_since_when_the_oldest_message_waits(storage: Storage
     assert before <= oldest <= datetime.now(UTC) + timedelta(seconds=2)
 
 
-async def test_a_queue_that_is_not_there_is_told_with_the_remedy(
+async def test_a_queue_that_is_not_there_is_named_with_the_remedy(
     storage: Storage, storage_access: StorageAccess
 ) -> None:
     storage_access.delete_queue()
@@ -82,7 +82,7 @@ async def test_a_queue_that_is_not_there_is_told_with_the_remedy(
     assert "az storage queue create" in str(look.problem)
 
 
-async def test_who_may_not_look_is_told_why(stack: LocalStack, open_storage: OpenStorage) -> None:
+async def test_a_refused_look_says_why(stack: LocalStack, open_storage: OpenStorage) -> None:
     wrong = base64.b64encode(b"some other key" * 4).decode()
     storage = await open_storage(
         {"NOTICE_STORAGE": re.sub("AccountKey=[^;]+", f"AccountKey={wrong}", stack.azurite.connection_string)}

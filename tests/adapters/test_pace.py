@@ -73,7 +73,7 @@ def test_what_is_never_busy_is_never_waited_for() -> None:
 
 
 @pytest.mark.parametrize("share", [0.25, 0.9, 1.0, 1.5])
-def test_what_bears_about_its_target_is_written_to_near_it(share: float) -> None:
+def test_what_takes_about_its_target_is_written_to_nearly_as_fast(share: float) -> None:
     partition = written(200, lambda _: share * TARGET)
 
     assert partition.taken > 0.95 * min(share, 1.2) * TARGET * 200
@@ -95,14 +95,14 @@ def test_what_was_busy_for_a_moment_is_soon_written_to_as_fast_as_it_is_made_for
     assert partition.taken > TARGET * 58
 
 
-def test_what_bears_ever_less_is_written_to_ever_more_slowly() -> None:
+def test_what_takes_ever_less_is_written_to_ever_more_slowly() -> None:
     partition = written(300, lambda at: TARGET * max(1 - at / 250, 0.2))
 
     assert partition.most_refusals < STORAGE.attempts
     assert partition.refused < 0.05 * partition.taken / 100
 
 
-def test_a_moment_in_which_nobody_could_write_is_made_up_for_and_a_long_one_is_not() -> None:
+def test_a_short_pause_in_writing_is_made_up_for_and_a_long_one_is_not() -> None:
     async def turns() -> list[float]:
         loop = asyncio.get_running_loop()
         pace, waited = Pace(LoopClock(), TARGET), []

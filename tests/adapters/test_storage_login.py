@@ -72,7 +72,7 @@ async def ask_by_table_client(login: Login, url: str) -> None:
 
 
 @pytest.mark.parametrize("ask", [ask_by_pipeline, ask_by_queue_client, ask_by_table_client])
-async def test_whoever_asks_storage_follows_its_challenge_to_another_tenant(
+async def test_the_pipeline_and_the_sdks_clients_follow_storages_challenge_to_another_tenant(
     stack: LocalStack,
     queue_proxy: FaultyProxy,
     monkeypatch: pytest.MonkeyPatch,

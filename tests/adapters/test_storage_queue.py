@@ -90,7 +90,7 @@ async def test_what_cannot_be_counted_is_unknown(storage: Storage, storage_acces
 
 
 @pytest.mark.parametrize("step", [Step.ANSWER_LOST, Step.DONE_500])
-async def test_when_the_answer_gets_lost_nobody_sends_a_second_message(
+async def test_when_the_answer_gets_lost_no_second_message_is_sent(
     storage_by_proxy: Storage, storage_access: StorageAccess, queue_proxy: FaultyProxy, step: Step
 ) -> None:
     queue_proxy.plan(step, method="POST")
@@ -104,7 +104,7 @@ async def test_when_the_answer_gets_lost_nobody_sends_a_second_message(
 
 
 @pytest.mark.parametrize("step", [Step.REQUEST_LOST, Step.REFUSED_500])
-async def test_a_message_whose_fate_nobody_knows_is_not_sent_again(
+async def test_a_message_that_was_perhaps_accepted_is_not_sent_again(
     storage_by_proxy: Storage, queue_proxy: FaultyProxy, clock: MovableClock, step: Step
 ) -> None:
     queue_proxy.plan(step, method="POST")
@@ -175,7 +175,7 @@ async def test_a_queue_that_stays_busy_certainly_took_nothing(
     assert storage_access.properties().approximate_message_count == 0
 
 
-async def test_when_nobody_listens_certainly_nothing_was_taken(
+async def test_where_no_server_listens_certainly_nothing_was_accepted(
     stack: LocalStack, open_storage: OpenStorage, clock: MovableClock
 ) -> None:
     nowhere = stack.azurite.connection_string.replace(f":{stack.azurite.ports['queue']}/", ":1/")

@@ -104,7 +104,7 @@ async def test_refused_access_is_said_with_its_remedy(
 
 
 @pytest.mark.parametrize("method", sorted({*METHODS} - {"release"}))  # which looks at its rows several at a time
-async def test_when_nobody_listens_it_is_said_after_some_patience(
+async def test_where_no_server_listens_the_error_comes_after_some_tries(
     stack: LocalStack, open_storage: OpenStorage, clock: MovableClock, method: str
 ) -> None:
     nowhere = stack.azurite.connection_string.replace(f":{stack.azurite.ports['table']}/", ":1/")
@@ -336,7 +336,7 @@ def put(storage_access: StorageAccess, stack: LocalStack, row: dict[str, Any]) -
     ids=lambda row: row["PartitionKey"],
 )
 @pytest.mark.parametrize("method", ["check_owner", "take_ownership"])
-async def test_rows_of_an_older_version_or_of_somebody_else_are_refused_in_one_sentence(
+async def test_rows_of_an_older_version_or_of_another_program_are_refused_in_one_sentence(
     stack: LocalStack, storage: Storage, storage_access: StorageAccess, method: str, row: dict[str, Any]
 ) -> None:
     put(storage_access, stack, row)
@@ -348,7 +348,7 @@ async def test_rows_of_an_older_version_or_of_somebody_else_are_refused_in_one_s
     assert len(storage_access.rows()) == 1
 
 
-async def test_what_another_run_of_this_deployment_writes_between_two_looks_is_not_taken_for_nobodys(
+async def test_rows_that_another_run_of_this_deployment_writes_between_two_looks_are_not_refused(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     has_rows = TableLedger._has_rows

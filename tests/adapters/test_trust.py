@@ -149,7 +149,7 @@ def test_a_good_authority_is_trusted_by_either_variable(monkeypatch: pytest.Monk
         assert handshake(chain, key, ssl_context("https://127.0.0.1")) is None
 
 
-def test_what_is_no_matter_of_trust_is_not_called_one() -> None:
+def test_a_failure_other_than_distrust_is_not_reported_as_distrust() -> None:
     assert distrusted(ConnectionResetError("peer")) == ""
 
 

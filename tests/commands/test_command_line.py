@@ -132,7 +132,7 @@ HOSTILE = "\x1b[2J\x1b]0;title\x07\x9b31m\u202etxt\u2066\r\n[bold]Ada[/bold]"
 HARMLESS = r"\x1b[2J\x1b]0;title\x07\x9b31m\u202etxt\u2066\r\n[bold]Ada[/bold]"
 
 
-def test_what_terminals_obey_is_shown_in_place_of_obeyed(
+def test_control_characters_are_shown_and_not_obeyed_by_terminals(
     program: CommandLine, stack: LocalStack, storage_access: StorageAccess
 ) -> None:
     value = json.dumps({"due": owe_today(stack, storage_access, program), "ref": "\u202eINV-[red]1"})
@@ -203,7 +203,7 @@ def test_run_outside_the_window_does_nothing_and_says_why(program: CommandLine, 
     assert stack.graph.requests == []
 
 
-def test_explain_tells_the_stages_and_the_verdict_before_and_after_a_run(
+def test_explain_shows_the_stages_and_the_verdict_before_and_after_a_run(
     program: CommandLine, stack: LocalStack, storage_access: StorageAccess
 ) -> None:
     due = owe_today(stack, storage_access, program)
@@ -276,7 +276,7 @@ def test_preview_says_which_value_or_contact_cannot_be_used(
     assert "ISO 4217 does not have these currencies, or has them no more: BGN" in shown
 
 
-def test_explain_of_nobody_fails_with_what_to_give(program: CommandLine) -> None:
+def test_explain_of_an_unknown_user_fails_with_what_to_give(program: CommandLine) -> None:
     done = program("explain", "nobody@example.com")
 
     assert done.returncode == 1
@@ -322,7 +322,7 @@ def test_explain_says_when_the_filter_leaves_a_user_out(
     assert "Owed" not in done.stdout
 
 
-def test_wrong_settings_are_told_at_once_before_any_request(program: CommandLine, stack: LocalStack) -> None:
+def test_wrong_settings_are_all_reported_before_any_request(program: CommandLine, stack: LocalStack) -> None:
     done = program("run", GRAPH_CLIENT_ID="my app", SEND_WINDOW="18:00-08:00", NOTICE_LIMIT="many")
 
     assert done.returncode == 2
@@ -439,7 +439,7 @@ def test_a_damaged_settings_file_is_a_settings_problem(program: CommandLine, tmp
     assert "local.settings.json.example" in done.stderr
 
 
-def test_an_encrypted_settings_file_is_told_with_the_command_that_decrypts_it(
+def test_an_encrypted_settings_file_is_named_with_the_command_that_decrypts_it(
     program: CommandLine, tmp_path: Path
 ) -> None:
     (tmp_path / "local.settings.json").write_text(

@@ -26,7 +26,7 @@ def fallen(program: CommandLine, stack: LocalStack, storage_access: StorageAcces
     return program
 
 
-def test_a_fall_is_told_everywhere_and_accepted_by_hand(fallen: CommandLine) -> None:
+def test_a_fall_is_reported_by_each_command_and_accepted_by_hand(fallen: CommandLine) -> None:
     preview = fallen("preview")
     assert fallen.json("preview")["inForce"] in preview.stdout
     assert preview.returncode == 0

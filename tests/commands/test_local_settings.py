@@ -59,7 +59,7 @@ def test_a_file_is_read_as_core_tools_reads_it_and_where_that_drops_all_it_is_re
         ('{"IsEncrypted": false, "Values": {"A": "2026-12-01T08:00:00.1234567Z"}}', "12/01/2026 08:00:00"),
     ],
 )
-def test_what_newtonsoft_bears_is_read(text: str, value: str | None) -> None:
+def test_what_newtonsoft_accepts_is_read(text: str, value: str | None) -> None:
     found = read_local_settings(text.encode())
 
     assert found.values == {"A": value or "0 0 * * * * // no comment /* here */"}

@@ -79,9 +79,7 @@ def test_a_terminal_is_one_whatever_the_variables_say(
 
 
 @pytest.mark.parametrize("words", [["preview", "--all"], ["audit", "--json"], ["status"], ["doctor"]])
-def test_a_reader_that_goes_changes_neither_exit_code_nor_standard_error(
-    program: CommandLine, words: list[str]
-) -> None:
+def test_a_closed_pipe_changes_neither_exit_code_nor_standard_error(program: CommandLine, words: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:

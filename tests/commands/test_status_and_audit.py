@@ -56,7 +56,7 @@ def sent(stack: LocalStack, program: CommandLine) -> CommandLine:
     return program
 
 
-def test_before_the_first_run_somebody_should_look(program: CommandLine) -> None:
+def test_before_the_first_run_an_operator_should_look(program: CommandLine) -> None:
     done = program("status")
 
     assert done.returncode == 3
@@ -75,7 +75,7 @@ def test_after_a_completed_run_the_first_line_says_fine_and_the_exit_code_is_0(s
     assert re.search(r"^poison queue +empty *$", done.stdout, re.MULTILINE)
 
 
-def test_an_orchestration_at_work_is_told_by_status_preview_and_explain(
+def test_an_orchestration_at_work_is_named_by_status_preview_and_explain(
     sent: CommandLine, storage_access: StorageAccess
 ) -> None:
     now = datetime.now(UTC)
@@ -108,7 +108,7 @@ def test_poison_asks_for_action_with_exit_code_1(sent: CommandLine, storage_acce
     assert done.returncode == 1
 
 
-def test_a_failed_run_asks_for_action_and_tells_its_error(program: CommandLine, stack: LocalStack) -> None:
+def test_a_failed_run_asks_for_action_and_names_its_error(program: CommandLine, stack: LocalStack) -> None:
     stack.vault.readers.clear()
     program("run")
 
@@ -145,7 +145,7 @@ def test_status_as_json_has_the_verdict_the_reports_and_the_queues(sent: Command
     assert datetime.now(UTC) - datetime.fromisoformat(told["queue"]["oldest"]) < timedelta(minutes=5)
 
 
-def test_ahead_tells_the_coming_days_from_one_reading(sent: CommandLine, stack: LocalStack) -> None:
+def test_ahead_shows_the_coming_days_from_one_reading(sent: CommandLine, stack: LocalStack) -> None:
     def listed() -> int:
         return sum(request.path == "/v1.0/users" for request in stack.graph.requests)
 
@@ -349,7 +349,7 @@ def test_audit_refuses_what_makes_no_sense(program: CommandLine, arguments: list
 
 
 @pytest.mark.parametrize("place", [Path("no", "folder.csv"), Path("long" * 100)])
-def test_a_place_that_cannot_be_written_is_told_before_the_ledger_is_read(
+def test_a_place_that_cannot_be_written_is_reported_before_the_ledger_is_read(
     program: CommandLine, tmp_path: Path, place: Path
 ) -> None:
     done = program("audit", "--csv", str(tmp_path / place))

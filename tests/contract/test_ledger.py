@@ -227,7 +227,7 @@ async def test_releasing_what_was_taken_over_puts_the_older_claim_back(ledger: L
     assert await past(ledger, one) == before
 
 
-async def test_nobody_releases_somebody_elses_claim(ledger: Ledger) -> None:
+async def test_a_claim_is_released_only_by_itself(ledger: Ledger) -> None:
     await claimed(ledger, keys(2))
 
     await ledger.release(PARTITION, keys(2), SECOND)
@@ -293,7 +293,7 @@ async def test_a_hundred_rows_at_once(ledger: Ledger) -> None:
     assert (await holders(ledger, rows)).keys() == set(rows[:60])
 
 
-async def test_nothing_is_a_fine_number_of_rows(ledger: Ledger) -> None:
+async def test_no_rows_at_all_are_accepted(ledger: Ledger) -> None:
     assert await ledger.claim(PARTITION, [], FIRST, NEVER) == {}
     await ledger.mark_sent(PARTITION, {}, FIRST, NOON)
     await ledger.release(PARTITION, [], FIRST)

@@ -90,7 +90,9 @@ async def test_runs_are_no_notices_and_notices_no_runs(ledger: Ledger) -> None:
     assert [past.due async for some in ledger.history(EVER, DUE) for past in some] == [DUE, DUE]
 
 
-async def test_an_empty_ledger_is_anybodys_and_reading_does_not_take_it(ledger: Ledger, ledger_of: LedgerOf) -> None:
+async def test_an_empty_ledger_belongs_to_no_deployment_and_reading_does_not_take_it(
+    ledger: Ledger, ledger_of: LedgerOf
+) -> None:
     await ledger.check_owner()
 
     await ledger_of(Deployment("another", "attribute", "queue")).take_ownership()
@@ -110,7 +112,7 @@ async def test_a_ledger_stays_with_who_took_it(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("field", Deployment._fields)
-async def test_what_is_anothers_is_refused_with_its_name_and_the_remedy(
+async def test_the_ledger_of_another_deployment_is_refused_with_its_name_and_the_remedy(
     ledger: Ledger, ledger_of: LedgerOf, mine: Deployment, field: str
 ) -> None:
     await ledger.take_ownership()
@@ -152,7 +154,7 @@ async def test_another_tenant_is_never_accepted(ledger: Ledger, ledger_of: Ledge
 
 
 @pytest.mark.parametrize("accept", [False, True])
-async def test_rows_that_do_not_say_whose_they_are_are_refused_and_stay_nobodys(
+async def test_rows_that_do_not_say_whose_they_are_are_refused_and_stay_without_an_owner(
     ledger: Ledger, *, accept: bool
 ) -> None:
     await claimed(ledger, keys(1))

@@ -121,7 +121,7 @@ def test_a_prefix_lists_who_begins_with_it_in_either_case(make_directory: MakeDi
     }
 
 
-def test_the_parts_of_all_legal_signs_are_all_users_whose_names_are_legal(make_directory: MakeDirectory) -> None:
+def test_the_parts_of_all_legal_characters_are_all_users_whose_names_are_legal(make_directory: MakeDirectory) -> None:
     names = [f"{sign.upper()}{number}@x.example" for number, sign in enumerate(FIRST_CHARACTERS * 5)]
     everybody = [
         user | {"userPrincipalName": name}

@@ -319,7 +319,7 @@ def test_nothing_personal_goes_through_the_history() -> None:
             assert str(user.get(name) or "no such text") not in text
 
 
-def test_the_claims_of_a_shard_bear_its_mark() -> None:
+def test_the_ids_of_a_shards_claims_begin_with_its_mark() -> None:
     day = Day(world_of(crowd(USERS)))
     report = day.run()
 
@@ -331,7 +331,7 @@ def test_the_claims_of_a_shard_bear_its_mark() -> None:
     assert shards == {0, 1, 2, 3}
 
 
-def test_days_without_anybody_are_no_problem() -> None:
+def test_a_day_without_users_is_completed() -> None:
     day = Day(world_of([]))
 
     assert day.run().outcome is Outcome.COMPLETED

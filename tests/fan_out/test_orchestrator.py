@@ -75,7 +75,7 @@ def test_all_shards_are_under_way_at_once_and_each_is_told_what_was_counted_of_i
     assert inputs(played, SEND) == [{**DAY, **shard, "owed": 10 + shard["shard"]} for shard in SHARDS]
 
 
-def test_those_who_ask_see_how_far_it_is() -> None:
+def test_its_status_shows_the_phase() -> None:
     played = engine()
 
     played.run()
@@ -106,7 +106,7 @@ def test_nothing_is_sent_against_the_verdict() -> None:
     assert names(played) == [PREPARE, *[COUNT] * 4, JUDGE, RECORD]
 
 
-def test_no_shards_are_no_barrier_over_nothing() -> None:
+def test_without_shards_the_day_is_recorded_at_once() -> None:
     # 1.7.0 answers None in place of a list.
     played = engine({PREPARE: lambda _: {"error": "the ledger is away"}})
 
@@ -175,7 +175,7 @@ def test_a_day_that_cannot_be_recorded_says_so() -> None:
     assert engine({RECORD: die}).run() == {"outcome": "failed", "error": DIED}
 
 
-def test_one_who_is_asked_to_wait_slows_the_others() -> None:
+def test_a_shard_that_is_asked_to_wait_slows_the_others() -> None:
     shards = [{"shard": number, "prefixes": [str(number)]} for number in range(20)]
 
     def throttled(given: Mapping[str, Any]) -> dict[str, Any]:

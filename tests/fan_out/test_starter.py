@@ -66,7 +66,7 @@ def test_on_a_laptop_the_app_has_a_name_too() -> None:
 
 
 @pytest.mark.parametrize("status", ["Running", "Pending", "ContinuedAsNew", "Suspended"])
-def test_one_at_work_is_left(status: str) -> None:
+def test_an_orchestration_at_work_is_left(status: str) -> None:
     client, watcher = tick(found(status, customStatus={"phase": "counting", "shards": 8}))
 
     assert client.started == []
@@ -75,14 +75,14 @@ def test_one_at_work_is_left(status: str) -> None:
 
 
 @pytest.mark.parametrize("custom", [None, "odd", {}])
-def test_one_at_work_that_says_nothing_is_left_as_well(custom: object) -> None:
+def test_an_orchestration_at_work_without_a_status_is_left(custom: object) -> None:
     _, watcher = tick(found("Running", customStatus=custom))
 
     assert watcher.details == [f"the orchestration {NAME} has been at work since 2026-11-24T09:00:00Z: Running"]
 
 
 @pytest.mark.parametrize("outcome", ["completed", "already-completed"])
-def test_one_that_is_done_is_left_and_reported(outcome: str) -> None:
+def test_a_day_that_is_done_is_left_and_reported(outcome: str) -> None:
     client, watcher = tick(found("Completed", output={**DONE, "outcome": outcome}))
 
     assert client.started == []
@@ -102,7 +102,7 @@ def test_one_that_is_done_is_left_and_reported(outcome: str) -> None:
         ("Completed", {**DONE, "filterDigest": "another filter"}, "completed"),
     ],
 )
-def test_one_that_left_something_to_do_is_started_anew(status: str, output: object, said: str) -> None:
+def test_an_orchestration_that_left_something_to_do_is_started_anew(status: str, output: object, said: str) -> None:
     client, watcher = tick(found(status, output=output))
 
     assert [instance for _, instance, _ in client.started] == [NAME]
@@ -116,7 +116,7 @@ def test_a_day_that_is_done_is_looked_at_again_where_that_is_wished() -> None:
     assert tick(found("Completed", output=DONE), look_again=again, later={"hours": 4})[0].started != []
 
 
-def test_outside_the_window_nobody_is_asked() -> None:
+def test_outside_the_window_durable_functions_is_not_asked() -> None:
     client, watcher = tick(later={"hours": 12})
 
     assert (client.asked, client.started) == ([], [])

@@ -133,7 +133,7 @@ def test_parts_that_come_short_are_noticed_in_the_same_run(tenant: Tenant) -> No
     read_serially(tenant, "users were read, and Graph counts 440", USERS)
 
 
-def test_only_the_proof_finds_names_that_begin_with_an_unforeseen_sign(tenant: Tenant) -> None:
+def test_only_the_proof_finds_names_that_begin_with_an_unexpected_character(tenant: Tenant) -> None:
     due = json.dumps({"due": str(TODAY + timedelta(days=7))})
     odd = {**tenant.users[0], "accountEnabled": True, "mail": "odd@example.com", tenant.stack.attribute: due}
     tenant.users += [
@@ -149,7 +149,7 @@ def test_only_the_proof_finds_names_that_begin_with_an_unforeseen_sign(tenant: T
     read_serially(tenant, "in parts 440 users were read, and Graph counts 460", USERS + 20)
 
 
-def test_a_filter_that_bears_no_other_beside_it_is_read_serially(tenant: Tenant) -> None:
+def test_with_a_filter_that_cannot_be_combined_the_users_are_read_serially(tenant: Tenant) -> None:
     for user in tenant.users:
         user.update(accountEnabled=True, userType="Member")
     tenant.stack.graph.users = tenant.users

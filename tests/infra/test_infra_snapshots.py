@@ -244,7 +244,7 @@ def test_the_function_and_the_officer_have_these_roles_and_no_others() -> None:
     }
 
 
-def test_a_task_hub_takes_two_roles_more_and_an_alarm_and_the_instances_bear_the_most_shards() -> None:
+def test_scaling_out_adds_two_roles_and_an_alarm_and_enough_instances_for_the_most_shards() -> None:
     whole, one = taken("scale-out"), taken("default")
     (account,) = (item["name"] for item in of_type(whole, "Microsoft.Storage/storageAccounts"))
     storage = f"Microsoft.Storage/storageAccounts/{account}"

@@ -66,7 +66,7 @@ def stop_at_the_limit(world: World) -> None:
     assert world.run(Wish.AGAIN, limit=0).outcome is Outcome.LIMIT
 
 
-def test_a_wish_for_the_missed_ones_over_the_limit_says_how_they_are_sent_after_all() -> None:
+def test_run_missed_over_the_limit_says_how_the_notices_are_sent_after_all() -> None:
     world = World(customers(3, due=in_days(-5)))
     world.record_run(TODAY - timedelta(days=1))
 
@@ -138,7 +138,7 @@ def test_what_is_usual_is_that_of_the_days_before() -> None:
     assert world.run(Wish.AGAIN).usual_owed == 40
 
 
-def test_an_obligation_that_appears_after_its_last_chance_is_missed_named_and_sent_once_by_wish() -> None:
+def test_an_obligation_that_appears_after_its_last_chance_is_missed_named_and_sent_once_by_run_missed() -> None:
     world = World([customer(1, due=in_days(-5)), customer(2, due=in_days(30))])
     world.record_run(TODAY - timedelta(days=1))
 
@@ -185,7 +185,7 @@ def test_the_log_promises_no_notice_where_no_stage_is_left() -> None:
     assert world.run(Wish.MISSED).sent == 0
 
 
-def test_thousands_of_missed_ones_are_named_on_lines_that_nobody_cuts() -> None:
+def test_thousands_of_missed_ones_are_named_on_lines_that_are_not_cut() -> None:
     world = World(customers(1_000, due=in_days(-5)), page_size=999)
     world.record_run(TODAY - timedelta(days=1))
 

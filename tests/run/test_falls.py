@@ -233,7 +233,7 @@ def test_preview_says_a_fall_before_anything_is_sent() -> None:
 # Whose run, and by whose clock.
 
 
-def test_a_laptop_with_another_filter_ends_nobodys_day() -> None:
+def test_a_laptop_with_another_filter_completes_no_other_filters_day() -> None:
     everybody = World(customers(100))
     mine = replace(POLICY, rules=replace(POLICY.rules, filter_digest="mine"))
     everybody.policy = mine

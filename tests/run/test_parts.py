@@ -141,14 +141,14 @@ def test_a_part_that_fails_fails_the_run_and_the_others_stop() -> None:
     assert not chains_left()
 
 
-def test_an_error_that_nobody_foresaw_ends_in_the_report_too() -> None:
+def test_an_unexpected_error_ends_in_the_report_too() -> None:
     world = in_parts(people(200))
     world.directory.faults_of["m"].on(1, error=ZeroDivisionError())
 
     assert "ZeroDivisionError" in str(failed(world).error)
 
 
-def test_an_expired_part_has_all_begin_anew_and_nobody_counts_twice() -> None:
+def test_an_expired_part_has_all_begin_anew_and_no_user_counts_twice() -> None:
     world = in_parts(people(3_000))
     world.directory.faults_of["m"].on(2, error=ListingExpired("expired"))
 
@@ -181,7 +181,7 @@ def read_serially(world: World, why: str, read: int) -> RunReport:
     return report
 
 
-def test_who_begins_with_an_unforeseen_sign_is_found_by_the_proof_alone() -> None:
+def test_a_name_that_begins_with_an_unexpected_character_is_found_by_the_proof_alone() -> None:
     world = in_parts(people(88, more=("$odd@contoso.example",)))
     world.directory.users[88]["due"] = in_days(7)  # type: ignore[index]
 
@@ -213,7 +213,7 @@ def test_a_few_who_are_counted_too_late_or_too_early_do_not_have_all_be_read_aga
         counts.pop(0)
 
 
-def test_nobody_waits_for_a_few_where_all_could_not_be_read_in_time() -> None:
+def test_a_few_are_left_out_where_all_could_not_be_read_again_in_time() -> None:
     world = in_parts(people(300, more=("$odd@contoso.example",)))
     world.directory.before_page = lambda: world.clock.move(seconds=3)
 

@@ -608,7 +608,7 @@ def test_skips_are_said_by_id_and_never_by_name() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 @pytest.mark.parametrize("after", [1, 60, 100, 101, 437])
-def test_what_is_under_way_when_somebody_presses_ctrl_c_ends_marked_as_sent(after: int) -> None:
+def test_what_is_under_way_at_ctrl_c_ends_marked_as_sent(after: int) -> None:
     world = World(customers(1_000), page_size=999)
     world.storage.queue.latency = lambda: 0.0
     sends = 0

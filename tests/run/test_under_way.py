@@ -72,7 +72,7 @@ def test_when_a_send_fails_in_a_way_that_is_not_expected_the_others_are_marked_a
     assert len(world.storage.ledger.claimed) == 1  # of the one that failed no answer says what became of it
 
 
-def test_no_more_is_sent_at_a_time_than_the_queue_is_asked_to_bear(world: World) -> None:
+def test_no_more_is_sent_at_a_time_than_the_queue_should_take(world: World) -> None:
     send, under_way, most = world.storage.queue.send, 0, 0
 
     async def watched(text: str) -> str:

@@ -13,7 +13,7 @@ def test_the_table_is_that_of_iso_4217() -> None:
     assert {code: decimals_of(code) for code in CODES} == IN_FORCE
 
 
-def test_26_currencies_have_not_two_decimals() -> None:
+def test_26_currencies_do_not_have_two_decimals() -> None:
     assert {code: exponent for code, exponent in IN_FORCE.items() if exponent not in {2, None}} == DECIMALS
     assert len(DECIMALS) == 26
 

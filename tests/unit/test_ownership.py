@@ -11,7 +11,7 @@ def why(found: Owner | None, mine: Deployment = MINE, *, has_rows: bool = True, 
     return why_refused(found, mine, table="the-table", has_rows=has_rows, accept=accept)
 
 
-def test_an_empty_ledger_is_anybodys() -> None:
+def test_an_empty_ledger_is_accepted() -> None:
     assert why(None, has_rows=False) is None
 
 

@@ -49,11 +49,11 @@ def test_each_legal_name_is_in_exactly_one_part(name: str, counts: dict[str, int
     assert len(begins(name, counts, chains)) == 1
 
 
-def test_every_legal_sign_has_a_part_where_nothing_is_known() -> None:
+def test_every_legal_character_has_a_part_where_nothing_is_known() -> None:
     assert prefixes_of({}, CHAINS) == tuple(sorted("abcdefghijklmnopqrstuvwxyz0123456789'.-_!#^~"))
 
 
-def test_what_is_too_heavy_is_split_by_one_sign_and_the_heaviest_comes_first() -> None:
+def test_what_is_too_heavy_is_split_by_one_character_and_the_heaviest_comes_first() -> None:
     counts = {"a": 300_000, "b": 50_000, "c": 90_000, "d": 560_000}
 
     found = prefixes_of(counts, CHAINS)
@@ -86,7 +86,7 @@ def test_what_has_become_light_is_one_part_again() -> None:
     assert "ab" not in found
 
 
-def test_few_users_are_split_by_nothing_but_the_first_sign() -> None:
+def test_few_users_are_split_by_nothing_but_the_first_character() -> None:
     assert set(map(len, prefixes_of({"a": LEAST_SPLIT}, 32))) == {1}
     assert set(map(len, prefixes_of({"a": LEAST_SPLIT + 1}, 32))) == {1, 2}
 
@@ -121,7 +121,7 @@ def test_counts_that_no_run_leaves_change_nothing(counts: dict[str, int]) -> Non
     assert prefixes_of(counts, CHAINS) == prefixes_of({}, CHAINS)
 
 
-def test_a_row_bears_the_counts_of_the_largest_directory() -> None:
+def test_a_row_has_room_for_the_counts_of_the_largest_directory() -> None:
     longest = 4_000_000_000
     counts = {f"{'c' * 10}{first}{second}": longest for first in FIRST_CHARACTERS for second in NEXT_CHARACTERS}
     counts["a"] = 1
@@ -194,7 +194,7 @@ def test_the_sum_is_within_one_percent_of_what_the_tenant_counts(read: int, prov
     assert why is None or why == f"in parts {read:,} users were read, and Graph counts 1,000"
 
 
-def test_nobody_is_nobody() -> None:
+def test_no_users_are_proved_where_none_are_counted() -> None:
     assert parts().why_unproved(0, 0) is None
     assert parts().why_unproved(1, 0) is not None
 

@@ -263,7 +263,7 @@ def test_whether_a_schedule_ever_falls_into_the_window(schedule: str, window: st
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]),
 )
 @example(minute="0", hour=1, weekday="*", opens=8, length=2, zone="Europe/Berlin")
-def test_a_schedule_meets_the_window_when_one_of_a_year_s_ticks_does(
+def test_a_schedule_meets_the_window_when_one_of_a_years_ticks_does(
     *, minute: str, hour: int | str, weekday: str, opens: int, length: int, zone: str
 ) -> None:
     closes = min(opens + length, 24 * 4)
@@ -279,7 +279,7 @@ def test_a_schedule_meets_the_window_when_one_of_a_year_s_ticks_does(
 # ---- as a setting ---------------------------------------------------------------------------------------------------
 
 
-def test_the_setting_s_remarks_are_warnings() -> None:
+def test_the_settings_remarks_are_warnings() -> None:
     (warning,) = Settings.from_mapping(environ(NOTICE_SCHEDULE="0 0 8 * * FRI-MON")).warnings
 
     assert warning.startswith("NOTICE_SCHEDULE: weekday FRI-MON: ")

@@ -371,7 +371,7 @@ WRONG: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("name", "value", "remedy"), WRONG)
-def test_a_wrong_setting_is_told_by_name_with_its_remedy(name: str, value: str, remedy: str) -> None:
+def test_a_wrong_setting_is_named_with_its_remedy(name: str, value: str, remedy: str) -> None:
     (problem,) = problems(**{name: value})
 
     assert problem.startswith(f"{name}: ")
@@ -430,7 +430,7 @@ def test_settings_that_do_not_go_together(overrides: dict[str, str | None], expe
     assert problem.startswith(expected)
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     wrong = {name: value for name, value, _ in reversed(WRONG)}
 
     found = problems(**wrong)

@@ -189,7 +189,7 @@ def test_each_link_fails_alone_with_its_remedy(healthy: LocalStack, storage_acce
     assert exit_code(list(findings.values())) == 2
 
 
-def test_queue_and_table_hang_on_the_identity_where_they_are_reached_by_it(
+def test_queue_and_table_depend_on_the_identity_where_they_are_reached_by_it(
     healthy: LocalStack, storage_access: StorageAccess
 ) -> None:
     endpoints = {
@@ -251,7 +251,7 @@ def test_an_end_that_is_near_passed_or_unknown_is_a_warning(
     assert exit_code(list(findings.values())) == 1
 
 
-def test_nobody_to_read_is_a_warning(healthy: LocalStack, storage_access: StorageAccess) -> None:
+def test_a_filter_that_lists_no_user_is_a_warning(healthy: LocalStack, storage_access: StorageAccess) -> None:
     healthy.graph.users = []
 
     finding = examined(healthy, storage_access)["graph"]
@@ -277,7 +277,7 @@ def test_an_on_premises_attribute_is_there_in_every_directory(
     assert examined(healthy, storage_access, DUE_DATE_ATTRIBUTE=attribute)["graph"].level is State.OK
 
 
-def test_nobody_need_have_a_wish_for_no_notices(healthy: LocalStack, storage_access: StorageAccess) -> None:
+def test_without_an_opt_out_attribute_all_is_well(healthy: LocalStack, storage_access: StorageAccess) -> None:
     assert examined(healthy, storage_access, OPT_OUT_ATTRIBUTE="")["graph"].level is State.OK
 
 
@@ -368,7 +368,7 @@ def test_an_unexpected_error_fails_its_link_alone(caplog: pytest.LogCaptureFixtu
     assert exit_code(found) == 2
 
 
-def test_what_hangs_on_what_was_not_tried_names_the_first_cause() -> None:
+def test_what_depends_on_what_was_not_tried_names_the_first_cause() -> None:
     well = lambda: (State.OK, "well")  # noqa: E731
     links = [Link("a", fails), Link("b", well, ("a",)), Link("c", well, ("b",)), Link("d", well)]
 
@@ -401,7 +401,9 @@ def test_the_exit_code_is_that_of_the_worst(found: list[State]) -> None:
         (-4000, State.FAILED, "4,000 s behind"),
     ],
 )
-def test_the_clocks_skew(seconds: int, level: State, hint: str) -> None:
+def test_a_clock_that_is_wrong_by_a_minute_is_a_warning_and_by_five_a_failure(
+    seconds: int, level: State, hint: str
+) -> None:
     found, text = skew(timedelta(seconds=seconds))
 
     assert found is level
@@ -523,7 +525,7 @@ def test_the_command_prints_a_line_for_each_link_and_ends_with_the_worst(run_cli
     assert done.stderr == ""
 
 
-def test_the_command_tells_programs_in_json(healthy: LocalStack, run_cli: RunCli) -> None:
+def test_the_command_prints_json_for_programs(healthy: LocalStack, run_cli: RunCli) -> None:
     healthy.vault.readers.clear()
 
     done = run_cli("doctor", "--json")
@@ -534,7 +536,9 @@ def test_the_command_tells_programs_in_json(healthy: LocalStack, run_cli: RunCli
 
 
 @pytest.mark.parametrize("storage", ["AccountName=x", "AccountName=x;AccountKey=abc"])
-def test_a_malformed_connection_string_is_told_in_json_too(stack: LocalStack, run_cli: RunCli, storage: str) -> None:
+def test_a_malformed_connection_string_is_reported_in_json_too(
+    stack: LocalStack, run_cli: RunCli, storage: str
+) -> None:
     done = run_cli("doctor", "--json", environ={**stack.environ, "NOTICE_STORAGE": storage})
 
     told = json.loads(done.stdout)

@@ -128,7 +128,7 @@ def test_two_names_of_one_account_are_one_customer(compare: Compare, tmp_path: P
     assert len(str(written_users(found)[ALICE]).split("due")) - 1 == 2
 
 
-def test_a_customer_whom_no_account_is_counts_as_not_found(compare: Compare, tmp_path: Path) -> None:
+def test_a_customer_that_matches_no_account_counts_as_not_found(compare: Compare, tmp_path: Path) -> None:
     found = compare(listed(tmp_path, row("nobody@example.com")), graph_user(who=ALICE))
 
     assert [(each["what"], each["lines"]) for each in found.rows()] == [("not found", [2])]
@@ -175,14 +175,16 @@ class TestWhatAListLeavesOut:
         assert written_users(found).keys() == {BOB}
         assert found.held == 1
 
-    def test_a_reference_of_a_row_that_says_not_who_is_meant_stays_open(self, compare: Compare, tmp_path: Path) -> None:
+    def test_a_reference_of_a_row_that_names_no_customer_stays_open(self, compare: Compare, tmp_path: Path) -> None:
         entries = listed(tmp_path, row("", "R9"), row("bob@contoso.onmicrosoft.com", "R1"))
 
         found = compare(entries, graph_user(OPEN), mode="complete")
 
         assert (written_users(found), found.held) == ({}, 1)
 
-    def test_a_row_that_cannot_be_told_apart_into_cells_may_be_anybodys(self, compare: Compare, tmp_path: Path) -> None:
+    def test_a_row_that_cannot_be_split_into_cells_may_be_about_any_customer(
+        self, compare: Compare, tmp_path: Path
+    ) -> None:
         entries = listed(tmp_path, row("alice@example.com", "R9") + ",x", row("bob@contoso.onmicrosoft.com"))
 
         found = compare(entries, graph_user(OPEN), mode="complete")

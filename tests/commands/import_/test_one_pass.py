@@ -66,7 +66,7 @@ def test_a_word_that_stands_at_the_end_only_is_asked_for(tmp_path: Path) -> None
     assert "on hold" in str(refused.value)
 
 
-def test_a_kind_of_document_that_the_operator_names_is_what_he_says(tmp_path: Path) -> None:
+def test_a_kind_of_document_that_the_operator_names_is_what_they_say(tmp_path: Path) -> None:
     rows = "a@example.com,25/02/2027,R1,1.50,EUR,open,{}\n"
     path = written(tmp_path, HEAD + rows.format("Invoice") + rows.format("Bill").replace("R1", "R2"))
 
@@ -75,7 +75,7 @@ def test_a_kind_of_document_that_the_operator_names_is_what_he_says(tmp_path: Pa
     assert [(each.ref, each.state) for each in found.of(0)] == [("R1", "open"), ("R2", "void")]
 
 
-def test_a_paid_flag_that_the_operator_explains_is_what_he_says(tmp_path: Path) -> None:
+def test_a_paid_flag_that_the_operator_explains_is_what_they_say(tmp_path: Path) -> None:
     rows = "a@example.com,25/02/2027,{},1.50,EUR,{}\n"
     path = written(
         tmp_path, "customer,due,ref,amount,currency,paid\n" + rows.format("R1", "lost") + rows.format("R2", "")

@@ -123,7 +123,7 @@ def test_a_lost_answer_is_looked_up_and_nothing_is_written_twice(tmp_path: Path,
     assert set(directory.written.values()) == {1}
 
 
-def test_what_somebody_else_has_changed_is_left_alone(tmp_path: Path, clock: MovableClock) -> None:
+def test_what_another_writer_has_changed_is_left_alone(tmp_path: Path, clock: MovableClock) -> None:
     journal, directory = fresh(tmp_path, 5)
     directory.values[ids(5)[3]] = "2027-01-01"
 
@@ -237,7 +237,7 @@ class TestJournal:
         assert again.failed == {ids(3)[2]: "gone"}
         assert again.finished
 
-    def test_it_is_nobody_elses_to_read(self, tmp_path: Path) -> None:
+    def test_only_its_owner_may_read_it(self, tmp_path: Path) -> None:
         journal, _ = fresh(tmp_path, 1)
 
         assert journal.path.stat().st_mode & 0o077 == 0

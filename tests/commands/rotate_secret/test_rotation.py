@@ -225,7 +225,7 @@ def test_a_newer_one_of_ours_is_left_alone() -> None:
     assert "theirs" in world.app.found
 
 
-def test_somebody_else_who_stores_at_the_same_time_is_noticed() -> None:
+def test_another_secret_that_is_stored_at_the_same_time_is_noticed() -> None:
     world = World()
     world.rotate()
     read = world.vault.read
@@ -472,7 +472,7 @@ def test_there_is_nothing_to_rotate_without_a_secret(stack: LocalStack, run_cli:
     assert f"GRAPH_CREDENTIAL: is {kind}" in done.stderr
 
 
-def test_the_settings_error_is_one(stack: LocalStack) -> None:
+def test_a_rotation_without_a_secret_is_a_settings_error(stack: LocalStack) -> None:
     settings = Settings.from_mapping({**stack.environ, "GRAPH_CREDENTIAL": "federated"})
 
     with pytest.raises(SettingsError):

@@ -68,7 +68,7 @@ def test_after_a_completed_run_all_is_fine() -> None:
     assert verdict.headline == "the run of 2026-11-23 completed and sent 90 notices; nothing asks for attention"
 
 
-def test_late_notices_are_told_and_no_reason_to_look() -> None:
+def test_late_notices_are_reported_and_no_reason_to_look() -> None:
     assert "90 notices, 12 late" in judge(situation(week(late=12))).headline
 
 
@@ -207,7 +207,7 @@ def test_an_orchestration_that_was_started_anew_leaves_a_run_that_never_ended() 
     assert names(verdict) == ["run-unfinished"]
 
 
-def test_a_run_at_work_is_told_beside_the_last_one_that_ended() -> None:
+def test_a_run_at_work_is_named_beside_the_last_one_that_ended() -> None:
     began = datetime(2026, 11, 24, 8, tzinfo=UTC)
     now = began + timedelta(minutes=20)
     going = run("2026-11-24", "began", at=began, shards=8)
@@ -263,7 +263,7 @@ def test_a_message_that_waits_more_than_a_day_is_a_backlog(hours: int, found: li
     assert names(judge(situation(looks=looks))) == found
 
 
-def test_what_may_not_be_seen_is_told_by_the_last_report() -> None:
+def test_a_count_that_may_not_be_seen_is_taken_from_the_last_report() -> None:
     hidden = QueueLooks(QueueLook(None, None, "refused"), QueueLook(None, None, "refused"))
 
     seen_then = situation(week(waiting=Waiting(5, 3)), looks=hidden)
@@ -272,7 +272,7 @@ def test_what_may_not_be_seen_is_told_by_the_last_report() -> None:
     assert names(judge(seen_then)) == ["poison"]
 
 
-def test_what_nobody_can_tell_is_worth_a_look() -> None:
+def test_a_queue_that_cannot_be_seen_is_worth_a_look() -> None:
     hidden = QueueLooks(QueueLook(None, None, "it does not exist"), QueueLook(0, None))
 
     verdict = judge(situation(looks=hidden))
@@ -362,7 +362,7 @@ def test_business_days_go_back_over_closed_ones() -> None:
         (timedelta(days=1200), "1,200 days"),
     ],
 )
-def test_an_age_is_told_in_its_largest_unit(span: timedelta, text: str) -> None:
+def test_an_age_is_given_in_its_largest_unit(span: timedelta, text: str) -> None:
     assert age(span) == text
 
 
@@ -379,7 +379,7 @@ def test_a_fall_asks_for_action_with_both_numbers() -> None:
 
 
 @pytest.mark.parametrize("sign", SIGNS)
-def test_a_sign_of_the_newest_run_is_worth_a_look(sign: str) -> None:
+def test_each_sign_of_the_newest_run_is_worth_a_look(sign: str) -> None:
     verdict = judge(situation(week(signs={sign: "a sentence", "unknown": "of a later version"})))
 
     assert (verdict.level, names(verdict), verdict.headline) == (Level.LOOK, [sign], "a sentence")
