@@ -57,7 +57,7 @@ def load_settings() -> Settings:
 
 
 def once(build: Callable[[], _T]) -> Callable[[], _T]:
-    """Return what builds a thing at its first call, and never again: other threads that call meanwhile wait for it."""
+    """Return a function that builds a thing at its first call alone; other threads that call meanwhile wait for it."""
     building, built = threading.Lock(), functools.cache(build)
 
     def get() -> _T:
@@ -151,7 +151,7 @@ def graph_token_by(settings: Settings, clock: Clock, read: Callable[[], AppCrede
 
 
 def credential_reader(settings: Settings, login: TokenCredential) -> Callable[[], AppCredential]:
-    """Return what reads, at each call anew, the credential that GRAPH_CREDENTIAL names."""
+    """Return a function that reads the credential that GRAPH_CREDENTIAL names, anew at each call."""
     if settings.credential is CredentialKind.FEDERATED:
         from due_notices.adapters.identity import IdentityToken
 

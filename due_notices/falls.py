@@ -98,7 +98,8 @@ def signs_of(
     found: dict[str, str] = {}
     if not report.users_read and (base is None or not base.users_read):
         found["no-values"] = (
-            "not one user was read: does USER_FILTER leave anybody, and is it the right tenant? Nobody is notified"
+            "not one user was read: does USER_FILTER let any user through, and is it the right tenant? No customer is "
+            "notified"
         )
     elif report.users_read and not report.obligations and (base is None or not base.obligations):
         found["no-values"] = (
@@ -137,7 +138,7 @@ def _grown_shares(report: RunReport, base: RunReport, limit: int) -> Iterator[st
 
 
 def _large_shares(report: RunReport) -> Iterator[str]:
-    """Yield what keeps most customers from being notified in the first run of all, which nobody has seen before."""
+    """Yield what keeps most customers from being notified in a first run, which no run before can be compared with."""
     for reason in ("malformed", *OF_THE_USER):
         if 100 * (share := _share(report, reason)) > MOST:
             yield f"{share:.0%} are skipped as {reason}"

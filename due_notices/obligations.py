@@ -38,7 +38,7 @@ _AMOUNT = re.compile(r"(?P<sign>-?)(?P<whole>[0-9]{1,15})(\.(?P<decimals>[0-9]+)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _FIELDS = ("due", "ref", "amount", "currency", "status", "pausedUntil")
 _MEANT = {name.lower(): name for name in _FIELDS}
-_OF_OPEN_ONES_ALONE = frozenset({"amount", "currency", "pausedUntil"})  # of no weight where nothing is sent anyway
+_OF_OPEN_ONES_ALONE = frozenset({"amount", "currency", "pausedUntil"})  # may be bad in a value that is not open
 _STATUSES: tuple[Status, ...] = get_args(Status)
 _THOUSANDS = 3  # decimals that may be thousands, written with the other country's sign
 _T = TypeVar("_T")
@@ -293,7 +293,7 @@ def _as_it_is(read: Callable[[], _T]) -> _T | None:
 
 
 def _or_none(read: Callable[[], _T]) -> _T | None:
-    """Read what is of no weight, because nothing is sent anyway: what is bad counts as absent."""
+    """Read a field of a value that is not open: a bad one counts as absent, since nothing is sent anyway."""
     try:
         return read()
     except Malformed:
@@ -372,7 +372,7 @@ def history_of(owed: Distinct, sent: Mapping[str, Sent]) -> tuple[Mapping[int, d
 
 
 def whose_history(owed: Distinct, sent: Mapping[str, Sent]) -> list[str]:
-    """Return the keys of those obligations of `sent` whose history is that of an obligation: its own the first."""
+    """Return the keys of the obligations in `sent` whose history counts for this one, its own the first."""
     key = obligation_key(owed.obligation)
     inherited = [
         other

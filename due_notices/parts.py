@@ -2,7 +2,8 @@
 
 A part is all users whose principal name begins with a prefix, letters in either case. Together the prefixes cover
 every name that begins with a legal character. Other names are found out by the proof: it compares the number of users
-in all parts with another number, and where they differ the run reads one page after another.
+in all parts with another number, and where they differ the run reads one page after another. A chain is a thread that
+reads one part after another.
 https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname
 """
 
@@ -24,7 +25,7 @@ NEXT_CHARACTERS = f"{FIRST_CHARACTERS}@"
 """What may follow, up to the end of the part before the host."""
 
 FROM_USERS = 50_000  # `auto` reads in parts from so many on
-CHAINS = 16  # that `auto` reads at a time
+CHAINS = 16  # that `auto` has at work at a time
 
 UNEVEN = 1.25  # by which a part may be longer than a chain's even share; splitting costs a request for each character
 LEAST_SPLIT = 20_000  # users, twenty pages: a shorter part is never split
@@ -47,9 +48,9 @@ def prefixes_of(counts: Mapping[str, int], chains: int) -> tuple[str, ...]:
     weights = _weights(counts)
     most = max(UNEVEN * sum(counts.values()) / chains, LEAST_SPLIT)
 
-    def cover(prefix: str, signs: str) -> Iterator[tuple[float, str]]:
-        unknown = counts.get(prefix, 0) / len(signs)  # a new part's share of the one that it comes from
-        for longer in (prefix + sign for sign in signs):
+    def cover(prefix: str, characters: str) -> Iterator[tuple[float, str]]:
+        unknown = counts.get(prefix, 0) / len(characters)  # a new part's share of the one that it comes from
+        for longer in (prefix + character for character in characters):
             if weights[longer] > most and longer[-1] != "@" and len(longer) < LONGEST_PREFIX:
                 yield from cover(longer, NEXT_CHARACTERS)
             else:
@@ -112,7 +113,7 @@ def rolled_up(counts: Mapping[str, int]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """How to read in parts: `chains` at a time, and what proves it on a business date.
+    """How to read in parts: by how many chains, and what proves on a business date that no user is left out.
 
     `proved` is the last run whose number of users is beyond doubt: it read one page after another, or the tenant
     counted as many. From its number the sum may differ by `fall_limit` percent. `counts` are the last run's in parts,

@@ -41,7 +41,7 @@ class Policy:
 
     @property
     def digest(self) -> str:
-        """What stands for the settings that decide whom runs notify of what."""
+        """A digest of the settings that decide whom runs notify of what."""
         text = "\x1f".join((self.source, *self.rules.attribute, self.rules.digest, self.rules.filter_digest))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

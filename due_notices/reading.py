@@ -285,13 +285,13 @@ def count_users(directory: UserListing, read: int, deadline: float | None = None
 
 
 def _counted_again(directory: UserListing, counted: int, deadline: float | None) -> int:
-    """Return the number asked for once more; the first one stands where there is no answer to that."""
+    """Ask the tenant for its count once more, and return that; the first one where it does not answer."""
     again = directory.count(deadline=deadline)
     return counted if again is None else again
 
 
 def days_to(last: date, records: Iterable[RunReport], rules: Rules, before: Iterable[date] = ()) -> tuple[Day, ...]:
-    """Return the days `before`, on which runs are taken as completed, and the day `last`; given the recorded runs."""
+    """Return the days `before`, whose runs are assumed to complete, and the day `last`, given the recorded runs."""
     completed = [
         CompletedRun(run.business_date, run.rules_digest, run.reach, run.filter_digest == rules.filter_digest)
         for run in records

@@ -53,7 +53,7 @@ class LogProgress(Progress):
     """Writes to the log what is worth knowing; the figures are the report's business."""
 
     def ended(self, report: RunReport) -> None:
-        """Log the report: before anything that may still take time, in which a host may end."""
+        """Log the report before anything that takes time, during which the host may stop the process."""
         _logger.log(logging.INFO if report.ok else logging.ERROR, "%s", report.log_line())
 
     def say(self, text: str) -> None:

@@ -162,7 +162,7 @@ def odata_filter(text: str) -> str:
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """Return what reads a whole number from `least` to `most`."""
+    """Return a function that reads a whole number from `least` to `most`."""
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
@@ -188,7 +188,7 @@ def optional_hours(text: str) -> timedelta | None:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return what reads one of these words, in any case."""
+    """Return a function that reads one of these words, in any case."""
 
     def parse(text: str) -> str:
         if text.lower() not in choices:
@@ -199,7 +199,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def matching(pattern: str, example: str) -> Callable[[str], str]:
-    """Return what reads a name of this pattern; `example` is one."""
+    """Return a function that reads a name of this pattern; `example` is one."""
 
     def parse(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -232,7 +232,7 @@ def near_misses(names: Collection[str], known: Collection[str]) -> Iterator[tupl
 
 
 def filter_digest_of(user_filter: str, allow_list: frozenset[str]) -> str:
-    """Return what stands for who may be notified at all; blanks outside of quotes, and order, do not count."""
+    """Return a digest of who may be notified at all; blanks outside of quotes, and order, do not count."""
     parts = re.split(r"('[^']*')", user_filter)
     words = (part if part.startswith("'") else re.sub(r"\s+", " ", part) for part in parts)
     text = "\x1f".join(("".join(words).strip(), *sorted(allow_list)))

@@ -427,7 +427,7 @@ def _stages(
 
 
 def _digest(read: _Reader) -> str:
-    """Return what stands for the texts of the settings that decide; in any order of days and blanks it is the same."""
+    """Return a digest of the settings that decide, whatever the order of their days and their blanks."""
     texts = (",".join(sorted(re.split(r"[\s,]+", read.text(name)))) for name in DECIDING)
     return hashlib.sha256("\x1f".join(texts).encode()).hexdigest()[:16]
 

@@ -25,7 +25,7 @@ from due_notices.ports import Progress
 # also believe FORCE_COLOR and TTY_COMPATIBLE, and fold tables and move the cursor in files. In those no line is broken.
 _PIPE_WIDTH = 10_000
 # What a terminal obeys instead of showing it: controls, ends of lines, what turns the direction of the text round,
-# and halves of characters. Joiners and marks that names are written with are not among them.
+# and lone surrogates. Joiners and marks that names are written with are not among them.
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ud800-\udfff]")
 
 

@@ -58,7 +58,7 @@ def identifier(cell: str) -> str:
     """Return the cell of an id or a reference, with `'` before it where a spreadsheet would make something else of it.
 
     It takes `00123` for 123, `3-12` for a day of this year, 32 digits for a power of ten, `MAR1` for a day, and
-    writes that when it saves. Taken for text is what has a word that stands in no number and no moment.
+    writes that when it saves. It takes for text what has a word that is in no number and no moment.
     """
     words = [word.casefold() for word in _LETTERS.findall(cell)]
     is_number = any(map(str.isdigit, cell)) and all(map(_is_of_a_number, words)) and not _GUID.fullmatch(cell)

@@ -12,7 +12,7 @@ from due_notices import VERSION, bootstrap
 from due_notices.adapters.clock import SystemClock
 from due_notices.commands import console
 from due_notices.commands.doctor.build import doctor_links
-from due_notices.commands.doctor.links import Diagnosis, State, examine, exit_code, unforeseen
+from due_notices.commands.doctor.links import Diagnosis, State, examine, exit_code, unexpected
 from due_notices.commands.doctor.telemetry import telemetry
 from due_notices.commands.local_settings import what_is_wrong
 from due_notices.errors import SettingsError
@@ -62,7 +62,7 @@ def _findings() -> Iterable[Diagnosis]:
     try:
         links = doctor_links(settings)
     except Exception as error:  # noqa: BLE001 (a finding as well, so that programs get their JSON)
-        yield Diagnosis("all other links", *unforeseen(error))
+        yield Diagnosis("all other links", *unexpected(error))
         return
     yield from examine(links)
 

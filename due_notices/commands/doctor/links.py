@@ -110,13 +110,13 @@ def examine(links: Sequence[Link]) -> Iterator[Diagnosis]:
         except DueNoticesError as error:
             level, text = State.FAILED, str(error)
         except Exception as error:  # noqa: BLE001 (the other links count all the same)
-            level, text = unforeseen(error)
+            level, text = unexpected(error)
         if level is State.FAILED:
             broken[link.name] = link.name
         yield Diagnosis(link.name, level, text)
 
 
-def unforeseen(error: Exception) -> tuple[State, str]:
+def unexpected(error: Exception) -> tuple[State, str]:
     """Judge an error that is a defect of the program, not of the link."""
     _log.info("unexpected error", exc_info=error)  # `--debug` shows it
     return State.FAILED, (

@@ -213,7 +213,7 @@ def _once(users: Iterable[Any], listed_again: frozenset[str]) -> Iterator[Any]:
 
 
 def _lost(entries: Entries, owners: Owners) -> frozenset[int]:
-    """Return what is owed by customers whom no account, or more than one, is: by due date and reference, hashed.
+    """Return what is owed by customers that match no account, or several: due date and reference, hashed.
 
     An open value that says the same is left open: its customer may have a new address.
     """
@@ -240,7 +240,7 @@ def _decide(
     def keep(obligation: Obligation) -> bool:
         nonlocal kept
         in_doubt = obligation.reference in entries.held_refs or hash((obligation.due, obligation.reference)) in lost
-        stays = held or bool(doubtful) or in_doubt or entries.of_nobody
+        stays = held or bool(doubtful) or in_doubt or entries.of_unknown
         kept += stays
         return stays
 
@@ -275,7 +275,7 @@ def _merged(owed: Sequence[Owed]) -> list[Owed]:
 
 
 def _not_meant(found: Comparison, entries: Entries, owners: Owners, accounts: Mapping[int, Sequence[str]]) -> None:
-    """Count what is owed by customers whom no account is, or several are."""
+    """Count what is owed by customers that match no account, or several."""
     for customer in owners.unmatched():
         for owed in entries.of(customer):
             found.add_row("not found", "", owed.lines, owed)

@@ -54,8 +54,8 @@ class Entries:
     """Folded names of customers of whom a row is refused: what else they owe is not known."""
     held_refs: set[str] = field(default_factory=set)
     """References of rows that are refused, or have no due date."""
-    of_nobody: bool = False
-    """Whether a row is refused that says neither who is meant nor what: anybody may owe it."""
+    of_unknown: bool = False
+    """Whether a row is refused that says neither who is meant nor what: it may be about any customer."""
 
     def __post_init__(self) -> None:
         self._customers: defaultdict[str, int] = defaultdict(count().__next__)
@@ -116,7 +116,7 @@ class Entries:
         self.refused_rows += 1
         if len(self.refused) < MOST_KEPT:
             self.refused.append(problem)
-        self.of_nobody = self.of_nobody or not (problem.customer or problem.ref)
+        self.of_unknown = self.of_unknown or not (problem.customer or problem.ref)
         self.held.add(problem.customer.casefold())
         self.held_refs.add(problem.ref)
 

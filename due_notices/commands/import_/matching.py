@@ -23,12 +23,12 @@ class Owners:
     match: tuple[tuple[str, ...], ...] = ()
     """Paths of the attributes that --match names."""
     several: set[int] = field(default_factory=set)
-    """Customers whom two accounts are."""
+    """Customers that match two accounts."""
     with_match: int = 0
     """Accounts that have a value in an attribute that --match names."""
 
     def __post_init__(self) -> None:
-        self._claimed = bytearray(self.entries.customers)  # 1: an account is this customer
+        self._claimed = bytearray(self.entries.customers)  # 1: an account matches this customer
         # No object id has an @, and most lists have nothing but addresses.
         ids = ("id",) if any("@" not in name for name in self.entries.numbers) else ()
         self._domains: dict[str, bool] = {}  # whether the list has such names
@@ -82,7 +82,7 @@ class Owners:
         return any(isinstance(name, str) and name.casefold() in self.entries.held for name in names)
 
     def unmatched(self) -> Iterator[int]:
-        """Yield the customers whom no account is."""
+        """Yield the customers that match no account."""
         return (customer for customer, claimed in enumerate(self._claimed) if not claimed)
 
     def _other_names(self, users: Sequence[Mapping[str, object]]) -> Iterator[tuple[int, str]]:

@@ -95,10 +95,10 @@ class Vocabulary:
     paid_dates: frozenset[str]
     """Columns that hold the day of payment."""
     remains_parts: Sequence[str]
-    """What stands in the head of an amount that remains to be paid."""
+    """What the head of an amount that remains to be paid contains."""
     paid_amounts: frozenset[str]
     paid_parts: Sequence[str]
-    """What stands in the head of a column of payments; likewise of states, disputes, amounts, due dates."""
+    """What the head of a column of payments contains; likewise of states, disputes, amounts, due dates."""
     state_parts: Sequence[str]
     dispute_parts: Sequence[str]
     amount_parts: Sequence[str]

@@ -226,7 +226,7 @@ class Reader(Protocol):
 
 @contextmanager
 def below_head(source: Source, layout: Place) -> Iterator[Reader]:
-    """Give the reader that stands below the head. What breaks a row off refuses the list."""
+    """Give the reader, with the head already read. A row that the csv module cannot read refuses the whole list."""
     with source.open() as stream:
         reader = source.rows(stream, layout.delimiter)
         try:

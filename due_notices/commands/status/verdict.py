@@ -219,7 +219,7 @@ def _coming_days(situation: Situation) -> Iterator[Finding]:
 
 
 def _strange_records(situation: Situation) -> Iterator[Finding]:
-    """Find runs that began and never ended, of days to come, or with another filter: none counts for the days."""
+    """Find runs that began and never ended, of days to come, or with another filter: none counts as a day's run."""
     recent, zone = situation.today - RECENT, situation.policy.rules.time_zone
     last = situation.last or situation.newest
     unfinished = [
