@@ -1,8 +1,8 @@
 """What is compared. Each contender is one function that does a whole run and says what it did.
 
-`ours` is the program as it is deployed. `sample` is Microsoft's daemon sample grown up: it reads every page, and
-has no ledger. `msgraph` is what a good engineer writes with msgraph-sdk and
-the asynchronous queue client, concurrency included. Neither of the two remembers what was sent, so they do less.
+`ours` is the program as it is deployed. `sample` is Microsoft's daemon sample, extended to read every page and to send
+messages. `msgraph` is what a good engineer writes with msgraph-sdk and the asynchronous queue client, concurrency
+included. Neither of the two has a ledger, so they do less.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ def parts_table(results: Results) -> str:
 
 
 def steady_table(results: Results) -> str:
-    """Return what standing costs, in rows streamed and rows kept, and where one instance ends."""
+    """Return what a ledger in steady state costs, in rows streamed and rows kept, and where one instance ends."""
     found = _rows(results)
     lines = [
         "| notices a day | users read | rows streamed | rows kept | own CPU, s | peak MB |",

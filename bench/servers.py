@@ -33,7 +33,7 @@ from due_notices.report import Outcome, RunReport
 
 # https://learn.microsoft.com/azure/storage/queues/scalability-targets and .../tables/scalability-targets
 A_SECOND = 2_000  # messages of a queue, entities of a partition
-SIGNS = 3  # of a name by which a part may be asked for
+CHARACTERS = 3  # of a name by which a part may be asked for
 _PART = re.compile(r"startsWith\(userPrincipalName,'((?:[^']|'')*)'\)")
 BUSY = ("503 Server Busy", "ServerBusy")
 _ID = "00000000-0000-0000-0000-000000000000"
@@ -110,12 +110,12 @@ class GraphPages:
         self._users = bytearray()
         self._begins = array("Q", [0])  # of each user, and the end of the last
         self._parts: dict[str, tuple[int, int]] = {"": (0, 0)}
-        for longest, neighbours in itertools.groupby(users, lambda user: str(user["userPrincipalName"])[:SIGNS]):
+        for longest, neighbours in itertools.groupby(users, lambda user: str(user["userPrincipalName"])[:CHARACTERS]):
             number = len(self)
             for user in neighbours:
                 self._users += json.dumps(user).encode() + b","
                 self._begins.append(len(self._users))
-            for prefix in (longest[:signs] for signs in range(SIGNS + 1)):
+            for prefix in (longest[:signs] for signs in range(CHARACTERS + 1)):
                 first, end = self._parts.get(prefix, (number, number))
                 if end != number:
                     raise ValueError(f"the users of part {prefix} are not neighbours")
@@ -145,8 +145,8 @@ class GraphPages:
         return self._page(prefix, int(asked.get("page", ["0"])[0]))
 
     def _page(self, prefix: str, number: int) -> bytes:
-        if len(prefix) > SIGNS:
-            raise ValueError(f"parts are known by {SIGNS} characters at the most, not by {prefix}")
+        if len(prefix) > CHARACTERS:
+            raise ValueError(f"parts are known by {CHARACTERS} characters at the most, not by {prefix}")
         first, end = self._parts.get(prefix, (0, 0))
         first += number * PAGE_SIZE
         until = min(first + PAGE_SIZE, end)

@@ -6,7 +6,7 @@ The cast, always the same five customers:
     BOB      a member without any address, only a mobile phone
     CARLA    a guest (#EXT#), reached through otherMails
     DMITRI   a consumer who signs in with an e-mail address (identities)
-    ERIN     nobody can reach her
+    ERIN     a member without any contact
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found. `owed` is None where nobody said who owes what."""
+    """What was found. `owed` is None where the caller did not say who owes what."""
 
     messages: Sequence[Message]
     rows: Sequence[Row]

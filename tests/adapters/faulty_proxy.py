@@ -28,7 +28,7 @@ class Step(Enum):
     PASS = auto()
     REQUEST_LOST = auto()  # the connection ends before the service sees anything
     ANSWER_LOST = auto()  # the service does it, and the connection ends without an answer
-    ANSWER_LATE = auto()  # the service does it, and the answer comes when nobody waits any more
+    ANSWER_LATE = auto()  # the service does it, and the answer comes after the client has given up
     REFUSED_503 = auto()  # the service says that it is busy, and did nothing
     REFUSED_429 = auto()
     REFUSED_500 = auto()  # the service says that something went wrong, and did nothing
@@ -36,11 +36,11 @@ class Step(Enum):
 
     OTHER_TENANT = auto()  # the service wants the login of another tenant than it was shown
 
-    GATEWAY_503 = auto()  # somebody between us and the service passes it on, and answers 503 with a page of their own
-    BLOCKED_403 = auto()  # somebody between us and the service refuses with a page of their own
-    NOT_FOUND = auto()  # somebody between us and the service knows no such address
-    PAGE = auto()  # somebody between us and the service answers 200 with a page of their own
-    REDIRECTED = auto()  # somebody between us and the service sends us elsewhere
+    GATEWAY_503 = auto()  # a proxy on the way passes it on, and answers 503 with a page of its own
+    BLOCKED_403 = auto()  # a proxy on the way refuses with a page of its own
+    NOT_FOUND = auto()  # a proxy on the way knows no such address
+    PAGE = auto()  # a proxy on the way answers 200 with a page of its own
+    REDIRECTED = auto()  # a proxy on the way redirects to another address
     EMPTY_CREATED = auto()  # the status of a message that was put, and nothing else
     EMPTY_ACCEPTED = auto()  # the status of a transaction, and nothing else
 

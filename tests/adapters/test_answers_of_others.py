@@ -1,4 +1,4 @@
-"""Answers that are not the service's own, however well they look, and wishes to wait: the same of every service."""
+"""For every service alike: answers that are not its own, however much they look like it, and its Retry-After."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_change_is_not_repeated_when_its_answer_says_nothing(
 # How long a service asks to wait.
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
-WISHES: dict[str, float | None] = {
+RETRY_AFTER: dict[str, float | None] = {
     "5": 5,
     " 5 ": 5,
     "0": 0,
@@ -189,10 +189,10 @@ WISHES: dict[str, float | None] = {
 }
 
 
-@pytest.mark.parametrize("text", WISHES)
+@pytest.mark.parametrize("text", RETRY_AFTER)
 @pytest.mark.parametrize("date", [DATE, "Wednesday, 21-Oct-26 07:28:00 GMT", "Wed Oct 21 07:28:00 2026"])
 def test_retry_after_is_read_in_every_form(text: str, date: str) -> None:
-    assert retry_after({"Retry-After": text, "Date": date}) == WISHES[text]
+    assert retry_after({"Retry-After": text, "Date": date}) == RETRY_AFTER[text]
 
 
 def test_retry_after_with_a_date_says_nothing_without_the_services_date() -> None:
@@ -206,19 +206,21 @@ def test_a_date_without_a_zone_is_in_utc_whatever_this_machines_zone(monkeypatch
     assert http_date("Wed Oct 21 07:28:00 2026") == datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("text", "wish"), [(text, wish) for text, wish in WISHES.items() if text == text.strip()])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [(text, seconds) for text, seconds in RETRY_AFTER.items() if text == text.strip()]
+)
 def test_the_vaults_retry_after_is_obeyed_unless_it_is_too_long_for_a_run(
-    stack: LocalStack, vault: KeyVault, sdk_waits: list[float], text: str, wish: float | None
+    stack: LocalStack, vault: KeyVault, sdk_waits: list[float], text: str, seconds: float | None
 ) -> None:
     stack.vault.faults.add(Fault(status=503, headers={"Retry-After": text, "date": DATE}))
 
     with pytest.raises(CredentialError, match="answered 503"):
         vault.read(SECRET_NAME)
 
-    if wish and wish > 5:
+    if seconds and seconds > 5:
         assert sdk_waits == []
-    elif wish:
-        assert sdk_waits == [wish, wish]
+    elif seconds:
+        assert sdk_waits == [seconds, seconds]
     else:
         assert len(sdk_waits) >= 1
         assert sum(sdk_waits) < 10
@@ -240,10 +242,9 @@ def test_no_retry_after_of_entra_or_the_identity_endpoint_holds_a_run_up(
 
 
 def test_users_of_the_right_form_are_taken_from_graph_alone(stack: LocalStack, make_directory: MakeDirectory) -> None:
-    """Even users that look right are not taken from whoever else answers."""
     page = json.dumps({"value": [{"id": "a", "userPrincipalName": "a@example.com"}]}).encode()
     stack.graph.faults.add(Fault(status=200, body=page, headers=JSON, foreign=True, times=2))
     directory = make_directory()
 
-    assert [page.user(0) for page in directory.pages() if len(page)] == []  # Graph's own, at the third try: nobody
+    assert [page.user(0) for page in directory.pages() if len(page)] == []  # Graph's own at the third try: no users
     assert directory.requests == 3

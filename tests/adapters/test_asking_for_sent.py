@@ -60,10 +60,10 @@ def expected(users: set[str]) -> dict[str, Any]:
     [
         set(USERS[::400]),
         {USERS[333], USERS[3_999]},  # the page ends within the rows of the first
-        set(USERS[:300:30]),  # nobody after the first page
+        set(USERS[:300:30]),  # no user after the first page
         {"0" * 16, "f" * 16, USERS[2_000]},
     ],
-    ids=["a few", "the border", "none left", "nobody's"],
+    ids=["a few", "the border", "none left", "of no user"],
 )
 async def test_few_users_of_a_large_partition_are_asked_for_one_by_one(users: set[str]) -> None:
     partition = Partition(ROWS)
@@ -80,14 +80,14 @@ async def test_many_users_are_found_page_by_page() -> None:
     assert (partition.pages, partition.ranges) == (PAGES, 0)
 
 
-async def test_of_what_fits_on_a_page_nobody_is_asked_for_alone() -> None:
+async def test_where_all_rows_fit_on_a_page_no_user_is_asked_for_alone() -> None:
     partition = Partition(ROWS[:900])
 
     assert await ask(partition, set(USERS)) == expected(set(USERS[:300]))
     assert (partition.pages, partition.ranges) == (1, 0)
 
 
-async def test_rows_that_are_nobodys_are_read_page_by_page() -> None:
+async def test_rows_of_no_user_are_read_page_by_page() -> None:
     partition = Partition([f"{number:05}-somebody-else" for number in range(1_500)])
 
     assert await ask(partition, {"f" * 16}) == {}

@@ -17,7 +17,7 @@ from tests.fakes import MovableClock
 
 @pytest.fixture(autouse=True)
 def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give every host a password of somebody else's."""
+    """Name a netrc file with a login for every host."""
     file = tmp_path / "netrc"
     file.write_text("default login somebody password else\n")
     file.chmod(0o600)

@@ -95,7 +95,7 @@ GOOD: Mapping[str, Any] = {
     "hasReference": True,
     "report": run_report(TODAY).to_json(),
 }
-NOTHING_FOUND = {b'{"value":[]}', b'{"value": []}'}  # which Hypothesis draws too, since it stands in the tests
+NOTHING_FOUND = {b'{"value":[]}', b'{"value": []}'}  # Hypothesis draws these too: it takes literals from the tests
 VALUES = st.recursive(
     st.one_of(
         st.none(),

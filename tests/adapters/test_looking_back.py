@@ -1,4 +1,4 @@
-"""What only the real ledger and queue do when somebody looks: pages that get lost, queues that may not be seen."""
+"""What only the real ledger and queue do when a command looks: pages that get lost, queues that may not be seen."""
 
 from __future__ import annotations
 

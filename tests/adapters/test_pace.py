@@ -17,9 +17,9 @@ ANSWERS_AFTER = 0.01  # seconds
 
 @dataclass
 class Partition:
-    """Bears so many rows a second, and a second's worth at once."""
+    """Takes `rate` rows a second, and a second's worth at once."""
 
-    bears: float
+    rate: float
     taken: int = 0
     refused: int = 0
     most_refusals: int = 0
@@ -27,13 +27,13 @@ class Partition:
     _at: float = 0.0
 
     def __post_init__(self) -> None:
-        self._left = self.bears
+        self._left = self.rate
 
     async def writes(self, rows: int) -> bool:
         """Answer whether it took them."""
         await asyncio.sleep(ANSWERS_AFTER)
         now = asyncio.get_running_loop().time()
-        self._left, self._at = min(self._left + (now - self._at) * self.bears, self.bears), now
+        self._left, self._at = min(self._left + (now - self._at) * self.rate, self.rate), now
         if self._left < rows:
             self.refused += 1
             return False
@@ -42,20 +42,20 @@ class Partition:
         return True
 
 
-def written(seconds: float, bears: Callable[[float], float], *, rows: int = 100, writers: int = 4) -> Partition:
-    """Return the partition after some have written to it for so long, as the adapters do; `bears` is asked anew."""
+def written(seconds: float, rate: Callable[[float], float], *, rows: int = 100, writers: int = 4) -> Partition:
+    """Return the partition after `writers` wrote to it for so long, as the adapters do, at a `rate` that may change."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(_written(seconds, bears, rows, writers))
+        return runner.run(_written(seconds, rate, rows, writers))
 
 
-async def _written(seconds: float, bears: Callable[[float], float], rows: int, writers: int) -> Partition:
-    loop, pace, partition = asyncio.get_running_loop(), Pace(LoopClock(), TARGET), Partition(bears(0.0))
+async def _written(seconds: float, rate: Callable[[float], float], rows: int, writers: int) -> Partition:
+    loop, pace, partition = asyncio.get_running_loop(), Pace(LoopClock(), TARGET), Partition(rate(0.0))
 
     async def write() -> None:
         while loop.time() < seconds:
             for attempt in range(1, STORAGE.attempts + 1):
                 await pace.turn(rows)
-                partition.bears = bears(loop.time())
+                partition.rate = rate(loop.time())
                 if await partition.writes(rows):
                     break
                 pace.refused()

@@ -320,7 +320,7 @@ async def test_a_row_holds_nothing_personal_but_the_users_id(storage: Storage, s
 
 
 def put(storage_access: StorageAccess, stack: LocalStack, row: dict[str, Any]) -> None:
-    """Write a row as somebody else would."""
+    """Write a row that this program did not write."""
     text = stack.azurite.connection_string
     with TableClient.from_connection_string(text, storage_access.name, use_env_settings=False) as table:
         table.create_entity(row)

@@ -31,7 +31,7 @@ def personal_texts(users: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def values_of(users: Sequence[Mapping[str, Any]], attribute: str) -> Iterator[str]:
-    """Yield what the directory has about debts: amounts, references and malformed texts are nobody's business."""
+    """Yield what the directory has about debts, with amounts, references and malformed texts: none may be logged."""
     for user in users:
         value = user.get(attribute) or []
         for text in value if isinstance(value, list) else [value]:
@@ -39,15 +39,15 @@ def values_of(users: Sequence[Mapping[str, Any]], attribute: str) -> Iterator[st
                 yield text
 
 
-def test_the_needles_are_found_where_they_are() -> None:
-    """Guards this test: it would find what it looks for."""
+def test_there_are_many_personal_texts_of_each_kind_to_look_for() -> None:
+    """Guards the tests below, which would pass if they looked for nothing."""
     users = sample_customers(now().date(), 300)
-    needles = set(personal_texts(users))
+    texts = set(personal_texts(users))
 
-    assert len(needles) > 600
-    assert any("@" in needle for needle in needles)
-    assert any(needle.startswith("+") for needle in needles)
-    assert any(not needle.isascii() for needle in needles)
+    assert len(texts) > 600
+    assert any("@" in text for text in texts)
+    assert any(text.startswith("+") for text in texts)
+    assert any(not text.isascii() for text in texts)
     assert len(set(values_of(users, next(name for name in users[0] | users[1] | users[2] if "_dueDate" in name)))) > 30
 
 
@@ -104,15 +104,15 @@ def test_nothing_personal_and_no_secret_is_logged(busy_worker: WorkerProcess, st
     assert len(busy_worker.log) > 20
     assert len(busy_worker.failures) == 2 * 7
     found = [
-        needle
-        for needle in {
+        text
+        for text in {
             *(text for text in personal_texts(users) if len(text) >= SHORTEST),
             *values_of(users, stack.attribute),
             *secrets,
             stack.azurite.key,
             stack.identity.header,
         }
-        if needle in everything
+        if text in everything
     ]
     assert found == []
     assert "eyJ" not in everything

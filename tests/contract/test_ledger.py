@@ -268,18 +268,18 @@ async def test_marking_sent_keeps_the_claim_and_adds_the_message(ledger: Ledger)
 
 
 async def test_marking_sent_overwrites_whatever_is_there_and_survives_repetition(ledger: Ledger) -> None:
-    theirs, nobodys = keys(2)
+    theirs, unclaimed = keys(2)
     await claimed(ledger, [theirs], SECOND)
 
     for _ in range(2):
-        await ledger.mark_sent(PARTITION, {theirs: "message-1", nobodys: "message-2"}, FIRST, NOON)
+        await ledger.mark_sent(PARTITION, {theirs: "message-1", unclaimed: "message-2"}, FIRST, NOON)
 
-    found = [await past(ledger, row) for row in (theirs, nobodys)]
+    found = [await past(ledger, row) for row in (theirs, unclaimed)]
     assert [(each.state, each.message_id) for each in found if each is not None] == [
         ("sent", "message-1"),
         ("sent", "message-2"),
     ]
-    assert (await ledger.sent(DUE, users([nobodys]), TODAY)).keys() == users([nobodys])
+    assert (await ledger.sent(DUE, users([unclaimed]), TODAY)).keys() == users([unclaimed])
 
 
 async def test_a_hundred_rows_at_once(ledger: Ledger) -> None:

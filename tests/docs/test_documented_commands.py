@@ -105,7 +105,7 @@ def folder(stack: LocalStack, storage_access: StorageAccess, tmp_path: Path) -> 
     """A folder as the first-hour guide leaves it: the example settings, with the stack's values filled in."""
     example = json.loads((ROOT / "local.settings.json.example").read_text("utf-8"))
     example["Values"] |= stack.environ | storage_access.environ | {"SEND_WINDOW": "00:00-24:00"}
-    del example["Values"]["AZURE_TOKEN_CREDENTIALS"]  # the stack has a managed identity, and nobody's own login
+    del example["Values"]["AZURE_TOKEN_CREDENTIALS"]  # the stack has a managed identity, and no person's login
     (tmp_path / "local.settings.json").write_text(json.dumps(example))
     user = {"id": USER, "accountEnabled": True, "mail": "ada@example.com", stack.attribute: "2026-12-24"}
     stack.graph.users = [user]

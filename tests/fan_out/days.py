@@ -21,7 +21,7 @@ ACTIVITY = len("due_notices_")
 
 
 def named(number: int, due: object = None, **properties: Any) -> dict[str, Any]:
-    """Return a customer whose principal name begins with one of many signs, several of them with the same."""
+    """Return a customer whose principal name begins with one of many characters, several with the same."""
     name = f"{LETTERS[number % len(LETTERS)]}{number}@example.com"
     return customer(number, due, userPrincipalName=name, **properties)
 

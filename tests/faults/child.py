@@ -90,7 +90,7 @@ OnCall = Callable[[str, str], None]
 
 
 class _Watched:
-    """A port whose calls are told to somebody before and after."""
+    """A port that calls `on_call` before and after each of its calls."""
 
     def __init__(self, port: object, on_call: OnCall) -> None:
         self._port = port

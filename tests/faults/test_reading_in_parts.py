@@ -55,7 +55,7 @@ class Tenant:
 
 @pytest.fixture
 def tenant(stack: LocalStack) -> Tenant:
-    """Customers of every kind, whose names begin with every legal sign, five to a page."""
+    """Customers of every kind, whose names begin with every legal character, five to a page."""
     users = with_every_sign(sample_customers(TODAY, USERS, attribute=stack.attribute))
     stack.reset(users)
     stack.graph.directory.page_limit = 5

@@ -432,7 +432,7 @@ def snake(name: str) -> str:
 
 
 def outputs_are_no_inputs(infra: Path) -> list[str]:
-    """A result that bears the name of a variable or setting is a wish at the next deployment."""
+    """No output has the name of a variable or setting: azd would hand it to the next deployment as a parameter."""
     inputs = {variable for variable, _ in variables_read(infra).values()} | set(app_settings(infra))
     inputs |= platform_settings(infra).keys()
     taken = {name.upper() for name in inputs}

@@ -1,4 +1,4 @@
-"""Parse, bind and run Kusto queries offline: Python's door to `kql/kql.js`.
+"""Parse, bind and run Kusto queries offline, by `kql/kql.js`.
 
 The npm package is pinned in `kql/` and installed on first use into the virtual environment, under a lock file,
 so that a clean clone needs nothing but its Python packages. `python tests/infra/kql_service.py` installs it.

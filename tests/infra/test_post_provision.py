@@ -339,7 +339,7 @@ def test_the_property_is_found_on_a_later_page(world: World, desk: Desk) -> None
     assert not any(call.startswith("POST") for call in world.calls)
 
 
-def test_several_values_are_a_wish(world: World, desk: Desk) -> None:
+def test_a_property_for_several_values_is_made_where_it_is_asked_for(world: World, desk: Desk) -> None:
     done = desk.run("--multi-valued", "--data-type", "DateTime")
 
     assert world.extensions[0]["isMultiValued"] is True

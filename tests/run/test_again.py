@@ -1,4 +1,4 @@
-"""A completed day is looked at once more where somebody wishes it, and what was missed is sent once."""
+"""A completed day is looked at again where an operator or a setting asks for it; what was missed is sent once."""
 
 from __future__ import annotations
 

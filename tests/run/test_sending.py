@@ -603,7 +603,7 @@ def test_skips_are_said_by_id_and_never_by_name() -> None:
     assert "nonsense" not in said
 
 
-# Somebody presses Ctrl-C.
+# Ctrl-C.
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")

@@ -1,4 +1,4 @@
-"""An event loop whose time passes only while everybody waits, and a clock on it.
+"""An event loop whose time passes only while all tasks wait, and a clock on it.
 
 Several runs on such a loop overlap as they would in an hour of real time, in milliseconds and repeatably.
 """
@@ -45,7 +45,7 @@ class LoopClock:
         return asyncio.get_running_loop().time()
 
     def sleep(self, seconds: float) -> None:
-        raise AssertionError(f"nobody may block this loop for {seconds} s")
+        raise AssertionError(f"this loop may not be blocked for {seconds} s")
 
     async def wait(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -19,7 +19,7 @@ from tests.factories import ALICE, ATTRIBUTE, BOB, OPT_OUT, graph_user
 
 PLAIN = (ATTRIBUTE,)
 ON_PREMISES = ("onPremisesExtensionAttributes", "extensionAttribute7")
-HALF = "\ud800"  # of a character: JSON can say it, UTF-8 cannot
+SURROGATE = "\ud800"  # a lone surrogate: JSON can hold it, UTF-8 cannot
 
 texts = st.text(st.characters(codec=None), max_size=8)
 anything: st.SearchStrategy[object] = st.recursive(
@@ -79,7 +79,7 @@ def decoded(*rows: object, attribute: tuple[str, ...] = PLAIN, escaped: bool = T
     return PageDecoder(attribute, OPT_OUT)(written({"value": rows}, escaped=escaped))
 
 
-def test_nobody_is_decoded_before_being_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_user_is_decoded_before_being_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[bytes] = []
 
     def parsed(body: bytes) -> object:
@@ -109,7 +109,7 @@ def test_a_spelling_is_found_once_and_remembered(
     decode = PageDecoder(attribute)
     assert decode(of("2026-12-01")).values == [None, "2026-12-01"]
 
-    monkeypatch.setattr(graph_users, "parsed", None)  # whoever decodes a whole page now fails
+    monkeypatch.setattr(graph_users, "parsed", None)  # decoding a whole page now fails
     assert decode(of("2026-12-02")).values == [None, "2026-12-02"]
     assert decode(of(None)).values == [None, None]
     assert decode(written({"value": []})).values == []
@@ -128,8 +128,8 @@ def test_a_page_without_a_value_is_not_decoded_a_second_time(
     assert PageDecoder(attribute)(written({"value": [{"id": ALICE, attribute[0]: None}]})).values == [None]
 
 
-def test_half_of_a_character_spoils_a_name_and_not_a_page() -> None:
-    odd = graph_user("2026-12-01", displayName=f"Ali{HALF}ce")
+def test_a_lone_surrogate_spoils_a_name_and_not_a_page() -> None:
+    odd = graph_user("2026-12-01", displayName=f"Ali{SURROGATE}ce")
 
     for escaped in (True, False):
         page = decoded(odd, graph_user("2026-12-02", who=BOB), escaped=escaped)

@@ -102,7 +102,7 @@ EVERYWHERE: dict[str, object] = {
             "a@onmicrosoft.com",
         ),
         ({"mail": None, "identities": [], "otherMails": [], "userPrincipalName": 5}, None),
-        # ... are mailboxes where somebody has said so
+        # ... are mailboxes where another field names them
         ({"mail": "alice@contoso.onmicrosoft.com"}, "alice@contoso.onmicrosoft.com"),
         ({"mail": None, "identities": [], "otherMails": ["a@b.onmicrosoft.com"]}, "a@b.onmicrosoft.com"),
     ],

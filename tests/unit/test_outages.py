@@ -42,7 +42,7 @@ from tests.unit.strategies import stage_sets
 Users = Sequence[Mapping[str, object]]
 
 # What befalls the notices of a run, over and over: True is sent, False fails. A run is killed when all are sent
-# and nobody has recorded it yet.
+# and before the run is recorded.
 FINE: tuple[bool, ...] = (True,)
 KILLED: tuple[bool, ...] = ()
 

@@ -37,7 +37,7 @@ def audit(
     first: str = "2026-11-01",
     last: str = "2026-11-24",
 ) -> Overview:
-    """Return the figures of days in November as somebody sees them on the 25th."""
+    """Return the figures of days in November, as of the 25th."""
     tally = Tally(Period(on(first), on(last), ZoneInfo("UTC")))
     if sent:
         tally.by_day[on(last)] = sent

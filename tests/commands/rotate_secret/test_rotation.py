@@ -230,11 +230,11 @@ def test_another_secret_that_is_stored_at_the_same_time_is_noticed() -> None:
     world.rotate()
     read = world.vault.read
 
-    def somebody_stored(name: str) -> StoredSecret:
+    def another_stored(name: str) -> StoredSecret:
         world.vault.stored.append((SecretVersion("theirs", None, {}), Secret("theirs"), None))
         return read(name)
 
-    world.vault.read = somebody_stored  # type: ignore[method-assign]
+    world.vault.read = another_stored  # type: ignore[method-assign]
 
     with pytest.raises(CredentialError, match="another rotation ran"):
         world.rotate(remove_old=True)
