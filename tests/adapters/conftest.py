@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 
 import pytest
+from azure.core.pipeline.transport import HttpTransport
 
 from due_notices import bootstrap
 from due_notices.adapters.graph import GraphDirectory
@@ -93,3 +94,11 @@ def make_directory(stack: LocalStack, clock: MovableClock) -> MakeDirectory:
         return directory
 
     return make
+
+
+@pytest.fixture
+def sdk_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let the SDKs' own waits take no time, and return them."""
+    waits: list[float] = []
+    monkeypatch.setattr(HttpTransport, "sleep", lambda _, seconds: waits.append(seconds))
+    return waits

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import AzureError
-from azure.core.pipeline.transport import HttpTransport
 
 from due_notices import bootstrap
 from due_notices.adapters.clock import SystemClock
@@ -28,6 +27,7 @@ from tests.adapters.conftest import MakeDirectory, MakeToken
 from tests.adapters.test_storage_pipeline import OWN, asked, saying
 from tests.fakes import MovableClock
 
+pytestmark = pytest.mark.usefixtures("sdk_waits")
 CLOSE = "Connection: close"
 JSON = {"Content-Type": "application/json"}
 OF_OTHERS = {
@@ -44,14 +44,6 @@ OF_OTHERS = {
 }
 of_others = pytest.mark.parametrize(("status", "body", "headers"), OF_OTHERS.values(), ids=list(OF_OTHERS))
 CLAIMS = ("User.Read.All", "Key Vault Secrets", "az keyvault", "knows no", "is not JSON", "does not exist", "role")
-
-
-@pytest.fixture(autouse=True)
-def sdk_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let the SDKs' own waits take no time, and return them."""
-    waits: list[float] = []
-    monkeypatch.setattr(HttpTransport, "sleep", lambda _, seconds: waits.append(seconds))
-    return waits
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from typing import Any
 
 import msal
 import pytest
-from azure.core.pipeline.transport import HttpTransport
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,13 +33,7 @@ from local.vault import SecretVersion
 from tests.adapters.conftest import MakeToken
 from tests.fakes import START, MovableClock
 
-
-@pytest.fixture(autouse=True)
-def sdk_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let the SDKs' own waits take no time, and return them."""
-    waits: list[float] = []
-    monkeypatch.setattr(HttpTransport, "sleep", lambda _, seconds: waits.append(seconds))
-    return waits
+pytestmark = pytest.mark.usefixtures("sdk_waits")
 
 
 def counts(stack: LocalStack) -> tuple[int, int]:

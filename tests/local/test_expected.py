@@ -10,12 +10,7 @@ from typing import Any
 import pytest
 
 from local.expected import CompletedRun, Past, Rules, SentRow, expected, obligation_key, past_of, user_key
-
-
-def day(text: str) -> date:
-    """Return a day of 2026, given as month and day, or any day given in full."""
-    return date.fromisoformat(text if text.count("-") == 2 else f"2026-{text}")
-
+from tests.local.calculation import daily, day
 
 TODAY = day("11-24")
 DUE = "2026-12-01"
@@ -149,11 +144,6 @@ def test_an_id_is_made_of_six_facts() -> None:
 
 def test_blank_values_are_none() -> None:
     assert run(user(), user("", " "), user(due=None), {"id": "user-2"}).obligations == 0
-
-
-def daily(today: date) -> Past:
-    """Return the past of a run whose last completed one was yesterday's."""
-    return Past(resumes=today)
 
 
 def test_the_last_completed_run_of_the_same_filter_decides_else_any() -> None:

@@ -12,14 +12,10 @@ import pytest
 from local.expected import Decision, Past, Rules, asked_by_its_own_rules, decide, due_dates_asked
 from local.expected_decision import asked_from, is_asked, stage_dates
 from local.expected_values import NO_END
+from tests.local.calculation import daily, day
 
 DUE = "2026-12-01"
 ONE_DAY = timedelta(days=1)
-
-
-def day(text: str) -> date:
-    """Return a day of 2026, given as month and day, or any day given in full."""
-    return date.fromisoformat(text if text.count("-") == 2 else f"2026-{text}")
 
 
 def closed_in(country: str, subdivision: str | None = None) -> Callable[[date], bool]:
@@ -28,11 +24,6 @@ def closed_in(country: str, subdivision: str | None = None) -> Callable[[date], 
 
 
 DE, US = closed_in("DE"), closed_in("US")
-
-
-def daily(today: date) -> Past:
-    """Return the past of a run whose last completed one was yesterday's."""
-    return Past(resumes=today)
 
 
 def on(

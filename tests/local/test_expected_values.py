@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from local.expected_values import NO_END, Malformed, read_value, reason_to_skip
+from tests.local.calculation import day
 
 BERLIN = ZoneInfo("Europe/Berlin")
-
-
-def day(text: str) -> date:
-    """Return a day of 2026, given as month and day, or any day given in full."""
-    return date.fromisoformat(text if text.count("-") == 2 else f"2026-{text}")
 
 
 def read(**fields: Any) -> Any:
