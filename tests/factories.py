@@ -12,7 +12,8 @@ The cast, always the same five customers:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,16 @@ _CAST: Mapping[str, Mapping[str, object]] = {
     },
     ERIN: {"displayName": "Erin Eder", "userPrincipalName": "erin@contoso.onmicrosoft.com"},
 }
+
+
+@dataclass(frozen=True)
+class ClosedOn:
+    """A business calendar that closes these days, and no weekend."""
+
+    days: Collection[date]
+
+    def why_closed(self, day: date) -> str | None:
+        return "strike" if day in self.days else None
 
 
 def run_report(day: date | str, outcome: str = "completed", **figures: Any) -> RunReport:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonschema
@@ -18,7 +18,7 @@ from due_notices.delivery import CHUNK, CHUNKS_AT_A_TIME, FAILURES_IN_A_ROW, SEN
 from due_notices.errors import DirectoryError, SendError, StorageError
 from due_notices.report import Outcome, RunReport
 from due_notices.stages import SendWindow
-from tests.factories import notice_schema
+from tests.factories import ClosedOn, notice_schema
 from tests.run.world import TODAY, World, customer, customers, in_days
 
 PERHAPS = SendError("no answer whether the queue took a message", accepted_perhaps=True)
@@ -137,27 +137,17 @@ def test_outside_the_window_nothing_happens_and_nothing_is_recorded(moment: date
     assert world.storage.ledger.records == {}
 
 
-class ClosedOn:
-    """A business calendar with closed days."""
-
-    def __init__(self, *days: date) -> None:
-        self.days = days
-
-    def why_closed(self, day: date) -> str | None:
-        return "holiday" if day in self.days else None
-
-
 def test_on_a_day_that_is_no_business_day_nothing_happens() -> None:
     from dataclasses import replace
 
     world = World(customers(3))
     rules = world.policy.rules
-    closed = replace(rules, stages=replace(rules.stages, calendar=ClosedOn(TODAY)))
+    closed = replace(rules, stages=replace(rules.stages, calendar=ClosedOn([TODAY])))
 
     report = world.run(rules=closed)
 
     assert report.outcome is Outcome.OUTSIDE_WINDOW
-    assert "no business day: holiday" in str(report.note)
+    assert "no business day: strike" in str(report.note)
     assert (world.storage.opened, world.directories) == (0, 0)
 
 

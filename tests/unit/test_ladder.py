@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import pytest
@@ -17,25 +16,15 @@ from due_notices.ladder import (
     is_asked,
 )
 from due_notices.stages import Stages
-from tests.factories import on
+from tests.factories import ClosedOn, on
 from tests.factories import stages as make_stages
 
 DE, US, GB = HolidayCalendar("DE"), HolidayCalendar("US"), HolidayCalendar("GB-ENG")
 LADDER = (-7, -3, -1, 0, 3, 7, 14)
 
 
-@dataclass(frozen=True)
-class Closed:
-    """A calendar that is closed on some days."""
-
-    days: Collection[date]
-
-    def why_closed(self, day: date) -> str | None:
-        return "strike" if day in self.days else None
-
-
-def august(*days: int) -> Closed:
-    return Closed([date(2026, 8, day) for day in days or range(1, 32)])
+def august(*days: int) -> ClosedOn:
+    return ClosedOn([date(2026, 8, day) for day in days or range(1, 32)])
 
 
 def history(**sent: str) -> dict[int, date]:
@@ -89,7 +78,7 @@ def said(decision: Decision) -> str:
         # no run of closed days is too long
         (august(), "2026-08-31", (0, 1, 2), "07-31 09-02 09-03"),
         (august(), "2026-07-31", (-1, 1, 20, 21), "07-30 09-01 09-20 09-21"),
-        (Closed([date(2026, 3, 1) + timedelta(days=day) for day in range(120)]), "2026-03-31", (0, 1), "02-28 06-30"),
+        (ClosedOn([date(2026, 3, 1) + timedelta(days=day) for day in range(120)]), "2026-03-31", (0, 1), "02-28 06-30"),
     ],
 )
 def test_without_a_history_each_stage_falls_on(

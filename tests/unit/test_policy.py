@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,17 +10,9 @@ from hypothesis import strategies as st
 from due_notices.calendars import HolidayCalendar
 from due_notices.policy import Policy
 from due_notices.stages import SendWindow, local_midnight
-from tests.factories import at, on, policy
+from tests.factories import ClosedOn, at, on, policy
 
 HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class ClosedOn:
-    days: frozenset[date]
-
-    def why_closed(self, day: date) -> str | None:
-        return "strike" if day in self.days else None
 
 
 def hourly_ticks(day: date, zone: str, minute: int = 0) -> list[datetime]:
@@ -183,6 +174,6 @@ def test_a_completed_day_is_looked_at_again_after_so_many_hours(
 
 def test_business_days_count_back_over_any_number_of_closed_ones() -> None:
     august = [date(2026, 8, 1) + timedelta(days=number) for number in range(92)]
-    chosen = policy(calendar=ClosedOn(frozenset(august)))
+    chosen = policy(calendar=ClosedOn(august))
 
     assert chosen.business_days(on("2026-10-31"), 2) == [on("2026-07-31"), on("2026-07-30")]
