@@ -90,7 +90,7 @@ async def _forget(client: Any, before: datetime) -> None:
     try:
         await client.purge_instance_history_by(_EVER, before, [status.Completed, status.Failed, status.Terminated])
     except Exception as error:  # noqa: BLE001 (the day has begun, and that counts)
-        _logger.warning("what is known of orchestrations from before %s was not deleted: %s", before, _said(error))
+        _logger.warning("the histories of orchestrations from before %s were not deleted: %s", before, _said(error))
 
 
 def _said(error: Exception) -> str:

@@ -284,7 +284,7 @@ def _reference(fields: Mapping[str, object]) -> str:
     reference = _text_field(fields, "ref") or ""
     kinds = {unicodedata.category(character) for character in reference}
     if kinds & {"Cc", "Cs"}:
-        _malformed(Fault.REFERENCE, "ref holds a control character or half of a character; take it out")
+        _malformed(Fault.REFERENCE, "ref holds a control character or a lone surrogate; take it out")
     return reference if any(kind[0] not in "CZ" for kind in kinds) else ""
 
 

@@ -179,7 +179,7 @@ def chains_setting(text: str) -> int | None:
     try:
         return whole_number(1, MOST_CHAINS)(text)
     except ValueError:
-        raise ValueError(f"is neither auto nor off nor a number of chains from 1 to {MOST_CHAINS}") from None
+        raise ValueError(f"is neither auto nor off nor a number of parts at a time, 1 to {MOST_CHAINS}") from None
 
 
 def optional_hours(text: str) -> timedelta | None:

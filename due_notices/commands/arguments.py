@@ -44,7 +44,7 @@ class _Customer(click.ParamType[str]):
         if "@" not in wanted.strip("@"):
             self.fail(
                 "give an object id, such as 8a6f3c1e-0000-4000-8000-000000000001, or an address or principal name, "
-                "such as ada@example.com: the ledger knows object ids alone, and Graph whose address that is",
+                "such as ada@example.com, which Graph is asked for: the ledger has only object ids",
                 param,
                 ctx,
             )

@@ -177,7 +177,7 @@ def test_what_cannot_be_purged_hinders_nothing(start_worker: StartWorker, host: 
 
     assert tick["ok"], tick["message"]
     assert len(host.started) == 1
-    assert any("was not deleted" in line["text"] for line in tick["log"])
+    assert any("were not deleted" in line["text"] for line in tick["log"])
 
 
 def test_wrong_settings_fail_the_tick_and_are_an_answer_of_an_activity(

@@ -273,7 +273,7 @@ def test_preview_says_which_value_or_contact_cannot_be_used(
     assert "mail: it holds several addresses" in skips["1"]
     assert "the Buddhist era?" in skips["2"]
     assert "a contact field cannot be used: 1 customer of these" in shown
-    assert "ISO 4217 does not have these currencies, or has them no more: BGN" in shown
+    assert "ISO 4217 does not have these currencies, or no longer has them: BGN" in shown
 
 
 def test_explain_of_an_unknown_user_fails_with_what_to_give(program: CommandLine) -> None:

@@ -209,7 +209,7 @@ def _footer(overview: Overview, made: datetime) -> str:
     )
     if not overview.subject.everybody:
         return (
-            f"{text}The runs' reports know no single customer, so nothing of them is here but the days without a run."
+            f"{text}The runs' reports count all customers together, so only the days without a run are taken from them."
         )
     return (
         f"{text}Late, skipped and seconds are those of the runs' reports. Too late: the obligations that a run found "

@@ -45,7 +45,7 @@ def judge_values(found: Sequence[object], rules: Rules, today: date) -> tuple[bo
     if gone:
         codes = ", ".join(f"{code} ({count:,})" for code, count in sorted(gone.items()))
         parts.append(
-            f"ISO 4217 does not have these currencies, or has them no more: {codes}; they are sent as they are"
+            f"ISO 4217 does not have these currencies, or no longer has them: {codes}; they are sent as they are"
         )
     return malformed <= MANY_MALFORMED * len(values) and not gone, "\n".join(parts)
 

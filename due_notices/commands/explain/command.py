@@ -119,7 +119,7 @@ def _ledger(stage: StageView) -> str:
     past = stage.past
     if past is None:
         return "" if stage.expected is None else f"will be sent {stage.expected}"
-    of = ", of an obligation that is listed no more" if stage.inherited else ""
+    of = ", of an obligation that is no longer listed" if stage.inherited else ""
     if past.state == "claimed":
         old = "" if stage.claimed else ", counts as sent"
         return f"claimed {past.claimed_at:%Y-%m-%d %H:%M}Z{old}{of}"

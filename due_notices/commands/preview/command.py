@@ -147,7 +147,7 @@ def _remarks(found: Preview, policy: Policy, closed: str | None) -> Iterator[tup
             "yellow",
         )
     if unknown := sorted({notice.obligation.currency or "" for notice in found.plan.notices} - CODES - {""}):
-        yield f"ISO 4217 does not have these currencies, or has them no more: {', '.join(unknown)}", "yellow"
+        yield f"ISO 4217 does not have these currencies, or no longer has them: {', '.join(unknown)}", "yellow"
     if len(found.plan.notices) > policy.limit:
         yield f"a run would send nothing: this is more than NOTICE_LIMIT ({policy.limit:,})", "bold red"
 

@@ -61,7 +61,7 @@ def run(*, again: bool, missed: bool, accept: bool, as_json: bool) -> int:
         with console.progress() as progress:
             report = send_due_notices(settings.policy, services, progress, wish)
     except KeyboardInterrupt:
-        console.err().print("the day is not done; the next run goes on with what the ledger has not got as sent")
+        console.err().print("the day is not done; the next run sends what the ledger does not have as sent")
         raise
     if as_json:
         console.print_json(report.to_dict())

@@ -246,8 +246,8 @@ def _strange_records(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "other-filter",
             f"{counted(len(others), 'run')} with another USER_FILTER or RECIPIENT_ALLOW_LIST, the last on "
-            f"{others[-1].business_date}: another machine works with this ledger, or the setting was changed; they end "
-            "no day of this deployment",
+            f"{others[-1].business_date}: another machine works with this ledger, or the setting was changed; they "
+            "complete no day of this deployment",
         )
 
 
