@@ -203,7 +203,7 @@ def test_an_address_that_is_refused_for_now_is_waited_for_and_no_other_is_tried(
 
 
 @pytest.mark.parametrize("goodbye", ["421 4.3.2 Shutting down", "500 What?", "hang up"])
-def test_what_was_taken_stays_taken_however_the_server_says_goodbye(server: MailServer, goodbye: str) -> None:
+def test_a_letter_that_was_accepted_counts_whatever_the_answer_to_quit(server: MailServer, goodbye: str) -> None:
     server.refusals["QUIT"] = goodbye
 
     send(server, letter())

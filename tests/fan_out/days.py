@@ -58,7 +58,7 @@ class Day:
     runs: int = 0
 
     def run(self) -> RunReport:
-        """Play a day and return its report; one that has failed, where each attempt to record it died."""
+        """Play a day and return its report; a failed one where every attempt to record the day died."""
         self.runs += 1
         self.world.watcher = Watcher()
         given: dict[str, Any] = {

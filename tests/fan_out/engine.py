@@ -37,11 +37,11 @@ def handle_of(orchestrator: Callable[[Any], Generator[Any, Any, Any]]) -> Callab
 
 @dataclass
 class Engine:
-    """One orchestration. `handle` is its function: from the body of a context to the state that it leaves.
+    """One orchestration. `handle` is its function: it takes the body of a context and returns the state after a turn.
 
-    `activity` does the work: it takes name, input and how often it was asked for this before. Each activity is done as
-    often as `times` says (2: each twice; one of the answers counts, whichever). Those under way end in a random order,
-    a random number of them in one turn.
+    `activity` does the work: it takes name, input and how often it was asked for this before. Each activity is done
+    `times` times, and any one of its answers counts. Those under way end in a random order, a random number of them in
+    one turn.
     """
 
     handle: Callable[[str], str]

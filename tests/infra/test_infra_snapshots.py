@@ -380,7 +380,7 @@ def test_addresses_are_taken_as_people_write_them(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " , ;"])
-def test_a_list_of_no_addresses_compiles_no_more_than_none(text: str) -> None:
+def test_an_empty_list_of_addresses_for_alarms_does_not_compile(text: str) -> None:
     done = bicep_compiler.build_params(INFRA, {"ALERT_EMAIL_ADDRESSES": text})
 
     assert done.code

@@ -48,7 +48,7 @@ def test_every_owed_notice_is_on_the_queue_and_remembered() -> None:
         validator.validate(event)
 
 
-def test_due_dates_take_turns_because_each_bears_only_so_much_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_due_dates_take_turns_because_each_takes_only_so_much_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("due_notices.delivery.CHUNKS_AT_A_TIME", 1)
     soon = [customer(number, due=in_days(0)) for number in range(1000, 1000 + 2 * CHUNK)]
     world = World([*customers(2 * CHUNK + 1), *soon])

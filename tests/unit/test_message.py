@@ -281,14 +281,14 @@ def mutated(path: tuple[str, ...], change: Callable[[dict[str, Any], str], objec
 
 
 @pytest.mark.parametrize("path", REQUIRED, ids=".".join)
-def test_the_schema_misses_a_field_that_is_required(path: tuple[str, ...]) -> None:
+def test_the_schema_refuses_an_event_without_a_required_field(path: tuple[str, ...]) -> None:
     without = mutated(path, lambda inner, name: inner.pop(name))
 
     assert problems(without)
 
 
 @pytest.mark.parametrize("path", OPTIONAL, ids=".".join)
-def test_the_schema_does_not_miss_a_field_that_is_optional(path: tuple[str, ...]) -> None:
+def test_the_schema_accepts_an_event_without_an_optional_field(path: tuple[str, ...]) -> None:
     without = mutated(path, lambda inner, name: inner.pop(name))
 
     assert problems(without) == []

@@ -41,8 +41,8 @@ from tests.unit.strategies import stage_sets
 
 Users = Sequence[Mapping[str, object]]
 
-# What befalls the notices of a run, over and over: True is sent, False fails. A run is killed when all are sent
-# and before the run is recorded.
+# What becomes of the notices of a run, in turn and then from the beginning again: True is sent, False fails.
+# A run that is KILLED has sent all, and is not recorded.
 FINE: tuple[bool, ...] = (True,)
 KILLED: tuple[bool, ...] = ()
 

@@ -392,7 +392,7 @@ def test_a_ledger_that_forgets_what_a_run_may_ask_for_is_refused_with_the_least_
 
 @pytest.mark.parametrize("name", ["GRAPH_TENANT_ID", "GRAPH_CLIENT_ID", "KEY_VAULT_URL", "DUE_DATE_ATTRIBUTE"])
 @pytest.mark.parametrize("value", [None, "", "  "])
-def test_a_setting_that_must_be_set_is_missed_with_its_meaning(name: str, value: str | None) -> None:
+def test_a_required_setting_that_is_not_set_is_named_with_its_meaning(name: str, value: str | None) -> None:
     (meaning,) = (setting.meaning for setting in SETTINGS if setting.name == name)
 
     assert problems(**{name: value}) == (f"{name}: is not set: {meaning}",)
@@ -450,7 +450,7 @@ def test_an_empty_environment_names_all_that_must_be_set() -> None:
     assert str(refused.value).count("\n  - ") == 5
 
 
-def test_one_problem_is_one() -> None:
+def test_one_problem_is_reported_in_the_singular() -> None:
     error = SettingsError(["NOTICE_LIMIT: '0': write a whole number from 1 to 10000000"])
 
     assert isinstance(error, DueNoticesError)
