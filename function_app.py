@@ -22,7 +22,7 @@ def due_notices(timer: func.TimerRequest) -> None:
 
         report = send_due_notices(*bootstrap.for_whole_runs(), LogProgress())
         failure = None if report.ok else f"the run ended as {report.outcome}: {report.error}"
-    except Exception as error:  # noqa: BLE001 (the last border)
+    except Exception as error:  # noqa: BLE001 (the last resort)
         from due_notices.errors import sentence_of
 
         failure = sentence_of(error)

@@ -42,7 +42,7 @@ async def due_notices(timer: func.TimerRequest, client: Any) -> None:
         )
         if started:
             await _forget(client, services.clock.now() - REMEMBERED)
-    except Exception as error:  # noqa: BLE001 (the last border)
+    except Exception as error:  # noqa: BLE001 (the last resort)
         failure = _said(error)
     if failure is not None:  # raised out here, it has neither cause nor context for the host to log
         raise RuntimeError(failure)
@@ -71,7 +71,7 @@ def _activity(step: str) -> None:
 
             settings, services = bootstrap.app()
             answer: dict[str, Any] = getattr(Shards(settings.policy, services, LogProgress()), step)(given)
-        except Exception as error:  # noqa: BLE001 (the last border)
+        except Exception as error:  # noqa: BLE001 (the last resort)
             part: dict[str, Any] = {name: given[name] for name in ("shard", "prefixes") if name in given}
             return {**part, "outcome": "failed", "error": _said(error)}
         return answer

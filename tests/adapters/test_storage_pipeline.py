@@ -57,7 +57,7 @@ async def trickle(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_a_question_carries_the_signature_after_its_own_words_and_wants_the_answer_as_it_is() -> None:
+async def test_a_request_has_the_signature_after_its_own_query_and_asks_for_an_answer_without_compression() -> None:
     async with asked(saying("200 OK", b"{}", "ETag: one", OWN)) as (pipeline, address, heads):
         body, headers = await pipeline.get(f"{address}/t()?$filter=a", {"Accept": "application/json"})
 
@@ -80,7 +80,7 @@ async def test_a_question_carries_the_signature_after_its_own_words_and_wants_th
     ],
     ids=["json", "xml", "header", "no code", "redirect"],
 )
-async def test_a_refusal_has_the_services_own_code_wherever_it_stands(answer: Answer, code: str) -> None:
+async def test_a_refusal_has_the_services_own_code_wherever_the_answer_has_it(answer: Answer, code: str) -> None:
     async with asked(answer) as (pipeline, address, _):
         with pytest.raises(AzureError) as caught:
             await pipeline.get(address, {})

@@ -169,7 +169,7 @@ def filter_digest() -> str:
     return filter_digest_of("accountEnabled eq true", frozenset())
 
 
-def test_what_cannot_be_purged_hinders_nothing(start_worker: StartWorker, host: DurableHost) -> None:
+def test_a_purge_that_fails_does_not_fail_the_tick(start_worker: StartWorker, host: DurableHost) -> None:
     host.purge_fails = True
     worker = start_worker(SCALED).started()
 
@@ -198,7 +198,9 @@ def test_wrong_settings_fail_the_tick_and_are_an_answer_of_an_activity(
     assert "CATCH_UP_DAYS" in answer["error"]
 
 
-def test_what_an_activity_does_not_expect_leaves_no_text_of_a_cause(start_worker: StartWorker, tmp_path: Path) -> None:
+def test_an_unexpected_error_in_an_activity_leaves_no_text_of_a_cause(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
     for path in packed(ROOT):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes((ROOT / path).read_bytes())

@@ -119,7 +119,7 @@ def test_a_day_that_is_none_is_said_with_the_form_to_write(day: str, capsys: pyt
     assert f"{day!r} is not a day: write it as YYYY-MM-DD" in " ".join(capsys.readouterr().err.split())
 
 
-def test_preview_shows_contacts_only_by_wish(
+def test_preview_shows_contacts_only_where_asked(
     program: CommandLine, stack: LocalStack, storage_access: StorageAccess
 ) -> None:
     owe_today(stack, storage_access, program, displayName="Ada Example")

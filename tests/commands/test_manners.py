@@ -108,7 +108,7 @@ def test_a_name_that_the_encoding_lacks_is_written_escaped(program: CommandLine,
     assert r"Zo\xeb \u6771\u4eac" in done.stdout
 
 
-def test_debug_counts_wherever_it_stands(program: CommandLine, storage_access: StorageAccess) -> None:
+def test_debug_counts_at_any_place_of_the_command_line(program: CommandLine, storage_access: StorageAccess) -> None:
     storage_access.delete_table()
 
     for words in (("audit", "--debug"), ("--debug", "audit")):

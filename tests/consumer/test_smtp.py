@@ -125,7 +125,7 @@ def test_a_domain_that_can_be_none_is_refused_for_good(server: MailServer, addre
 
 
 @pytest.mark.parametrize("links", ["<mailto:stop@example.com>", f"<mailto:stop@example.com>, <{LINK}>"])
-def test_the_way_to_unsubscribe_stands_on_one_line(server: MailServer, links: str) -> None:
+def test_the_way_to_unsubscribe_is_on_one_line(server: MailServer, links: str) -> None:
     send(server, letter(), MAIL_UNSUBSCRIBE=links)
 
     raw = server.envelopes[0].content

@@ -77,7 +77,7 @@ def test_no_expiry_is_a_warning_of_its_own() -> None:
     assert (warning.level, warning.days_left, warning.urgent) == (ExpiryLevel.NO_EXPIRY, None, False)
 
 
-def test_not_yet_valid_is_told_before_everything_else() -> None:
+def test_a_credential_that_is_not_yet_valid_is_warned_of_before_all_else() -> None:
     life = Life(CredentialKind.CERTIFICATE, NOW + timedelta(hours=1), None)
 
     warning = life.warning(NOW)

@@ -160,7 +160,7 @@ def test_who_does_not_trust_the_stack_gets_nothing(
     assert not stack.entra.requests
 
 
-def test_no_setting_speaks_of_verification() -> None:
+def test_no_setting_turns_verification_off() -> None:
     words = re.compile(r"verif|insecure|tls|ssl|trust", re.IGNORECASE)
 
     assert [setting.name for setting in SETTINGS if words.search(setting.name)] == []

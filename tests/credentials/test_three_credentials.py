@@ -204,7 +204,7 @@ def test_a_trust_that_does_not_fit_is_refused(
     refused(make_token(**FEDERATED), code, "az ad app federated-credential list --id", stack.app.client_id)
 
 
-def test_a_trust_mended_after_a_refusal_serves_at_once(stack: LocalStack, make_token: MakeToken) -> None:
+def test_a_trust_that_is_corrected_after_a_refusal_serves_at_once(stack: LocalStack, make_token: MakeToken) -> None:
     token = make_token(**FEDERATED)
     refused(token, "AADSTS700211")
 

@@ -130,7 +130,7 @@ def test_every_call_of_the_program_works_on_the_local_stack(folder: Path, call: 
 
 
 @pytest.mark.parametrize("name", ["", *commands.commands])
-def test_help_fits_a_terminal_teaches_by_examples_and_tells_the_exit_codes(name: str) -> None:
+def test_help_fits_a_terminal_teaches_by_examples_and_names_the_exit_codes(name: str) -> None:
     command = commands.commands[name] if name else commands
     with click.Context(command, info_name="due-notices", terminal_width=80) as context:
         text = command.get_help(context)

@@ -79,7 +79,7 @@ class Day:
         shards = Shards(self.world.policy, self.world.services, self.world.watcher)
         try:
             answer = getattr(shards, name[ACTIVITY:])(given)
-        except DueNoticesError as error:  # as the function's last border does
+        except DueNoticesError as error:  # as the function's last resort does
             answer = {"outcome": "failed", "error": str(error)}
         self.reports = self.world.watcher.reports
         return self.after(name, given, answer)

@@ -66,7 +66,7 @@ def test_a_day_prepares_counts_judges_sends_and_records_whatever_the_order_in_wh
     assert record["verdict"] == {"send": True}
 
 
-def test_all_shards_are_under_way_at_once_and_each_is_told_what_was_counted_of_it() -> None:
+def test_all_shards_are_under_way_at_once_and_each_send_gets_what_was_counted() -> None:
     played = engine()
 
     played.run()
@@ -107,7 +107,7 @@ def test_nothing_is_sent_against_the_verdict() -> None:
 
 
 def test_without_shards_the_day_is_recorded_at_once() -> None:
-    # 1.7.0 answers None in place of a list.
+    # For no tasks `task_all` of 1.7.0 answers None instead of a list.
     played = engine({PREPARE: lambda _: {"error": "the ledger is away"}})
 
     assert played.run() == ENDED

@@ -109,7 +109,7 @@ def test_an_orchestration_that_left_something_to_do_is_started_anew(status: str,
     assert watcher.said == [f"the orchestration {NAME} ended as {said}; it is started anew"]
 
 
-def test_a_day_that_is_done_is_looked_at_again_where_that_is_wished() -> None:
+def test_a_day_that_is_done_is_looked_at_again_where_a_setting_asks_for_it() -> None:
     again = timedelta(hours=4)
 
     assert tick(found("Completed", output=DONE), look_again=again, later={"hours": 3})[0].started == []

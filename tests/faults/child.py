@@ -49,7 +49,7 @@ class Tick:
 
 
 class Activity(NamedTuple):
-    """What a tick does in place of a whole run: an activity of a day in shards, with its input."""
+    """What a tick does instead of a whole run: an activity of a day in shards, with its input."""
 
     name: str
     given: Mapping[str, Any]

@@ -111,7 +111,7 @@ def test_it_reads_everything_and_leaves_it_there(running_stack: LocalStack, stor
     assert len(first.on_queue) == 71
 
 
-def test_the_command_prints_the_figures_and_tells_by_its_exit_code(
+def test_the_command_prints_the_figures_and_its_exit_code_is_the_verdict(
     running_stack: LocalStack, storage_access: StorageAccess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, due = storage_access.name, str(factories.on("2026-12-01"))

@@ -122,7 +122,7 @@ def test_msal_returns_the_error_of_a_wrong_secret(daemon: Daemon) -> None:
     assert result["error_codes"] == [7000215]
 
 
-def test_an_expired_secret_is_told_from_a_wrong_one(stack: LocalStack, daemon: Daemon) -> None:
+def test_an_expired_secret_is_distinguished_from_a_wrong_one(stack: LocalStack, daemon: Daemon) -> None:
     secret = stack.secret_rotate(expires_on=now() - dt.timedelta(days=1))
 
     assert daemon(secret.value).acquire_token_for_client(GRAPH)["error_codes"] == [7000222]

@@ -151,7 +151,7 @@ def test_a_count_that_is_right_when_asked_again_is_no_fall() -> None:
     assert (report.outcome, report.users_counted) == (Outcome.COMPLETED, 100)
 
 
-def test_a_count_stands_that_cannot_be_had_a_second_time() -> None:
+def test_the_first_count_holds_where_there_is_no_second_one() -> None:
     counts: Iterator[int | None] = iter([2_500, None])
     cut = World(customers(999), page_size=999)
     cut.directory.counts = lambda: next(counts)

@@ -255,7 +255,7 @@ def test_a_lapsed_claim_waits_for_the_lapse_even_by_a_clock_that_is_behind() -> 
     assert min(moments) >= timedelta(minutes=14).total_seconds()
 
 
-def test_the_virtual_clock_tells_the_fakes_apart() -> None:
+def test_on_the_virtual_clock_deliveries_without_a_common_ledger_send_twice() -> None:
     """Guards the harness: on this loop, two deliveries without a ledger between them do send twice."""
     plan = plan_of(6)
     storage = FakeStorage()

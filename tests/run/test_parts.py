@@ -268,7 +268,7 @@ def test_a_count_that_lags_is_asked_for_again() -> None:
     assert (report.outcome, report.parts, report.users_counted, report.note) == (Outcome.COMPLETED, 44, 880, None)
 
 
-def test_a_difference_stands_where_the_tenant_does_not_count_a_second_time() -> None:
+def test_a_difference_holds_where_the_tenant_does_not_count_a_second_time() -> None:
     world = in_parts(people(880))
     world.run()
     world.clock.move(days=1)

@@ -221,7 +221,7 @@ def test_a_phone_number_is_cleaned_of_what_cannot_be_seen(number: str, cleaned: 
     assert [(note.field, note.kind) for note in notes_of({"mobilePhone": number})] == [("mobilePhone", "cleaned")]
 
 
-def test_several_addresses_in_one_field_are_named_and_the_phone_stands_in() -> None:
+def test_several_addresses_in_one_field_are_named_and_the_phone_is_used() -> None:
     graph: dict[str, object] = {"mail": "a@example.com; b@example.com", "mobilePhone": "+1 555 0100"}
 
     assert (email_of(graph), phone_of("+1 555 0100")) == (None, "+1 555 0100")

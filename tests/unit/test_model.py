@@ -70,7 +70,7 @@ def test_a_batch_is_named_by_user_and_business_date() -> None:
         (Obligation(DUE, "", "100", "EUR"), Obligation(DUE, "100", None, "EUR"), False),
     ],
 )
-def test_amounts_compare_as_numbers_and_a_reference_stands_for_them(
+def test_amounts_compare_as_numbers_and_do_not_count_beside_a_reference(
     one: Obligation,
     other: Obligation,
     same: bool,  # noqa: FBT001

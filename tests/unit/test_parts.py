@@ -154,7 +154,7 @@ def days_ago(days: int, outcome: str = "completed", **figures: Any) -> RunReport
     return run_report(TODAY - timedelta(days=days), outcome, **figures)
 
 
-def test_proved_is_who_read_one_page_after_another_or_was_counted() -> None:
+def test_a_run_that_read_serially_or_was_counted_is_proved() -> None:
     serial, counted, alone = days_ago(9), days_ago(5, parts=44, users_counted=10), days_ago(2, parts=44)
 
     assert last_proved([]) is None

@@ -489,7 +489,7 @@ def test_the_attribute_may_be_one_of_the_on_premises_group() -> None:
 
 
 @pytest.mark.parametrize(("listed", "kept"), [(0, 0), (1, 1), (2, 2), (5, 3), (None, 3)])
-def test_all_skips_are_counted_and_as_many_of_each_reason_listed_as_wished(listed: int | None, kept: int) -> None:
+def test_all_skips_are_counted_and_as_many_of_each_reason_listed_as_asked_for(listed: int | None, kept: int) -> None:
     disabled = [graph_user(DUE, who=one, accountEnabled=False) for one in (ALICE, BOB, CARLA)]
     malformed = [graph_user("soon", who=one) for one in (ALICE, BOB, CARLA)]
 
@@ -501,7 +501,7 @@ def test_all_skips_are_counted_and_as_many_of_each_reason_listed_as_wished(liste
     )
 
 
-def test_all_skips_are_listed_unless_fewer_are_wished() -> None:
+def test_all_skips_are_listed_unless_fewer_are_asked_for() -> None:
     found = plan(*(graph_user("soon") for _ in range(30)), today="2026-11-24")
 
     assert len(found.skips) == 30

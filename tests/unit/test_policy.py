@@ -145,7 +145,7 @@ def test_a_day_is_closed_whatever_the_hour() -> None:
     assert chosen.why_day_closed(on("2026-12-24")) is None
 
 
-def test_the_ledger_remembers_a_due_date_for_as_long_as_it_is_told_and_as_long_as_it_is_asked_for() -> None:
+def test_the_ledger_remembers_a_due_date_for_the_retention_and_as_long_as_it_is_asked_for() -> None:
     chosen, today = policy(retention_days=400), on("2026-12-01")
 
     assert chosen.forget_before(today, on("2026-09-01")) == on("2025-10-26")

@@ -116,7 +116,7 @@ def test_it_is_compared_by_value_with_its_like_alone() -> None:
 
 
 @pytest.mark.parametrize(("value", "there"), [(VALUE, True), (" ", True), ("", False)])
-def test_it_tells_whether_there_is_anything_in_it(value: str, there: bool) -> None:  # noqa: FBT001
+def test_it_is_true_where_there_is_anything_in_it(value: str, there: bool) -> None:  # noqa: FBT001
     assert bool(Secret(value)) is there
 
 

@@ -102,7 +102,7 @@ def test_a_stage_falls_on(calendar: BusinessCalendar, due: str, stage: int, fall
     assert bool(fallen.moved) is (fallen.day != on(due) + timedelta(days=stage))
 
 
-def test_each_day_moved_off_is_told_with_its_reason() -> None:
+def test_each_day_moved_off_is_named_with_its_reason() -> None:
     before, after, next_one = stages(0, 1, 3, calendar=GERMANY).dates(on("2026-04-06"))
 
     assert before.moved == (
@@ -115,7 +115,7 @@ def test_each_day_moved_off_is_told_with_its_reason() -> None:
     assert next_one.moved == ((on("2026-04-09"), "3 days after 2026-04-07, the first open day"),)
 
 
-def test_what_holds_a_stage_off_is_told_before_the_closed_days_after_it() -> None:
+def test_what_holds_a_stage_off_is_named_before_the_closed_days_after_it() -> None:
     found = stages(0, 3, calendar=GERMANY).dates(on("2026-12-01"), {1: on("2026-12-10")}, on("2026-12-04"))
     paused = stages(0, 3, calendar=GERMANY).dates(on("2026-12-01"), {}, on("2026-12-04"))
 

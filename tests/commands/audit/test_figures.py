@@ -144,7 +144,7 @@ def test_the_day_of_a_first_run_that_failed_is_silent() -> None:
     assert figures(runs=[run_report("2026-11-22", "failed")]).silent_days == (on("2026-11-22"), on("2026-11-23"))
 
 
-def test_runs_before_the_period_tell_that_its_first_days_were_promised() -> None:
+def test_after_runs_before_the_period_its_first_days_without_a_run_are_silent() -> None:
     found = figures(runs=[run_report("2026-11-10"), run_report("2026-11-17")], last="2026-11-17")
 
     assert found.silent_days == (on("2026-11-16"),)

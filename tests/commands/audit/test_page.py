@@ -244,7 +244,7 @@ def test_shades_are_shown_where_there_are_five_different_numbers_and_only_then()
     assert len(shades(10, 20, 30, 40, 50)) == 6
 
 
-def test_the_legend_explains_the_signs_that_are_there() -> None:
+def test_the_legend_explains_the_symbols_that_are_there() -> None:
     assert "no run completed" in told(html())
     assert "some were late" not in told(html(past(10)))
 

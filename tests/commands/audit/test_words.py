@@ -176,7 +176,7 @@ def test_of_one_customer_or_reference_the_verdict_says_how_often(subject: Subjec
     assert said(audit(runs(9, late=3, expired=2), sent=sent, subject=subject)) == sentence
 
 
-def test_below_the_verdict_stands_since_when_there_are_runs() -> None:
+def test_below_the_verdict_it_says_since_when_there_are_runs() -> None:
     text = lead(audit(runs())).replace("\u00a0", " ")
 
     assert text == "24 runs completed. First run on 1 November 2026."

@@ -505,7 +505,7 @@ def test_what_is_no_token_says_nothing(text: str) -> None:
     assert isinstance(claims_of(text), dict)
 
 
-def test_roles_of_no_list_are_none() -> None:
+def test_roles_that_are_no_list_count_as_none() -> None:
     payload = base64.urlsafe_b64encode(json.dumps({"roles": [1, None]}).encode()).decode().rstrip("=")
 
     assert roles(f"x.{payload}.y", "client")[0] is State.FAILED
@@ -565,7 +565,7 @@ def test_wrong_settings_are_the_first_broken_link(stack: LocalStack, run_cli: Ru
     assert "not tried" in done.stdout
 
 
-def test_the_command_logs_in_as_a_developer_by_wish(healthy: LocalStack, run_cli: RunCli) -> None:
+def test_the_command_logs_in_as_a_developer_where_that_is_set(healthy: LocalStack, run_cli: RunCli) -> None:
     healthy.vault.readers.add(healthy.operator.principal_id)
 
     done = run_cli("doctor", environ=healthy.operator_environ)

@@ -341,7 +341,7 @@ def test_a_claim_that_is_so_old_that_it_counts_as_sent_is_said_to_be_one() -> No
     ]
 
 
-def test_what_a_row_is_of_goes_by_its_key() -> None:
+def test_a_rows_obligation_is_found_by_its_key() -> None:
     rows = [replace(past(-7, "2026-11-24"), notice_id="", user_id="")]
 
     (one,) = seen(DUE, today="2026-11-25", rows=rows).obligations

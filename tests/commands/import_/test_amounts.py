@@ -94,7 +94,7 @@ def test_what_is_asked_for_decides(tmp_path: Path) -> None:
         ("", "EUR", "amount"),
         ("12.50 USD", "EUR", "currency"),
         ("12.50", "Euro", "currency"),
-        ("12O", "EUR", "amount"),  # a letter in place of a zero
+        ("12O", "EUR", "amount"),  # a letter instead of a zero
         ("1.2k", "EUR", "amount"),
         ("1.5 Mio", "EUR", "amount"),
         ("12.5 T\u20ac", "EUR", "amount"),

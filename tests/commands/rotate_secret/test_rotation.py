@@ -181,7 +181,7 @@ def refuse(_: Secret) -> None:
     raise CredentialError("no such tenant", code="AADSTS90002")
 
 
-def test_older_ones_are_kept_and_counted_unless_told_otherwise() -> None:
+def test_older_ones_are_kept_and_counted_without_remove_old() -> None:
     world = World()
     world.rotate()
 
@@ -298,7 +298,7 @@ def test_a_vault_whose_answer_got_lost_keeps_the_password() -> None:
     assert world.works
 
 
-def test_who_may_not_look_changes_nothing() -> None:
+def test_a_login_that_may_not_read_changes_nothing() -> None:
     for place, step in (("app", "passwords"), ("vault", "versions")):
         world = World()
         getattr(world, place).fail[step] = CredentialError("403")
