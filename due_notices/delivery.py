@@ -41,7 +41,7 @@ LONGEST_PAUSE = 30.0  # seconds between two looks at what another run has claime
 
 
 class _Held(NamedTuple):
-    """A notice that another run has claimed, since when."""
+    """A notice that another run has claimed, and since when."""
 
     notice: Notice
     since: datetime
@@ -156,7 +156,7 @@ class Delivery:
                 for row, notice in rows.items()
                 if row in won
             )
-        finally:  # also after a second Ctrl-C, as far as that leaves time: what was sent shall be known as sent
+        finally:  # also after a second Ctrl-C, as far as that leaves time: what was sent is marked as sent
             if accepted:
                 await self.storage.ledger.mark_sent(partition, accepted, claim, self.clock.now())
             if unsent := won - accepted.keys() - unsure:
@@ -174,7 +174,7 @@ class Delivery:
                 self._problem("notices waited too long behind slow storage to be sent safely")
                 return
             if not self.may_send(notice, now):
-                self._problem("notices were not sent because their time was over; the next tick decides anew")
+                self._problem("notices had expired, or the send window had closed; the next tick decides again")
                 return
             unsure.add(row)
             try:
@@ -212,7 +212,7 @@ class Delivery:
 
 
 def _chunks(notices: Iterable[Notice]) -> Iterator[tuple[str, Sequence[Notice]]]:
-    """Yield chunks of one partition each, from each partition in turn: several take more writes than one."""
+    """Yield chunks of one partition each, from each partition in turn: together they take more writes."""
     grouped: dict[str, list[Notice]] = defaultdict(list)
     for notice in notices:
         grouped[notice.partition].append(notice)

@@ -35,7 +35,7 @@ class Obligation:
     """Something a user owes by a due date.
 
     `amount` is a decimal string and `currency` three capital letters (ISO 4217), both as the directory
-    has them. `reference` is empty when there is none. `paused_until` is the last day of silence.
+    has them. `reference` is empty when there is none. `paused_until` is the last day on which nothing is sent.
     """
 
     due: date
@@ -141,9 +141,9 @@ class FoundUser(NamedTuple):
 class Notice(NamedTuple):
     """One message about one obligation at one stage.
 
-    `expires` is the moment (UTC) from which a late consumer must drop it. It is `late` after the day on which it would
-    have been sent without outages and pauses. `previous_stage` is the last stage of this obligation that was sent,
-    `superseded` the number of stages between the two that will never be sent.
+    `expires` is the moment (UTC) from which a late consumer must drop it. It is `late` if it is
+    sent after the day on which it would have been sent without outages and pauses. `previous_stage` is the last stage
+    of this obligation that was sent, `superseded` the number of stages between the two that will never be sent.
     """
 
     id: str

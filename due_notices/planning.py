@@ -34,14 +34,14 @@ from due_notices.stages import StageDate, Stages, local_midnight
 # memory flat where every value is different.
 _REMEMBERED_VALUES = 20_000
 NO_ID = "(no usable id)"
-OPEN_DUE_DATES = timedelta(days=30)  # whose open obligations are counted: fewer of them are payments
+OPEN_DUE_DATES = timedelta(days=30)  # due dates whose open ones are counted: fewer are payments
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the settings say about who is notified when.
 
-    `digest` stands for the texts of the settings that decide, `filter_digest` for USER_FILTER and the allow list.
+    `digest` is a hash of the settings that decide, `filter_digest` one of USER_FILTER and the allow list.
     """
 
     stages: Stages
@@ -74,7 +74,7 @@ class Reading:
 
 
 class Reader:
-    """Reads values for one day, each distinct one once. `quiet` has the figures of those that need no closer look."""
+    """Reads values for one day, each distinct one once; `quiet` has the figure of each that its text alone decides."""
 
     def __init__(self, rules: Rules, day: Day) -> None:
         """Take what the reading depends on."""
@@ -98,7 +98,7 @@ class Reader:
         return reading
 
     def quiet_figures(self, values: Sequence[object]) -> Sequence[State | None]:
-        """Return the figure of each value that needs no closer look; None for the others."""
+        """Return the figure of each value that its text alone decides; None for the others."""
         try:
             return list(map(self.quiet.get, values))
         except TypeError:  # several values of one user are a list
@@ -184,21 +184,21 @@ class Plan:
     given_up: tuple[GivenUp, ...]
     skipped: Mapping[Reason, int]
     skips: tuple[Skipped, ...]  # as many of the skipped as the caller wanted listed
-    open_by_due_date: Mapping[date, int] = field(default_factory=dict)  # of the last due dates, whoever the user is
+    open_by_due_date: Mapping[date, int] = field(default_factory=dict)  # of the last due dates, skipped users included
 
     @property
     def missed(self) -> int:
-        """How many obligations can be notified no more and never were."""
+        """How many obligations can no longer be notified and never were."""
         return sum(one.state == "missed" for one in self.given_up)
 
     @property
     def expired(self) -> int:
-        """How many obligations can be notified no more and were before."""
+        """How many obligations can no longer be notified and were notified before."""
         return sum(one.state == "expired" for one in self.given_up)
 
     @property
     def superseded(self) -> int:
-        """How many stages were never sent and never will be, because a notice of a later one is."""
+        """How many stages were never sent and never will be, because a notice of a later stage is sent."""
         return sum(notice.superseded for notice in self.notices)
 
 
@@ -225,7 +225,7 @@ class Owed(NamedTuple):
 
 @dataclass(slots=True)
 class Planner:
-    """Plans the last of `days`; the runs of the days before it are taken as completed.
+    """Plans the last of `days`; the runs of the days before it are assumed to complete.
 
     In this order: `add_page` for each page of users, `asks` for what the ledger must be asked, `decide` with each of
     its answers, and `plan`.

@@ -66,7 +66,7 @@ class Wish(Flag):
     """What an operator wants of a run besides what is owed; with any of these it looks at a completed day, too."""
 
     OWED = 0
-    AGAIN = auto()  # no more than that
+    AGAIN = auto()  # look again, and nothing else
     MISSED = auto()  # one notice for each obligation that was missed or has expired
     ACCEPT = auto()  # what is found counts as normal, however little it is
 
@@ -112,7 +112,7 @@ class Run(NamedTuple):
         return self.runner.run(self.deadline.bind(work, what))
 
     def at_the_end(self, work: Coroutine[Any, Any, _T], what: str) -> _T:
-        """Do what is left when the rest is over, in the time that was kept for it."""
+        """Do what comes after the work, in the time that was kept for it."""
         end = Deadline(self.services.clock, self.started + self.policy.longest.total_seconds())
         return self.runner.run(end.bind(work, what))
 
@@ -195,7 +195,7 @@ def _whole_run(run: Run, report: RunReport) -> None:
 
 
 def begin(run: Run, report: RunReport) -> list[RunReport] | None:
-    """Record that a run has begun, and return those before it; None, said in the report, where the day is done."""
+    """Record that a run has begun, and return those before it; None where the day is done; the report says so."""
     policy, ledger, today = run.policy, run.storage.ledger, report.business_date
     runs = run.within(past_runs(ledger, today), "asking for the runs before")
     if not run.wish and is_done(policy, today, runs, run.services.clock.now()):
@@ -210,7 +210,7 @@ def begin(run: Run, report: RunReport) -> list[RunReport] | None:
 
 
 def take_rules(report: RunReport, policy: Policy, runs: Sequence[RunReport]) -> None:
-    """Put into a report by which settings it was decided."""
+    """Put the digests of the settings, and how far back the run asks, into a report."""
     report.rules_digest, report.filter_digest = policy.rules.digest, policy.rules.filter_digest
     report.reach = days_to(report.business_date, runs, policy.rules)[-1].own_reach
 

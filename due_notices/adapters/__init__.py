@@ -1,1 +1,1 @@
-"""The outside world, one module per technology. None of them knows another; `due_notices.bootstrap` joins them."""
+"""The outside world, one module per technology. Those of different services share helpers; `bootstrap` joins them."""

@@ -130,7 +130,7 @@ class GraphDirectory:
         `identifier` is an object id, a principal name, or an address: `mail`, one of `otherMails`, or that of a sign-in
         (`identities`). Raises DirectoryError where several users have the address.
         """
-        # https://learn.microsoft.com/graph/api/user-get: a name that begins with $ stands in brackets
+        # https://learn.microsoft.com/graph/api/user-get: a name that begins with $ is put in brackets
         quoted = f"('{_quoted(identifier)}')" if identifier.startswith("$") else f"/{quote(identifier, safe='')}"
         url = self._graph.url(f"users{quoted}", {"$select": self._select})
         row: Row | None = self._graph.get(url, missing_ok=True)

@@ -35,7 +35,7 @@ from due_notices.ports import Clock
 from due_notices.refusals import GRAPH, not_its_own, refusal_of
 from due_notices.setting_values import MOST_CHAINS
 
-_MOMENT = 0.001  # seconds; who has waited alone does not wait again for what rounding leaves
+_MOMENT = 0.001  # seconds; a shorter rest of a pause, left by rounding, is not waited for
 _TO_CONNECT, _TO_GO_ON = 10.0, 60.0  # seconds, the second between two pieces of an answer
 LONGEST_ANSWER = 120.0  # seconds for a request as a whole
 LARGEST_ANSWER = 64 << 20  # bytes, decompressed; a page of 999 users has about one MiB

@@ -120,7 +120,7 @@ class PageDecoder:
         try:
             found = quick.decode(body)
         except (ValueError, RecursionError):
-            # Also what is JSON all the same, as half of a character in a name, or a property of another type.
+            # Also what is JSON all the same, as a lone surrogate in a name, or a property of another type.
             return self._slowly(body)
         rows, values = found.value, quick.values(found.value)
         if not any(values) and quick.is_spelt_otherwise(body):

@@ -29,7 +29,7 @@ from due_notices.refusals import IDENTITY, refusal_of
 PAUSES = (1.0, 3.0)  # seconds before the second and the third try; one call in ten was seen to fail for days
 _LEAST = 60  # seconds; a token in hand that is good for longer serves while the endpoint fails
 # The identity endpoint is on the same machine. The SDK's defaults wait for minutes, and as long as any Retry-After. An
-# endpoint that hangs is given up after two tries, before somebody who waits for `status` would be.
+# endpoint that hangs is given up after two tries, before an operator who waits for `status` gives up.
 _TIMEOUTS: Mapping[str, Any] = {"connection_timeout": 5, "read_timeout": 6}
 _LIMITS: Mapping[str, Any] = {"retry_total": 1, "retry_status": 0}
 _MANAGED = "managedidentitycredential"

@@ -40,7 +40,7 @@ _FAILURES = (_NotItsOwn, AzureError, OSError, *_NONSENSE)
 
 
 def _look(answer: Any) -> None:
-    """Let nothing pass for a secret, or for the lack of one, that somebody else answers."""
+    """Refuse an answer that is not the vault's own: it shows neither a secret nor that there is none."""
     found = answer.http_response
     if found.status_code in _OK and not is_own_answer(Service.VAULT, found.headers):
         raise _NotItsOwn(found.status_code)
@@ -73,7 +73,7 @@ class KeyVault:
             retry_policy=_NotTooPatient(retry_total=2, retry_backoff_max=_LONGEST_WAIT, timeout=30),
             connection_timeout=5,
             read_timeout=10,
-            permit_redirects=False,  # a vault sends nobody elsewhere; who does is a proxy with a page of its own
+            permit_redirects=False,  # a vault never redirects; a proxy with a page of its own does
             raw_response_hook=_look,
             **sdk_options(url),
         )

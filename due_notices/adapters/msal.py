@@ -25,7 +25,7 @@ from due_notices.secret import Secret
 _T = TypeVar("_T")
 _TIMEOUT = 10  # seconds for each request; MSAL's own default is to wait for ever
 _LEAST = timedelta(minutes=1)  # a token that is good for less is not handed out
-_REST = timedelta(minutes=1)  # so long the token in hand serves before MSAL is asked again, whatever it answered
+_REST = timedelta(minutes=1)  # the token in hand serves as long before MSAL is asked again, whatever it answers
 _LOOK_AGAIN = timedelta(minutes=50)  # so old a credential near its end is looked for anew: once in an hourly run
 
 

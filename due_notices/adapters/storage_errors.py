@@ -38,8 +38,8 @@ FOREIGN = (
 )
 
 # Caps for every request, in seconds. `retry_total=0`: an adapter retries itself, and only what is safe to repeat;
-# the queue SDK's own policy puts a message twice when an answer gets lost. Storage sends nobody elsewhere; who does
-# is a proxy with a page of its own.
+# the queue SDK's own policy puts a message twice when an answer gets lost. Storage never redirects; a proxy with a
+# page of its own does.
 LIMITS = {"connection_timeout": 5, "read_timeout": 15, "retry_total": 0, "permit_redirects": False}
 
 

@@ -205,7 +205,7 @@ def taken_over(row: Row) -> dict[str, Any]:
 
 
 def older_claim(row: Row) -> dict[str, Any] | None:
-    """Return what puts the claim back that was taken over; None where there was none."""
+    """Return the columns that restore the claim that was taken over; None where there was none."""
     kept = row.get("takenOver")
     if not kept:
         return None

@@ -637,7 +637,7 @@ def test_what_expires_while_the_run_reads_is_not_sent_and_its_claim_is_given_bac
     report = world.run()
 
     assert (report.outcome, report.sent, report.failed, report.stages) == (Outcome.FAILED, 1, 1, {"-7": 1})
-    assert "their time was over" in str(report.error)
+    assert "the send window had closed" in str(report.error)
     assert world.storage.ledger.claimed == set()
     world.directory.before_page = lambda: None
     second = world.run()
@@ -654,7 +654,7 @@ def test_what_is_left_when_the_window_closes_waits_for_the_next_one() -> None:
     assert report.outcome is Outcome.FAILED
     assert 0 < report.sent < 10
     assert report.failed == 10 - report.sent
-    assert "their time was over" in str(report.error)
+    assert "the send window had closed" in str(report.error)
     assert world.storage.ledger.sent_ids == set(world.ids)
     assert world.storage.ledger.claimed == set()
 
