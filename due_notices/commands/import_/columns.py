@@ -15,7 +15,16 @@ from due_notices.commands.import_.problems import RowRefused
 from due_notices.commands.import_.profiles import STATES, State
 from due_notices.commands.import_.proof import Forms
 from due_notices.commands.import_.recognition import Layout
-from due_notices.commands.import_.rows import LONGEST_CUSTOMER, USUAL_REFERENCE, BadCell, Entry, RowReader, is_cut
+from due_notices.commands.import_.rows import (
+    LONGEST_CUSTOMER,
+    UNUSUAL_CUSTOMER,
+    USUAL_REFERENCE,
+    BadCell,
+    Entry,
+    RowReader,
+    customer_in,
+    is_cut,
+)
 from due_notices.currencies import decimals_of
 
 _MARK = "\x1f"
@@ -77,6 +86,8 @@ class ColumnReader:
         except (_NotPlain, BadCell, RowRefused):
             return None
         customers = list(map(str.strip, cells[self._layout.customer]))
+        if UNUSUAL_CUSTOMER.search(_MARK.join(customers)):
+            customers = list(map(customer_in, customers))
         if "" in customers or max(map(len, customers)) > LONGEST_CUSTOMER:
             return None
         return Columns(lines, customers, dues, refs, amounts, currencies, states)

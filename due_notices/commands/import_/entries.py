@@ -44,8 +44,6 @@ class Owed:
 class Entries:
     """What a list says, row by row and by customer. Customers are folded; numbered as they come."""
 
-    has_references: bool = True
-    """Whether a column of the list is known to be the reference."""
     kinds: Counter[str] = field(default_factory=Counter)
     refused: list[Problem] = field(default_factory=list)
     currencies: set[str] = field(default_factory=set)
@@ -189,7 +187,7 @@ class Entries:
                     continue
                 if each.state != "void" and _facts(each) != _facts(same):
                     problems.append(_conflict(same, each))
-                elif each.state == "open" and not self.has_references:
+                elif each.state == "open" and not each.ref:
                     problems.append(_one_or_two(same, each))
                 if len(problems) == _MOST_CONFLICTS:
                     return problems
@@ -211,9 +209,9 @@ class Entries:
         return Owed((self._lines[row],), day, ref, amount or None, currency or None, state)  # type: ignore[arg-type]  # (as it was put in)
 
 
-def gathered(pieces: Iterable[Columns | Row], *, has_references: bool = True) -> Entries:
+def gathered(pieces: Iterable[Columns | Row]) -> Entries:
     """Return all that a list says. Raises ListRefused where two rows contradict each other."""
-    entries = Entries(has_references)
+    entries = Entries()
     for piece in pieces:
         entries.take(piece)
     return entries.whole()
@@ -237,8 +235,8 @@ def _conflict(one: Owed, other: Owed) -> Problem:
 def _one_or_two(one: Owed, other: Owed) -> Problem:
     return Problem(
         "conflict",
-        f"lines {one.lines[0]} and {other.lines[0]} say the same customer, due date and amount, and no column is known "
-        "to be the reference: two obligations, or one twice?",
-        "name the column that distinguishes them (--columns ref=NAME), or take one of them out",
+        f"lines {one.lines[0]} and {other.lines[0]} say the same customer, due date and amount, and no reference: "
+        "two obligations, or one twice?",
+        "name the column that distinguishes them (--columns ref=NAME), fill their references in, or take one out",
         other.lines[0],
     )

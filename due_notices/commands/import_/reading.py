@@ -65,9 +65,9 @@ class _BlockReader:
 class _Ahead:
     """Reads a list in the forms that its beginning has proven, while the rest of it is still to prove them."""
 
-    def __init__(self, read: _BlockReader, *, has_references: bool) -> None:
+    def __init__(self, read: _BlockReader) -> None:
         self._read = read
-        self._entries: Entries | None = Entries(has_references)
+        self._entries: Entries | None = Entries()
 
     def take(self, numbers: Sequence[int], cells: Sequence[list[str]]) -> None:
         """Take a block in; a word that is not known ends it: the list is about to be refused for it."""
@@ -119,9 +119,8 @@ def read_whole(source: Source, layout: Layout, asked: Asked, zone: tzinfo, today
         first = list(islice(rest, _BEGINNING))
         for numbers, cells in first:
             proof.add(numbers, cells)
-        has_references = "ref" in layout.columns
         read = _BlockReader(layout, proof.forms()[0], zone, today, guessed=source.guessed)
-        ahead = _Ahead(read, has_references=has_references)
+        ahead = _Ahead(read)
         for numbers, cells in first:
             ahead.take(numbers, cells)
         first.clear()
@@ -132,7 +131,7 @@ def read_whole(source: Source, layout: Layout, asked: Asked, zone: tzinfo, today
     entries = ahead.entries(found.forms)
     if entries is None:
         del ahead
-        return found, gathered(found.pieces(), has_references=has_references)
+        return found, gathered(found.pieces())
     return found, entries.whole()
 
 

@@ -22,8 +22,19 @@ from due_notices.obligations import MAX_CHARACTERS
 _ROUNDED = re.compile(r"[+-]?\d([.,]\d+)?[eE]\+?\d{1,3}")
 _KEPT_AS_TEXT = re.compile(r'="([^"]*)"')
 _CODE = re.compile(r"([A-Z]{3})(?: ?[-–(,:] ?.*)?")  # alone, or before its name
-# No number in exponents, nothing that a spreadsheet or JSON would change.
-USUAL_REFERENCE = re.compile(r"(?![0-9.]+[eE][+0-9]+(?:$|\x1f))[A-Za-z0-9][A-Za-z0-9/_.#-]{0,99}")
+_NO_REFERENCE = r"(?:[Nn]/?[Aa]|[Nn][Oo][Nn][Ee]|[Nn][Uu][Ll][Ll]|0+)"
+_PLACEHOLDER = re.compile(rf"{_NO_REFERENCE}|[\W_]+")
+# No number in exponents, no placeholder, nothing that a spreadsheet or JSON would change.
+USUAL_REFERENCE = re.compile(
+    rf"(?!(?:[0-9.]+[eE][+0-9]+|{_NO_REFERENCE})(?:$|\x1f))[A-Za-z0-9][A-Za-z0-9/_.#-]{{0,99}}"
+)
+# What a spreadsheet shows instead of a value that it cannot work out, or that does not fit its column, in any language.
+_ERROR = re.compile(r"#{3,}|#[^\W\d_¡¿][^\W_]*(?:/0)?[!?]|#[¡¿][^\W\d_]+[!?]|#N/?[A-Z]|Err:[0-9]{3}", re.IGNORECASE)
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_WITH_NAME = re.compile(r"[^<>@]*<([^<>\s]+@[^<>\s]+)>")
+_MAILTO = re.compile(r"mailto:(?=[^?]+@[^?]+\Z)", re.IGNORECASE)
+UNUSUAL_CUSTOMER = re.compile(rf"{_UNSEEN.pattern}|[<#\u00a0\u202f]|=\"|mailto:|Err:", re.IGNORECASE)
+"""What a cell that says who is meant may have around the address or number itself."""
 _LONGEST_REFERENCE = 120
 LONGEST_CUSTOMER = 256
 
@@ -119,9 +130,8 @@ class RowReader:
         try:
             return self._row(line, row)
         except BadCell as bad:
-            refusal, customer = bad.refusal, row[self._layout.customer].strip()
-            ref = "" if self._ref is None else row[self._ref].strip()
-            column = self._layout.name(bad.column)
+            refusal, customer = bad.refusal, customer_in(row[self._layout.customer])
+            column, ref = self._layout.name(bad.column), self._known_reference(row)
             return Problem(refusal.code, refusal.why, refusal.remedy, line, column, customer, ref)
 
     def _wrong_width(self, line: int, row: list[str]) -> Row | None:
@@ -163,7 +173,7 @@ class RowReader:
             state = "paid" if state == "open" else state  # nothing is left to pay
         elif negative:
             return Kind(line, "credit")
-        customer = row[self._layout.customer].strip()
+        customer = customer_in(row[self._layout.customer])
         if not customer or len(customer) > LONGEST_CUSTOMER:
             raise BadCell(self._layout.customer, _NO_CUSTOMER)
         ref = "" if self._ref is None else row[self._ref]
@@ -253,11 +263,13 @@ class RowReader:
             return found
 
     def _reference(self, text: str) -> str:
-        ref = text.strip()
-        if kept := _KEPT_AS_TEXT.fullmatch(ref):
-            ref = kept[1]
+        ref = _kept(text.strip())
         why = remedy = ""
-        if _ROUNDED.fullmatch(ref):
+        if _ERROR.fullmatch(ref):
+            why, remedy = "is an error of the spreadsheet, or did not fit its column", _AS_SHOWN
+        elif _PLACEHOLDER.fullmatch(ref):
+            return ""
+        elif _ROUNDED.fullmatch(ref):
             why, remedy = (
                 "is a number that a spreadsheet has rounded",
                 "format the column as text, and export the list again",
@@ -276,13 +288,19 @@ class RowReader:
             raise BadCell(self._ref or 0, RowRefused("reference", why, remedy))
         return ref
 
+    def _known_reference(self, row: Sequence[str]) -> str:
+        """Return the reference of a row that is no obligation, empty where it names none that a value could have."""
+        try:
+            return "" if self._ref is None else self._reference(row[self._ref])
+        except BadCell:
+            return ""
+
     def _without_due(self, line: int, row: list[str]) -> Kind:
         if not any(map(str.strip, row)):
             return Kind(line, "blank")
         if self._is_heading(row):
             return Kind(line, "group or total")
-        ref = "" if self._ref is None else row[self._ref].strip()
-        return Undated.of(line, row[self._layout.customer].strip(), ref)
+        return Undated.of(line, customer_in(row[self._layout.customer]), self._known_reference(row))
 
     def _is_heading(self, row: list[str]) -> bool:
         """Whether a row is the head of a group, or a total."""
@@ -291,6 +309,23 @@ class RowReader:
     def _is_total(self, row: list[str]) -> bool:
         first = next((folded(cell) for cell in row if cell.strip()), "")
         return any(first == word or first.startswith((f"{word} ", f"{word}:")) for word in self._words.totals)
+
+
+def customer_in(text: str) -> str:
+    """Return who a cell means: the address or number itself. Empty where the spreadsheet has left an error."""
+    if UNUSUAL_CUSTOMER.search(text) is None:
+        return text.strip()
+    plain = _kept(_UNSEEN.sub("", text).strip())
+    if _ERROR.fullmatch(plain):
+        return ""
+    found = _WITH_NAME.fullmatch(plain)
+    return _MAILTO.sub("", found[1] if found else plain, count=1)
+
+
+def _kept(text: str) -> str:
+    """Return what a spreadsheet was to keep as text (`="00123"`)."""
+    found = _KEPT_AS_TEXT.fullmatch(text)
+    return found[1].strip() if found else text
 
 
 def is_cut(amount: str, behind: str) -> bool:
@@ -305,6 +340,7 @@ _CUT = RowRefused(
     "cells", "goes on in the next cell, as with a comma for thousands", "put amounts that hold the delimiter in quotes"
 )
 _ONE_CURRENCY = "correct one of them, or take a column of the document's own currency (--columns amount=NAME)"
+_AS_SHOWN = "make the column wider or correct its formula, and export the list again"
 _STATES = frozenset(STATES)
 _TO_COME = RowRefused(
     "date", "is a day of payment that is still to come", "empty such cells, or take the column out: it is not paid yet"

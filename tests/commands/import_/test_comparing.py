@@ -191,6 +191,16 @@ class TestWhatAListLeavesOut:
 
         assert (written_users(found), found.held, found.counts["refused"]) == ({}, 1, 1)
 
+    @pytest.mark.parametrize(("who", "ref"), [("#N/A", ""), ("#N/A", "#REF!"), ("", "-"), ("", "1.00E+15")])
+    def test_a_row_with_neither_customer_nor_reference_may_be_anybodys(
+        self, compare: Compare, tmp_path: Path, who: str, ref: str
+    ) -> None:
+        entries = listed(tmp_path, row(who, ref), row("bob@contoso.onmicrosoft.com"))
+
+        found = compare(entries, graph_user(OPEN), mode="complete")
+
+        assert (written_users(found), found.held, found.counts["refused"]) == ({}, 1, 1)
+
     def test_what_a_row_in_doubt_leaves_open_is_the_reason_where_one_value_has_no_room(
         self, compare: Compare, tmp_path: Path
     ) -> None:
@@ -202,7 +212,7 @@ class TestWhatAListLeavesOut:
         assert "lines 3, besides what is open in the directory, which a row in doubt may be about" in problem.why
         assert problem.remedy.startswith("correct the rows that are refused")
 
-    @pytest.mark.parametrize("ref", ["R9", ""])
+    @pytest.mark.parametrize("ref", ["R9", "", "-", "n/a", "#REF!", "1.00E+15"])
     def test_what_is_listed_without_a_due_date_stays_open(self, compare: Compare, tmp_path: Path, ref: str) -> None:
         entries = listed(tmp_path, row("alice@example.com", ref, due=""), row("bob@contoso.onmicrosoft.com", "R1"))
 

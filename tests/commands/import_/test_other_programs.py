@@ -516,3 +516,40 @@ def test_a_day_of_payment_that_is_still_to_come_says_not_that_it_is_paid(tmp_pat
     found = said(written(tmp_path, f"{HEAD},Amount,{head}\n{rows_}"))
 
     assert [row[-1] for row in found] == ["paid", "paid", "date", "open"]
+
+
+BALANCES = "Invoice,Email,Due Date,Balance\n"
+
+
+@pytest.mark.parametrize("placeholder", ["", "-", "--", "n/a", "N/A", "none", "NULL", "0", "000", "?", "\u2014"])
+def test_two_rows_alike_whose_references_say_nothing_are_asked_about(tmp_path: Path, placeholder: str) -> None:
+    """A column of references does not help the rows that have none: the second would never be notified."""
+    row = f"{placeholder},{ADA},2026-12-15,120.50\n"
+    path = written(tmp_path, f"{BALANCES}{row}{row}I-9,{ADA},2026-12-15,7.00\n")
+    with pytest.raises(ListRefused, match="lines 2 and 3 say the same customer, due date and amount"):
+        entries_of(path)
+
+
+def test_a_reference_that_says_nothing_is_none(tmp_path: Path) -> None:
+    text = f"-,{ADA},2026-12-15,120.50\nn/a,{BEN},2026-12-15,7.00\nNA-1,{BEN},2026-12-15,8.00\n"
+    path = written(tmp_path, BALANCES + text)
+
+    assert [row[1] for row in said(path)] == ["", "", "NA-1"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["#REF!", "#N/A", "#NV", "#NAME?", "#VALUE!", "#DIV/0!", "#BEZUG!", "#\u00a1REF!", "#N/D", "########", "Err:508"],
+)
+def test_an_error_of_a_spreadsheet_is_no_reference_and_no_customer(tmp_path: Path, error: str) -> None:
+    text = f"{error},{ADA},2026-12-15,120.50\nI-1,{error},2026-12-15,7.00\n#12,{BEN},2026-12-15,8\n"
+    path = written(tmp_path, BALANCES + text)
+
+    assert said(path) == [("reference",), ("customer",), ("2026-12-15", "#12", "8", None, "open")]
+
+
+def test_who_is_meant_is_the_address_alone(tmp_path: Path) -> None:
+    cells = [f"Ada <{ADA}>", f"MAILTO:{ADA}", f"\u200b{ADA}\u202c", f'"=""{ADA}"""', f"{NBSP}{ADA} "]
+    path = written(tmp_path, BALANCES + "".join(f"I-{at},{cell},2026-12-15,8\n" for at, cell in enumerate(cells)))
+    assert entries_of(path).customers == 1
+    assert {row.customer for row in rows(path) if isinstance(row, Entry)} == {ADA}
