@@ -17,7 +17,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 from due_notices.commands.import_.changes import Rules, Step, UserChange, Value, changed
-from due_notices.commands.import_.entries import Entries, Owed
+from due_notices.commands.import_.entries import Entries, Owed, clash, once
 from due_notices.commands.import_.matching import Owners, values_at
 from due_notices.commands.import_.problems import MOST_KEPT, Problem
 from due_notices.model import Obligation
@@ -233,8 +233,9 @@ def _decide(
     values = values_of(before)
     doubtful = [customer for customer in customers if customer in owners.several]
     owed = [each for customer in customers if customer not in owners.several for each in entries.of(customer)]
+    problem = None
     if len(customers) - len(doubtful) > 1:
-        owed = _merged(owed)
+        problem, owed = _unlike(owed), once(owed)
     kept = 0
 
     def keep(obligation: Obligation) -> bool:
@@ -248,10 +249,10 @@ def _decide(
     found.opened += change.opened
     found.still_open += change.still_open
     found.held += kept
-    if change.refused is not None:
-        found.add_problem(change.refused)
+    if (refused := problem or change.refused) is not None:
+        found.add_problem(refused)
         for each in owed:
-            found.add_row("refused", identifier, each.lines, each, change.refused.why)
+            found.add_row("refused", identifier, each.lines, each, refused.why)
         return
     _take(found, identifier, change, owed)
     if any(step.what != "unchanged" for step in change.steps):
@@ -266,12 +267,16 @@ def _take(found: Comparison, identifier: str, change: UserChange, owed: Sequence
     found.not_asked += len(owed) - sum(bool(step.lines) for step in steps)
 
 
-def _merged(owed: Sequence[Owed]) -> list[Owed]:
-    """Return what one account owes that the list calls by several names; the same obligation is one."""
-    merged: dict[object, Owed] = {}
+def _unlike(owed: Sequence[Owed]) -> Problem | None:
+    """Return where rows that call one account by several names contradict each other, or may be one row twice."""
+    spoken: dict[object, Owed] = {}
     for each in owed:
-        merged.setdefault(each.key, each)
-    return list(merged.values())
+        same = spoken.get(each.key)
+        if same is None or same.state == "void":
+            spoken[each.key] = each
+        elif (problem := clash(same, each)) is not None:
+            return problem
+    return None
 
 
 def _not_meant(found: Comparison, entries: Entries, owners: Owners, accounts: Mapping[int, Sequence[str]]) -> None:

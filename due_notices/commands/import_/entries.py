@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from itertools import accumulate, count, islice
@@ -159,18 +159,7 @@ class Entries:
         last = self._last[customer]
         if self._before[last] == _END:
             return [self._owed(last)]
-        found: dict[object, Owed] = {}
-        for row in self._rows(customer):
-            each = self._owed(row)
-            same = found.get(each.key)
-            if same is None:
-                found[each.key] = each
-            else:
-                speaks = each if same.state == "void" else same
-                found[each.key] = Owed(
-                    same.lines + each.lines, speaks.due, speaks.ref, speaks.amount, speaks.currency, speaks.state
-                )
-        return list(found.values())
+        return once(map(self._owed, self._rows(customer)))
 
     def conflicts(self) -> list[Problem]:
         """Return where the same reference and due date come with different amounts or states."""
@@ -185,10 +174,8 @@ class Entries:
                 if same is None or same.state == "void":
                     spoken[each.key] = each
                     continue
-                if each.state != "void" and _facts(each) != _facts(same):
-                    problems.append(_conflict(same, each))
-                elif each.state == "open" and not each.ref:
-                    problems.append(_one_or_two(same, each))
+                if (problem := clash(same, each)) is not None:
+                    problems.append(problem)
                 if len(problems) == _MOST_CONFLICTS:
                     return problems
         return problems
@@ -215,6 +202,25 @@ def gathered(pieces: Iterable[Columns | Row]) -> Entries:
     for piece in pieces:
         entries.take(piece)
     return entries.whole()
+
+
+def once(owed: Iterable[Owed]) -> list[Owed]:
+    """Return each obligation once, with all lines that say it. One that is not void speaks for those with its key."""
+    found: dict[object, Owed] = {}
+    for each in owed:
+        same = found.get(each.key)
+        if same is None:
+            found[each.key] = each
+        else:
+            found[each.key] = replace(each if same.state == "void" else same, lines=same.lines + each.lines)
+    return list(found.values())
+
+
+def clash(one: Owed, other: Owed) -> Problem | None:
+    """Return why two with the same key, the first not void, cannot be taken as one; None where they can."""
+    if other.state != "void" and _facts(other) != _facts(one):
+        return _conflict(one, other)
+    return _one_or_two(one, other) if other.state == "open" and not other.ref else None
 
 
 def _facts(owed: Owed) -> tuple[object, ...]:

@@ -99,6 +99,38 @@ def test_leading_zeros_are_part_of_a_number(compare: Compare, tmp_path: Path) ->
     assert found.counts["not found"] == 1
 
 
+PRINCIPAL = "alice@contoso.example"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        (row(PRINCIPAL, status="paid"), row("alice@example.com"), "different states"),
+        (row(PRINCIPAL), row("alice@example.com").replace("120.50", "80.00"), "different amounts"),
+        (row(PRINCIPAL, ref=""), row("alice@example.com", ref=""), "two obligations, or one twice?"),
+    ],
+)
+def test_rows_that_call_one_account_by_two_names_must_agree(
+    compare: Compare, tmp_path: Path, one: str, other: str, words: str
+) -> None:
+    found = compare(listed(tmp_path, one, other, row("bob@example.com")), graph_user(OPEN), mode="complete")
+
+    assert written_users(found) == {}
+    (problem,) = (each for each in found.problems if each.code == "conflict")
+    assert words in problem.why
+    assert found.counts["refused"] == 1
+
+
+def test_what_is_void_under_one_name_of_an_account_and_open_under_another_is_open(
+    compare: Compare, tmp_path: Path
+) -> None:
+    entries = listed(tmp_path, row(PRINCIPAL, status="void"), row("alice@example.com"))
+
+    found = compare(entries, graph_user())
+
+    assert [(each["what"], each["lines"]) for each in found.rows()] == [("new", [2, 3])]
+
+
 def test_an_address_of_two_accounts_is_refused_with_both_ids(compare: Compare, tmp_path: Path) -> None:
     users = [graph_user(OPEN, who=ALICE), graph_user(OPEN, who=BOB, otherMails=["alice@example.com"])]
 
