@@ -23,7 +23,6 @@ from due_notices.commands.import_.rows import (
     Entry,
     RowReader,
     customer_in,
-    is_cut,
 )
 from due_notices.currencies import decimals_of
 
@@ -76,7 +75,7 @@ class ColumnReader:
             states = self._all_states(cells, len(rows))
             currencies = self._all_currencies(cells, len(rows))
             behind = self._rows.behind_amount
-            if behind is not None and any(map(is_cut, cells[columns["amount"]], cells[behind])):
+            if behind is not None and any(map(self._rows.is_cut, cells[columns["amount"]], cells[behind])):
                 return None
             amounts = (
                 self._all_amounts(cells[columns["amount"]], currencies) if "amount" in columns else [None] * len(rows)

@@ -30,7 +30,7 @@ import codecs
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -124,6 +124,18 @@ def folded(text: str) -> str:
 def head_name(text: str) -> str:
     """Return a head for comparing: a word without the mark of duty (`*DueDate`)."""
     return folded(text).strip("* ")
+
+
+def is_head(row: Iterable[str], head: Iterable[str]) -> bool:
+    """Whether a row says a list's head again, as at the top of a page: with other capitals perhaps, or more cells."""
+    return all(head_name(cell) in ("", head_name(name)) for cell, name in zip(row, head, strict=False))
+
+
+def is_other_head(row: Iterable[str], head: Sequence[str]) -> bool:
+    """Whether a row names columns of a list, but not as its head does: what is below it stands otherwise."""
+    names = set(map(head_name, head))
+    cells = [cell for each in row if (cell := head_name(each))]
+    return 2 * sum(cell in names for cell in cells) >= len(cells) > 1 and not is_head(row, head)
 
 
 def squeezed(name: str) -> str:

@@ -15,7 +15,7 @@ from itertools import combinations
 from due_notices.commands.import_.amounts import SHAPE, SIGNS, Sign, taken_apart, with_sign
 from due_notices.commands.import_.dates import ORDERS, YEARS_AHEAD, DateForm, Order, Readings, readings, zone_of_head
 from due_notices.commands.import_.problems import ListRefused, Problem, RowRefused
-from due_notices.commands.import_.profiles import Vocabulary, folded
+from due_notices.commands.import_.profiles import Vocabulary, folded, head_name, is_other_head
 from due_notices.commands.import_.recognition import Asked, Layout
 from due_notices.commands.import_.unread import Unread, is_day
 
@@ -272,6 +272,9 @@ class Proof:
         problems = list(layout.problems)
         if not seen.rows:
             problems.append(Problem("file", "there is no row below the head", "export the list again"))
+        if seen.other_head is not None:
+            why = "is another head, below which the columns stand in another order"
+            problems.append(Problem("head", why, "import each of the lists by itself", seen.other_head))
         form, why_dates = self._dates.form(layout.name(layout.columns["due"]), problems)
         if seen.rows and not self._dates.seen:
             problems.append(self._dates.none())
@@ -302,7 +305,10 @@ class _Seen:
         self.flags: dict[int, dict[str, int]] = {flag.position: {} for flag in layout.flags}
         self.types: dict[str, int] = {}
         self.rows = 0
+        self.other_head: int | None = None
+        """The line of a head that names other columns, or in another order."""
         self._head = list(layout.head)
+        self._names = frozenset(map(head_name, layout.head)) - {""}
         self._due = layout.columns["due"]
         self._amount = layout.columns.get("amount", -1)
         self._currency = layout.columns.get("currency", -1)
@@ -325,6 +331,7 @@ class _Seen:
         self.rows += len(rows)
         dues = [row[self._due] for row in rows]
         if not self.dates.keys() >= set(dues):
+            self._see_heads(lines, rows, dues)
             for due, line in zip(dues, lines, strict=True):
                 self.dates.setdefault(due, line)
         if self._amount >= 0:
@@ -350,6 +357,13 @@ class _Seen:
         if not self.amounts.keys() >= seen:
             for shape, code, amount, line in zip(shapes, currencies, amounts, lines, strict=True):
                 self.amounts.setdefault((shape, code), (amount, line))
+
+    def _see_heads(self, lines: Sequence[int], rows: Sequence[Sequence[str]], dues: Sequence[str]) -> None:
+        """Note a row that names columns: below one that is not this list's head, cells mean something else."""
+        heads = {due for due in dues if due and not due[0].isdigit() and head_name(due) in self._names}
+        for line, due, row in zip(lines, dues, rows, strict=True) if heads else ():
+            if due in heads and self.other_head is None and is_other_head(row, self._head):
+                self.other_head = line
 
     def _filled(self, row: list[str]) -> list[str]:
         return row + [""] * (self._needed + 1 - len(row))

@@ -13,7 +13,7 @@ from due_notices.calendars import ONE_DAY
 from due_notices.commands.import_.amounts import AmountReader
 from due_notices.commands.import_.dates import YEARS_AHEAD, DateReader, readings
 from due_notices.commands.import_.problems import Problem, RowRefused
-from due_notices.commands.import_.profiles import STATES, State, Vocabulary, folded, head_name, vocabulary
+from due_notices.commands.import_.profiles import STATES, State, Vocabulary, folded, head_name, is_head, vocabulary
 from due_notices.commands.import_.proof import Forms, matches
 from due_notices.commands.import_.recognition import Layout
 from due_notices.commands.import_.unread import NOT_OWED
@@ -107,8 +107,10 @@ class RowReader:
         money = NOT_OWED.search(head) or any(
             part in head for part in (*self._words.amount_parts, *self._words.paid_parts)
         )
-        self.behind_amount = behind if head and behind not in used and not money else None
+        is_free = 0 < behind < len(layout.head) and behind not in used and not money
+        self.behind_amount = behind if is_free else None
         """The column into which an amount falls that has a comma for thousands, and no quotes."""
+        self._is_unnamed = not head
         self._needed = max(position for position in used if position is not None) + 1
         self._width = len(layout.head)
         self._kind_columns = tuple(dict.fromkeys(position for position, _, _ in layout.kinds))
@@ -130,6 +132,8 @@ class RowReader:
         try:
             return self._row(line, row)
         except BadCell as bad:
+            if bad.column == self._due and is_head(row, self._head):
+                return Kind(line, "head")
             refusal, customer = bad.refusal, customer_in(row[self._layout.customer])
             column, ref = self._layout.name(bad.column), self._known_reference(row)
             return Problem(refusal.code, refusal.why, refusal.remedy, line, column, customer, ref)
@@ -185,13 +189,22 @@ class RowReader:
         currency = self._forms.currency if self._currency is None else self.currency_of(row[self._currency])
         if self._amounts is None:
             return False, None, currency
-        if self.behind_amount is not None and is_cut(row[self._amounts], row[self.behind_amount]):
+        if self.behind_amount is not None and self.is_cut(row[self._amounts], row[self.behind_amount]):
             raise BadCell(self._amounts, _CUT)
         try:
             return self._amount(row[self._amounts], currency)
         except RowRefused as refusal:
             empty = not row[self._amounts].strip()
             raise BadCell(self._amounts, _NO_AMOUNT if empty else refusal) from refusal
+
+    def is_cut(self, amount: str, behind: str) -> bool:
+        """Whether an amount and the cell behind it look like one, with a comma for thousands or for decimals.
+
+        Two digits may be anything where their column has a name.
+        """
+        if len(behind) == _CUT_LENGTH:
+            return _REST.fullmatch(behind) is not None and _THOUSANDS.fullmatch(amount) is not None
+        return self._is_unnamed and behind.isdigit() and _WHOLE.fullmatch(amount) is not None
 
     def kind(self, row: list[str]) -> str:
         """Return the kind that the profile, or the type of the document, makes of a row; empty for an invoice."""
@@ -306,9 +319,14 @@ class RowReader:
         """Whether a row is the head of a group, or a total."""
         return sum(bool(cell.strip()) for cell in row) == 1 or self._is_total(row)
 
-    def _is_total(self, row: list[str]) -> bool:
-        first = next((folded(cell) for cell in row if cell.strip()), "")
-        return any(first == word or first.startswith((f"{word} ", f"{word}:")) for word in self._words.totals)
+    def _is_total(self, row: Sequence[str]) -> bool:
+        """Whether a row begins with a word of totals, and says neither who is meant nor a reference besides."""
+        begin = next((place for place, cell in enumerate(row) if cell.strip()), 0)
+        first = folded(row[begin])
+        if not any(first == word or first.startswith((f"{word} ", f"{word}:")) for word in self._words.totals):
+            return False
+        named = (self._layout.customer, self._ref)
+        return not any(row[place].strip() for place in named if place is not None and begin != place < len(row))
 
 
 def customer_in(text: str) -> str:
@@ -328,14 +346,8 @@ def _kept(text: str) -> str:
     return found[1].strip() if found else text
 
 
-def is_cut(amount: str, behind: str) -> bool:
-    """Whether an amount and the cell behind it look like one amount with a comma for thousands."""
-    return (
-        len(behind) == _CUT_LENGTH and _REST.fullmatch(behind) is not None and _THOUSANDS.fullmatch(amount) is not None
-    )
-
-
 _THOUSANDS, _REST, _CUT_LENGTH = re.compile(r"-?[1-9][0-9]{0,2}"), re.compile(r"[0-9]{3}\.[0-9]{2}"), 6
+_WHOLE = re.compile(r"-?[0-9]+")
 _CUT = RowRefused(
     "cells", "goes on in the next cell, as with a comma for thousands", "put amounts that hold the delimiter in quotes"
 )

@@ -553,3 +553,52 @@ def test_who_is_meant_is_the_address_alone(tmp_path: Path) -> None:
     path = written(tmp_path, BALANCES + "".join(f"I-{at},{cell},2026-12-15,8\n" for at, cell in enumerate(cells)))
     assert entries_of(path).customers == 1
     assert {row.customer for row in rows(path) if isinstance(row, Entry)} == {ADA}
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "Invoice,Email,Due Date,Balance,Total",
+        " INVOICE ,email,Due date,Balance,Total,",
+        "\ufeffInvoice,Email,Due Date,,",
+    ],
+)
+def test_the_head_of_a_further_page_is_no_row(tmp_path: Path, again: str) -> None:
+    heads = "Invoice,Email,Due Date,Balance,Total"
+    text = f"{heads}\nI-1,{ADA},2026-12-15,7.00,9.00\n{again}\nI-2,{BEN},2026-12-15,8.00,9.00\n"
+
+    assert [row[0] for row in said(written(tmp_path, text))] == ["2026-12-15", "head", "2026-12-15"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Invoice,Email,Due Date,Total,Balance",
+        "Invoice,Email,Due Date,Net,Balance",
+        "Email,Invoice,DUE DATE,Balance,Total",
+    ],
+)
+def test_a_head_with_its_columns_in_another_order_refuses_the_list(tmp_path: Path, other: str) -> None:
+    """Two exports in one file: by the first head the second one's amounts and days would be others."""
+    heads = "Invoice,Email,Due Date,Balance,Total"
+    text = f"{heads}\nI-1,{ADA},2026-12-15,7.00,9.00\n{other}\nI-2,{BEN},2026-12-15,9.00,8.00\n"
+
+    with pytest.raises(ListRefused, match="line 3: is another head"):
+        rows(written(tmp_path, text))
+
+
+def test_a_customer_whose_name_begins_like_a_total_is_no_total(tmp_path: Path) -> None:
+    text = (
+        f"Name,Email,Invoice,Due Date,Balance\nTotal Energies,{ADA},I-1,,99.90\nSumme GmbH,{ADA},I-2,31.02.2026,4.00\n"
+        f"Total Energies,{ADA},,,99.90\nTotal Ada,,,,103.90\nAda,{BEN},I-3,2026-12-15,5.00\nTotal,,,,300\n"
+    )
+
+    kinds = [row[0] for row in said(written(tmp_path, text))]
+    assert kinds == ["no due date", "date", "no due date", "group or total", "2026-12-15", "group or total"]
+
+
+@pytest.mark.parametrize("amount", ["20,50", "1,250.50", "0,5"])
+def test_an_amount_that_goes_on_below_no_head_is_cut(tmp_path: Path, amount: str) -> None:
+    text = f"Invoice,Email,Due Date,Balance,\nI-1,{ADA},2026-12-15,{amount}\nI-2,{BEN},2026-12-15,7,\n"
+
+    assert said(written(tmp_path, text)) == [("cells",), ("2026-12-15", "I-2", "7", None, "open")]
