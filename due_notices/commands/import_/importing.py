@@ -79,7 +79,7 @@ class Import:
         operator = Operator(settings, self._clock)
         with _without_collector():
             found, entries = read_whole(*self._recognised(), self._asked, policy.rules.time_zone, today)
-        self._columns = found.layout.columns
+        self._columns, self._is_open_ended = found.layout.columns, found.source.is_open_ended
         with self._compared(settings, operator, entries, today) as comparison:
             if csv_path is not None:
                 output.write_diff(csv_path, comparison)
@@ -173,6 +173,8 @@ class Import:
                 f"no column is known to be the {' or the '.join(lacking)}: obligations are written without (--columns "
                 f"{lacking[0]}=NAME names it)"
             )
+        if self._is_open_ended:
+            yield output.NO_END
         if found.held:
             yield (
                 f"{counted(found.held, 'open value')} left open though not in the list: a row or the account of the "

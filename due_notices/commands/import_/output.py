@@ -28,6 +28,7 @@ COLUMNS = ("what", "userId", "lines", "due", "ref", "amount", "currency", "statu
 _IDENTIFIERS = frozenset({"userId", "customer", "ref"})
 _SHOWN = 20
 _EXPLAINED = 5
+NO_END = "the last line has no end of line: is it the list's last, and whole? Some programs never write it"
 
 
 def profiles(found: Sequence[Profile]) -> None:
@@ -67,6 +68,7 @@ def explained(found: ReadableList, *, as_json: bool) -> None:
     layout, forms = found.layout, found.forms
     columns: dict[str, str] = {name: layout.name(position) for name, position in layout.columns.items()}
     reasons = [f"encoding {found.source.encoding}: {found.source.why}", *layout.reasons, *forms.reasons]
+    reasons += [NO_END] if found.source.is_open_ended else []
     rows = [row_dict(row) for row in islice(found.rows(), _EXPLAINED)]
     if as_json:
         console.print_json(

@@ -138,6 +138,20 @@ def is_other_head(row: Iterable[str], head: Sequence[str]) -> bool:
     return 2 * sum(cell in names for cell in cells) >= len(cells) > 1 and not is_head(row, head)
 
 
+def matches(word: str, wanted: Iterable[str]) -> bool:
+    """Whether a folded cell is one of a profile's words: a word, `begin*`, `*part*`, `*` for filled, `` for empty."""
+    for each in wanted:
+        if each == "*":
+            if word:
+                return True
+        elif each.startswith("*") and each.endswith("*"):
+            if each[1:-1] in word:
+                return True
+        elif word.startswith(each[:-1]) if each.endswith("*") else word == each:
+            return True
+    return False
+
+
 def squeezed(name: str) -> str:
     """Return a head without what stands between its words: `due_date`, `Due-Date` and `dueDate` are one."""
     return re.sub(r"[\s_.:#'\u2019/-]+", "", name)

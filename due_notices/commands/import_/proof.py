@@ -7,7 +7,7 @@ is taken.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import combinations
@@ -15,9 +15,10 @@ from itertools import combinations
 from due_notices.commands.import_.amounts import SHAPE, SIGNS, Sign, taken_apart, with_sign
 from due_notices.commands.import_.dates import ORDERS, YEARS_AHEAD, DateForm, Order, Readings, readings, zone_of_head
 from due_notices.commands.import_.problems import ListRefused, Problem, RowRefused
-from due_notices.commands.import_.profiles import Vocabulary, folded, head_name, is_other_head
+from due_notices.commands.import_.profiles import Vocabulary, folded, head_name, is_other_head, matches
 from due_notices.commands.import_.recognition import Asked, Layout
-from due_notices.commands.import_.unread import Unread, is_day
+from due_notices.commands.import_.source import Ending
+from due_notices.commands.import_.unread import DatedReferences, Unread, is_day
 
 _FOLDED_AT = 20_000
 """Distinct cells that are kept before they are looked at: a column of a million different ones stays small."""
@@ -233,13 +234,18 @@ class AmountProof:
 class Proof:
     """What the rows of a list have proven so far."""
 
-    def __init__(self, layout: Layout, asked: Asked, words: Vocabulary, today: date) -> None:
-        """Take what the columns mean, and what was asked for."""
+    def __init__(
+        self, layout: Layout, asked: Asked, words: Vocabulary, today: date, *, open_ended: bool = False
+    ) -> None:
+        """Take what the columns mean, what was asked for, and whether the list's last line has no end."""
         self._layout = layout
         self._asked = asked
         self._words = words
         self._seen = _Seen(layout)
         self._unread = Unread(layout, asked, words)
+        self._others: list[Ending | DatedReferences] = [Ending(layout.columns["due"])] if open_ended else []
+        if "ref" in layout.columns and "ref" not in asked.columns:
+            self._others.append(DatedReferences(layout.columns["ref"], layout.name(layout.columns["ref"])))
         profile, amount = layout.profile, layout.columns.get("amount")
         self._dates = DateProof(
             layout.name(layout.columns["due"]), asked, profile.dates if profile else "", today.year + YEARS_AHEAD
@@ -253,6 +259,8 @@ class Proof:
         """Take a block of rows into account."""
         self._seen.add(lines, rows)
         self._unread.add(lines, rows)
+        for each in self._others:
+            each.add(lines, rows)
         if len(self._seen.dates) > _FOLDED_AT or len(self._seen.amounts) > _FOLDED_AT:
             self._fold()
 
@@ -280,6 +288,7 @@ class Proof:
             problems.append(self._dates.none())
         sign, why_sign = self._amounts.sign(problems)
         problems += self._unread.problems()
+        problems += filter(None, (each.problem() for each in self._others))
         meanings = _meanings(seen, layout, self._asked, self._words, problems)
         types = _types(seen, self._asked, self._words, problems)
         reasons = [f"dates are {form.order}: {why_dates}"]
@@ -413,20 +422,6 @@ def _meanings(
                 Problem("columns", why, "add --columns amount=NAME", min(flags.values()), layout.name(position))
             )
     return meanings
-
-
-def matches(word: str, wanted: Iterable[str]) -> bool:
-    """Whether a folded cell is one of a profile's words: a word, `begin*`, `*part*`, `*` for filled, `` for empty."""
-    for each in wanted:
-        if each == "*":
-            if word:
-                return True
-        elif each.startswith("*") and each.endswith("*"):
-            if each[1:-1] in word:
-                return True
-        elif word.startswith(each[:-1]) if each.endswith("*") else word == each:
-            return True
-    return False
 
 
 def _types(found: _Seen, asked: Asked, words: Vocabulary, problems: list[Problem]) -> Mapping[str, Meaning] | None:

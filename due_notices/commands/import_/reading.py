@@ -101,7 +101,7 @@ def readable(source: Source, layout: Layout, asked: Asked, zone: tzinfo, today: 
 
     `zone` is the one in which dates are meant, `today` the business date.
     """
-    proof = Proof(layout, asked, vocabulary(), today)
+    proof = Proof(layout, asked, vocabulary(), today, open_ended=source.is_open_ended)
     with below_head(source, layout) as reader:
         for numbers, cells in blocks(reader):
             proof.add(numbers, cells)
@@ -113,7 +113,7 @@ def read_whole(source: Source, layout: Layout, asked: Asked, zone: tzinfo, today
 
     One pass, but for a list whose beginning proves less than the whole: that is read again.
     """
-    proof = Proof(layout, asked, vocabulary(), today)
+    proof = Proof(layout, asked, vocabulary(), today, open_ended=source.is_open_ended)
     with below_head(source, layout) as reader:
         rest = blocks(reader)
         first = list(islice(rest, _BEGINNING))

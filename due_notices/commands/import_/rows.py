@@ -13,8 +13,17 @@ from due_notices.calendars import ONE_DAY
 from due_notices.commands.import_.amounts import AmountReader
 from due_notices.commands.import_.dates import YEARS_AHEAD, DateReader, readings
 from due_notices.commands.import_.problems import Problem, RowRefused
-from due_notices.commands.import_.profiles import STATES, State, Vocabulary, folded, head_name, is_head, vocabulary
-from due_notices.commands.import_.proof import Forms, matches
+from due_notices.commands.import_.profiles import (
+    STATES,
+    State,
+    Vocabulary,
+    folded,
+    head_name,
+    is_head,
+    matches,
+    vocabulary,
+)
+from due_notices.commands.import_.proof import Forms
 from due_notices.commands.import_.recognition import Layout
 from due_notices.commands.import_.unread import NOT_OWED
 from due_notices.obligations import MAX_CHARACTERS

@@ -61,6 +61,13 @@ class Source:
         with self.path.open("r", encoding=self.encoding, newline="") as stream:
             yield stream
 
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether its last line has no end, as where a copy or an export broke off; some programs never write it."""
+        with self.path.open("rb") as stream:
+            stream.seek(max(0, self.path.stat().st_size - 4))
+            return stream.read().rstrip(b"\0")[-1:] not in (b"\n", b"\r", b"\x1a", b"")
+
     def first_lines(self, most: int) -> list[str]:
         """Return the lines of its beginning."""
         with self.open() as stream:
@@ -198,6 +205,56 @@ def parsed_lines(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]
     with suppress(csv.Error):
         found.extend((reader.line_num, row) for row in reader)
     return found
+
+
+class Ending:
+    """Compares the last row of a list with all others: its last cell may be cut off."""
+
+    def __init__(self, due: int) -> None:
+        """Take the column of the due date: a row without one, as a total, has a form of its own."""
+        self._due = due
+        self._last: tuple[int, list[str]] | None = None
+        self._widths: set[int] = set()
+        self._decimals: set[int] = set()
+        self._years: set[int] = set()
+
+    def add(self, lines: Sequence[int], rows: Sequence[list[str]]) -> None:
+        """Take a block of rows into account."""
+        before = [self._last[1]] if self._last else []
+        for row in (*before, *rows[:-1]):
+            if self._is_dated(row):
+                self._widths.add(len(row))
+                self._decimals.add(_decimals(row[-1]))
+                self._years.add(_end(row[self._due]))
+        self._last = lines[-1], rows[-1]
+
+    def problem(self) -> Problem | None:
+        """Return why the list is taken to be cut off, None where nothing speaks for it."""
+        if self._last is None or not self._widths or not self._is_dated(self._last[1]):
+            return None
+        line, row = self._last
+        ends_sooner = (
+            len(row) < min(self._widths)
+            or (len(self._decimals) == 1 and _decimals(row[-1]) < min(self._decimals))
+            or (len(row) == self._due + 1 and len(self._years) == 1 and _end(row[-1]) < min(self._years))
+        )
+        if not ends_sooner:
+            return None
+        why = "the list is cut off in its last row: that ends sooner than all others, and without an end of line"
+        return Problem("end", why, "export it again; if the row is whole, end it with a line break", line)
+
+    def _is_dated(self, row: Sequence[str]) -> bool:
+        return len(row) > self._due and any(map(str.isdigit, row[self._due]))
+
+
+def _decimals(cell: str) -> int:
+    found = re.search(r"\d[.,](\d{1,3})\D*\Z", cell)
+    return len(found[1]) if found else 0
+
+
+def _end(date: str) -> int:
+    """Return how many digits end a date."""
+    return len(date) - len(date.rstrip("0123456789"))
 
 
 class Place(Protocol):

@@ -7,6 +7,7 @@ owed all the same; head and cells together show it, and then it is asked for.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
@@ -51,6 +52,68 @@ _NO_STATE = re.compile(r"fee\b|gebühr|currency|währung|valuta|devise|moneda")
 _NOTHING = frozenset({"-", "\u2013", "n/a", "0", "0.0", "0.00", "0,0", "0,00", "0000-00-00", "00.00.0000"})
 _LEAST_PART = 10
 _REMEDY = "leave such rows out of the list, or write a profile (docs/import.md)"
+
+
+_MONTH = "jan|feb|f[ée]v|m[aä]r|apr|avr|may|mai|maj|mei|jun|jul|aug|ago|sep|o[ck]t|out|nov|de[cz]"
+_DATED = re.compile(
+    rf"(?:^|\x1f)(\d{{1,2}}[-. ]{{1,2}}(?:{_MONTH})\.?(?:[-. ]\d{{2,4}})?|(?:{_MONTH})[-. ]\d{{2}}|"
+    r"\d{4}-[01]\d-[0-3]\d(?: 00:00(?::00)?)?|[0-3]?\d([./])[0-3]?\d\2(?:19|20)\d{2}(?: 0?0:00(?::00)?)?)(?=$|\x1f)",
+    re.IGNORECASE,
+)
+_MOST_FORMS = 1_000
+_CLASSES = {ord(each): "9" if each.isdigit() else "a" for each in f"{string.digits}{string.ascii_letters}"}
+
+
+class DatedReferences:
+    """Watches a column of references for those that a spreadsheet has turned into dates: `3-12` becomes `12-Mar`."""
+
+    def __init__(self, column: int, name: str) -> None:
+        """Take its place and its name."""
+        self._column = column
+        self._name = name
+        self._dated: dict[str, tuple[int, str]] = {}
+        self._others: set[str] = set()
+
+    def add(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
+        """Take a block of rows into account."""
+        cells = [row[self._column].strip() if len(row) > self._column else "" for row in rows]
+        joined = "\x1f".join(cells)
+        if len(self._others) < _MOST_FORMS and _DATED.search(joined) is None:
+            self._others.update(_form(joined).split("\x1f"))
+            return
+        for line, cell in zip(lines, cells, strict=True):
+            if _DATED.fullmatch(cell):
+                self._dated.setdefault(_form(cell), (line, cell))
+            elif len(self._others) < _MOST_FORMS:
+                self._others.add(_form(cell))
+
+    def problem(self) -> Problem | None:
+        """Ask where some references are dates and others are something else."""
+        others = self._others - {""}
+        of_digits = set(map(_run_together, others))  # 5/12/2026 is a number beside 45/12/2026
+        turned = [
+            found
+            for form, found in self._dated.items()
+            if form not in others and ("a" in form or _run_together(form) not in of_digits)
+        ]
+        if not turned or not others:
+            return None
+        line, text = min(turned)
+        return Problem(
+            "reference", f"{text} may be a reference that a spreadsheet has turned into a date, as others are none",
+            f'format the column as text and export the list again, or add --columns "ref={self._name}" to take them '
+            "as they are",
+            line, self._name,
+        )  # fmt: skip
+
+
+def _form(text: str) -> str:
+    """Return what a text is made of: digits, letters and the marks between them."""
+    return text.translate(_CLASSES)
+
+
+def _run_together(form: str) -> str:
+    return re.sub("9+", "9", form)
 
 
 class Unread:

@@ -236,3 +236,72 @@ def test_rows_read_together_are_what_each_is_by_itself(
 
 def _but_line(row: Row) -> object:
     return replace(row, line=0) if isinstance(row, Problem) else row._replace(line=0)
+
+
+OPEN_ENDED = "Invoice,Email,Due date,Currency,Balance"
+BEHIND = "I-1,ada@example.com,2026-12-15,EUR,120.50,"
+TWO_ROWS = "\nI-1,ada@example.com,2026-12-15,EUR,120.50\nI-2,ben@example.org,2026-12-31,EUR,99.90"
+
+
+@pytest.mark.parametrize("cut", ["1", "120", "120.", "120.5"])
+def test_a_list_that_is_cut_off_inside_its_last_amount_is_refused(tmp_path: Path, cut: str) -> None:
+    """What is left of the amount is an amount; the rows behind it are lost, and would be cleared."""
+    text = f"{OPEN_ENDED}{TWO_ROWS}\nI-3,ada@example.com,2026-12-31,EUR,{cut}"
+
+    with pytest.raises(ListRefused, match="line 4: the list is cut off in its last row") as refused:
+        rows(written(tmp_path, text))
+    assert codes(refused.value) == {"end"}
+    assert len(rows(written(tmp_path, text + "\n"))) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"{OPEN_ENDED},Note\n{BEHIND}\n{BEHIND}\nI-3,a@example.com,2026-12-31,EUR,1", id="no cell"),
+        pytest.param("Email,Balance,Due date\na@example.com,9.00,15.12.2026\nb@example.com,9.00,1.12.20", id="a year"),
+    ],
+)  # fmt: skip
+def test_a_list_that_is_cut_off_elsewhere_in_its_last_row_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ListRefused, match="the list is cut off in its last row"):
+        rows(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["I-3,ada@example.com,2026-12-31,EUR,7.00", "Total,,,,220", "I-3,ada@example.com,,EUR,5"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_list_may_end_without_an_end_of_line(tmp_path: Path, last: str, encoding: str) -> None:
+    assert len(rows(written(tmp_path, f"{OPEN_ENDED}{TWO_ROWS}\n{last}", encoding))) == 3
+
+
+def test_whole_amounts_and_days_of_one_digit_are_not_cut_off(tmp_path: Path) -> None:
+    amounts = "Email,Due date,Balance\na@example.com,2026-12-15,120\nb@example.com,2026-12-15,5"
+    days = "Email,Balance,Due date\na@example.com,9.00,15.12.2026\nb@example.com,9.00,1.12.2026"
+
+    assert [len(rows(written(tmp_path, text))) for text in (amounts, days)] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "turned", ["12-Mar", "Mar-26", "12. Mär", "2026-12-01 00:00:00", "2026-12-01", "03.12.2026", "3/12/2026"]
+)
+def test_a_reference_that_a_spreadsheet_has_turned_into_a_date_is_asked_about(tmp_path: Path, turned: str) -> None:
+    text = "Invoice,Email,Due date,Balance\n" + "".join(
+        f"{ref},ada@example.com,2026-12-15,{at}\n" for at, ref in enumerate(["45-12", "INV-1001", turned, ""], start=1)
+    )
+    path = written(tmp_path, text)
+
+    with pytest.raises(
+        ListRefused, match=r"line 4, column Invoice: .* may be a reference that a spreadsheet has turned"
+    ):
+        rows(path)
+    assert len(rows(path, columns=("ref=Invoice",))) == 4
+
+
+@pytest.mark.parametrize(
+    "refs", [["Dec-26", "Jan-27"], ["5/12/2026", "45/12/2026"], ["2026-12-01", "2026-12-45"], ["1001", ""]]
+)
+def test_references_that_are_all_of_one_form_are_taken(tmp_path: Path, refs: list[str]) -> None:
+    text = "Invoice,Email,Due date,Balance\n" + "".join(f"{ref},ada@example.com,2026-12-15,5\n" for ref in refs)
+
+    assert len(rows(written(tmp_path, text))) == 2

@@ -99,6 +99,18 @@ def test_a_list_is_shown_and_nothing_is_written_without_apply(stack: LocalStack,
     assert not writes(stack)
 
 
+def test_a_list_whose_last_line_has_no_end_is_named(stack: LocalStack, operator: CommandLine, tmp_path: Path) -> None:
+    """It may be whole, and it may be cut off where a row ends: who is missing would be cleared by --complete."""
+    stack.graph.users = people(4)
+    path = big_list(tmp_path, TODAY, count=4)
+    command = ("import", path.name, "--partial", "--dates", "dmy")
+
+    assert any("no end of line" in reason for reason in operator.json(*command, "--explain")["reasons"])
+    assert any("no end of line" in note for note in operator.json(*command)["notes"])
+    path.write_bytes(path.read_bytes() + b"\r\n")
+    assert not any("no end of line" in note for note in operator.json(*command)["notes"])
+
+
 def test_what_is_ambiguous_is_asked_for_and_nothing_is_written(stack: LocalStack, operator: CommandLine) -> None:
     stack.graph.users = people(1, mail="ada@example.com")
 
