@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from letters import Deliver, Refused, letter_of
-from notices import Event, decode, has_expired, is_expired, read, utc_now
+from letters import Deliver, Refused, letter_of, one_line
+from notices import Event, Unreadable, decode, has_expired, is_expired, read, utc_now
 
 WAIT = timedelta(minutes=10)  # for the rest of a batch: from the first notice of it that came
 LAPSE = timedelta(minutes=5)  # of a claim: longer than any delivery takes
@@ -79,12 +79,21 @@ def receive(raw: bytes, store: Store, now: datetime) -> str:
     """Take a message and return what became of it: `kept`, `repeated` or `expired`. Raises Unreadable."""
     text = decode(raw)
     if has_expired(text, now):
-        _logger.info("a message: expired")
+        _logger.warning("%s: expired", _named(text))
         return "expired"
     event = read(text)
     outcome = "kept" if store.keep(text, event["id"], now) else "repeated"
     _logger.info("notice %s: %s", event["id"], outcome)
     return outcome
+
+
+def _named(text: str) -> str:
+    """Return which notice an expired message is, so that a customer who was never reached has a name in the log."""
+    try:
+        event = read(text)
+    except Unreadable:
+        return "a message that is no notice"
+    return f"notice {event['id']} of user {one_line(event['subject'])}"
 
 
 def post(
@@ -144,6 +153,7 @@ class _Round:
         claimed, mine = self.now(), list[Kept]()
         for each in batch:
             if is_expired(each.event, claimed):
+                _logger.warning("notice %s of user %s: expired", each.id, one_line(each.event["subject"]))
                 self.store.done(each.id, "expired", claimed)
             elif self.store.claim(each.id, claimed):
                 mine.append(each)

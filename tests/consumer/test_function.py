@@ -183,7 +183,7 @@ def test_a_letter_that_fails_again_and_again_goes_to_the_poison_queue(
 def test_an_expired_notice_is_finished_and_not_kept(worker: Worker, storage_access: StorageAccess) -> None:
     answer = worker.keep(message(expires=datetime(2020, 11, 28, tzinfo=UTC)))
 
-    assert outcomes(answer, "message") == ["expired"]
+    assert outcomes(answer, "notice") == ["expired"]
     assert states(storage_access) == []
 
 

@@ -60,8 +60,10 @@ def test_it_reads_what_the_program_writes_and_keeps_poison_apart(
     put(storage_access, message(stage=0, expires=datetime(2020, 1, 1, tzinfo=UTC)))
     storage_access.queue.send_message("no base64 at all!", time_to_live=-1)
 
-    log = run_node(tmp_path, environ, HOME / "consumer.mjs", "--once").stdout
+    ran = run_node(tmp_path, environ, HOME / "consumer.mjs", "--once")
+    log = ran.stdout
 
+    assert f"{event(stage=0)['id']} of user {event()['subject']}: too late" in ran.stderr
     assert [log.count(f": {outcome}\n") for outcome in ("handed over", "repeated", "expired")] == [2, 1, 1]
     assert len(poisoned(storage_access)) == len(poison) + 1
     assert {"e30=", "bnVsbA==", "/w==", "no base64 at all!"} <= set(poisoned(storage_access))

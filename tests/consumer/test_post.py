@@ -128,7 +128,22 @@ def test_from_its_expiry_on_a_notice_is_not_kept(store: AnyStore, moment: str, o
     assert put(store, message(), now=datetime.fromisoformat(moment).replace(tzinfo=UTC)) == [outcome]
 
 
-def test_what_expires_while_it_waits_is_in_no_letter(store: AnyStore) -> None:
+def test_who_is_not_reached_because_a_notice_came_too_late_has_a_name_in_the_log(
+    store: AnyStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    late = datetime(2026, 11, 28, tzinfo=UTC)
+    (one,) = ids(message())
+
+    put(store, message(), '{"expirytime":"2026-01-01T00:00:00Z","type":"another"}', now=late)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        f"notice {one['id']} of user {ALICE}: expired",
+        "a message that is no notice: expired",
+    ]
+
+
+def test_what_expires_while_it_waits_is_in_no_letter(store: AnyStore, caplog: pytest.LogCaptureFixture) -> None:
     mailbox = Mailbox()
     put(store, message(reference="old", size=3), message(reference="new", size=3, expires=FAR))
 
@@ -136,6 +151,8 @@ def test_what_expires_while_it_waits_is_in_no_letter(store: AnyStore) -> None:
     assert "new" in mailbox.letters[0].text
     assert "old" not in mailbox.letters[0].text
     assert list(store.kept()) == []
+    (old,) = ids(message(reference="old", size=3))
+    assert f"notice {old['id']} of user {ALICE}: expired" in caplog.text
 
 
 def test_a_letter_that_failed_for_now_is_tried_again_with_growing_pauses_and_is_poison_in_the_end(

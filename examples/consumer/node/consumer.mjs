@@ -77,7 +77,10 @@ export class Store {
 /** Handles one message; returns `expired`, `repeated`, `refused` or `handed over`. */
 export async function handle(base64, store, notifyCustomer, now) {
   const event = parse(base64);
-  if (isExpired(event, now)) return "expired"; // of any type: it is of no use any more
+  if (isExpired(event, now)) { // of any type: it is of no use any more
+    if (valid(event)) console.warn(`notice ${event.id} of user ${event.subject}: too late, and not sent`);
+    return "expired";
+  }
   if (!valid(event)) throw new Unreadable(`breaks the schema at ${valid.errors[0].instancePath || "its root"}`);
   const claimed = now.getTime();
   const claim = store.claim(event.id, claimed);
