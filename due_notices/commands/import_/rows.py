@@ -24,7 +24,7 @@ from due_notices.commands.import_.profiles import (
     vocabulary,
 )
 from due_notices.commands.import_.proof import Forms
-from due_notices.commands.import_.recognition import Layout
+from due_notices.commands.import_.recognition import DELIMITERS, Layout
 from due_notices.commands.import_.unread import NOT_OWED
 from due_notices.obligations import MAX_CHARACTERS
 
@@ -156,6 +156,8 @@ class RowReader:
             return Problem("cells", why, "put cells that hold the delimiter in quotes", line)
         if len(row) >= self._needed:
             return None
+        if self._is_joined(row):
+            return Problem("cells", _JOINED, _TAKE_APART, line)
         if self._is_heading(row):
             return Kind(line, "group or total")
         return Problem("cells", why, "is the list cut off? Export it again", line)
@@ -317,12 +319,22 @@ class RowReader:
         except BadCell:
             return ""
 
-    def _without_due(self, line: int, row: list[str]) -> Kind:
+    def _without_due(self, line: int, row: list[str]) -> Kind | Problem:
         if not any(map(str.strip, row)):
             return Kind(line, "blank")
+        if self._is_joined(row):
+            return Problem("cells", _JOINED, _TAKE_APART, line)
         if self._is_heading(row):
             return Kind(line, "group or total")
         return Undated.of(line, customer_in(row[self._layout.customer]), self._known_reference(row))
+
+    def _is_joined(self, row: Sequence[str]) -> bool:
+        """Whether a row is a single cell with a whole row in it: put in quotes, or parted by another delimiter."""
+        cells = [cell for cell in row if cell.strip()]
+        if len(cells) != 1:
+            return False
+        parted = (cells[0].split(delimiter) for delimiter in DELIMITERS)
+        return any(len(parts) > self._due and readings(parts[self._due], self._latest).dates for parts in parted)
 
     def _is_heading(self, row: list[str]) -> bool:
         """Whether a row is the head of a group, or a total."""
@@ -360,6 +372,7 @@ _WHOLE = re.compile(r"-?[0-9]+")
 _CUT = RowRefused(
     "cells", "goes on in the next cell, as with a comma for thousands", "put amounts that hold the delimiter in quotes"
 )
+_JOINED, _TAKE_APART = "has a whole row in one cell", "take its quotes away, or write all rows with one delimiter"
 _ONE_CURRENCY = "correct one of them, or take a column of the document's own currency (--columns amount=NAME)"
 _AS_SHOWN = "make the column wider or correct its formula, and export the list again"
 _STATES = frozenset(STATES)

@@ -602,3 +602,18 @@ def test_an_amount_that_goes_on_below_no_head_is_cut(tmp_path: Path, amount: str
     text = f"Invoice,Email,Due Date,Balance,\nI-1,{ADA},2026-12-15,{amount}\nI-2,{BEN},2026-12-15,7,\n"
 
     assert said(written(tmp_path, text)) == [("cells",), ("2026-12-15", "I-2", "7", None, "open")]
+
+
+@pytest.mark.parametrize(
+    "row", ['"I-1;{};2026-12-15;120,50"', '"I-1;{};2026-12-15;120,50";;;', "I-1\t{}\t2026-12-15\t120,50"]
+)
+def test_a_whole_row_in_one_cell_is_no_heading(tmp_path: Path, row: str) -> None:
+    """A spreadsheet puts a row in quotes that was edited as text; taken for a heading it would be lost."""
+    text = (
+        f"Invoice;Email;Due Date;Balance\n{row.format(ADA)}\nI-2;{BEN};2026-12-15;5,00\nAda; ;;\nof 2026-12-15, all\n"
+    )
+    path = written(tmp_path, text)
+
+    kinds = [row[0] for row in said(path)]
+    assert kinds == ["cells", "2026-12-15", "group or total", "group or total"]
+    assert entries_of(path).of_nobody
