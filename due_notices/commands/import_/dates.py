@@ -132,7 +132,8 @@ class DateReader:
             return RowRefused(
                 "date-form", f"is not a date in the column's form {form.order} ({others})", "correct the list"
             )
-        return self._day(day, found)
+        meant = self._day(day, found)
+        return _ZERO_OF_CLOCKS if meant == date(EARLIEST, 1, 1) else meant
 
     def _day(self, day: date, found: Readings) -> date:
         """Return the date of a date-time, by the rule of the directory's own values."""
@@ -149,6 +150,15 @@ class DateReader:
 
 
 _MOST_KNOWN = 100_000
+_ZERO_OF_CLOCKS = RowRefused(
+    "date", "is where computers begin to count, and is written for no date at all", "write the due date, or empty it"
+)
+_SHORT = re.compile(r"\d{1,2}([./-]) ?\d{1,2}\1 ?\d{1,2}(?!\d)|\d{6}(?!\d)")
+
+
+def has_short_year(text: str) -> bool:
+    """Whether a date of three numbers has no year of four digits."""
+    return _SHORT.match(text.strip()) is not None
 
 
 def readings(text: str, latest: int) -> Readings:

@@ -13,7 +13,16 @@ from datetime import date
 from itertools import combinations
 
 from due_notices.commands.import_.amounts import SHAPE, SIGNS, Sign, taken_apart, with_sign
-from due_notices.commands.import_.dates import ORDERS, YEARS_AHEAD, DateForm, Order, Readings, readings, zone_of_head
+from due_notices.commands.import_.dates import (
+    ORDERS,
+    YEARS_AHEAD,
+    DateForm,
+    Order,
+    Readings,
+    has_short_year,
+    readings,
+    zone_of_head,
+)
 from due_notices.commands.import_.problems import ListRefused, Problem, RowRefused
 from due_notices.commands.import_.profiles import Vocabulary, folded, head_name, is_other_head, matches
 from due_notices.commands.import_.recognition import Asked, Layout
@@ -59,6 +68,7 @@ class DateProof:
         self._ruled: list[tuple[int, str, frozenset[Order]]] = []
         self._unlike: dict[tuple[Order, Order], tuple[int, str, Readings]] = {}
         self._clash: tuple[int, str] | None = None
+        self._year_first: dict[bool, tuple[int, str]] = {}  # whether its year is short: the first such
         self._serial: tuple[int, str, date] | None = None
         self._buddhist: tuple[int, str, Readings] | None = None
         self._first_refused: tuple[int, str, RowRefused] | None = None
@@ -84,6 +94,8 @@ class DateProof:
         self.seen = True
         if found.special == "buddhist":
             self._buddhist = self._buddhist or (line, text, found)
+        if "ymd" in found.dates and (has_short_year(text) or len(found.dates) == 1):
+            self._year_first.setdefault(has_short_year(text), (line, text))
         left = self._left & found.dates.keys()
         if not left:
             self._clash = self._clash or (line, text)
@@ -113,6 +125,8 @@ class DateProof:
             problems.append(self._ambiguous(unlike, left))
         if self._clash is not None and not asked.orders:
             problems.append(self._two_forms(self._clash))
+        elif left[0] == "ymd" and len(self._year_first) > 1:  # 31/12/26 among 2026-12-31 is no day of 2031
+            problems.append(self._two_forms(self._year_first[True]))
         if self._serial is not None and not asked.excel:
             line, text, day = self._serial
             problems.append(

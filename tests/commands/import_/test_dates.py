@@ -16,7 +16,7 @@ from due_notices.commands.import_.rows import Entry
 from tests.commands.import_.given_lists import BERLIN, TODAY, codes, rows, written
 
 LATEST = 2075
-DAYS = st.dates(date(1970, 1, 1), date(2075, 12, 31))
+DAYS = st.dates(date(1970, 1, 2), date(2075, 12, 31))
 
 
 def column(folder: Path, *cells: str) -> Path:

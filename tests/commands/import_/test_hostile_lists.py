@@ -305,3 +305,34 @@ def test_references_that_are_all_of_one_form_are_taken(tmp_path: Path, refs: lis
     text = "Invoice,Email,Due date,Balance\n" + "".join(f"{ref},ada@example.com,2026-12-15,5\n" for ref in refs)
 
     assert len(rows(written(tmp_path, text))) == 2
+
+
+@pytest.mark.parametrize("short", ["31/12/26", "31.12.26", "26-12-31", "261231", "45/12/15"])
+@pytest.mark.parametrize("dates", [(), ("ymd",)])
+def test_a_short_year_among_dates_that_begin_with_a_year_is_asked_about(
+    tmp_path: Path, short: str, dates: tuple[str, ...]
+) -> None:
+    """31/12/26 would be a day of 2031, and nobody would be notified until then."""
+    text = f"Invoice,Email,Due date,Balance\nI-1,a@example.com,2026-12-15,5\nI-2,a@example.com,{short},5\n"
+
+    with pytest.raises(ListRefused, match=f"line 3, column Due date: {short} has another form"):
+        rows(written(tmp_path, text), dates=dates)
+
+
+def test_years_of_two_digits_are_taken_where_all_dates_have_them_or_end_with_them(tmp_path: Path) -> None:
+    one = "Invoice,Email,Due date,Balance\nI-1,a@example.com,26-12-31,5\nI-2,a@example.com,26-12-15,5\n"
+    other = one.replace("26-12-31", "15.12.2026").replace("26-12-15", "31.12.26")
+
+    found = [*rows(written(tmp_path, one), dates=("ymd",)), *rows(written(tmp_path, other))]
+    assert [row.due.isoformat()[:7] for row in found if isinstance(row, Entry)] == ["2026-12"] * 4
+
+
+def test_the_day_on_which_computers_begin_to_count_is_no_due_date(tmp_path: Path) -> None:
+    cells = ("1970-01-01", "1970-01-01T00:00:00Z", "1970-01-02")
+    text = "Email,Due date,Balance\n" + "".join(f"a@example.com,{cell},5\n" for cell in cells)
+
+    found = rows(written(tmp_path, text))
+    assert [isinstance(row, Entry) or row.why for row in found] == [  # type: ignore[union-attr]  # (refused rows)
+        *["is where computers begin to count, and is written for no date at all"] * 2,
+        True,
+    ]
