@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from due_notices.commands.import_.problems import RowRefused
+from due_notices.commands.import_.problems import Problem, RowRefused
 from due_notices.currencies import decimals_of
 
 Sign = Literal[".", ","]
@@ -189,3 +189,73 @@ def _fitted(plain: str, currency: str | None) -> str:
         raise RowRefused("decimals", f"has more decimals than {name} has ({decimals})", "correct the list")
     kept = behind[:decimals]
     return f"{whole}.{kept}" if kept else whole
+
+
+class AmountProof:
+    """The decimal signs that are left for a column of amounts."""
+
+    def __init__(self, column: str, decimal: Sign | None, currency: str | None, hint: str) -> None:
+        """Take the column's name, the sign and the currency that were asked for, and the program's own sign."""
+        self._column = column
+        self._decimal = decimal
+        self._currency = currency
+        self._hint = hint
+        self._left: frozenset[Sign] = frozenset({decimal}) if decimal else frozenset(SIGNS)
+        self._ruled: tuple[int, str] | None = None
+        self._clash: tuple[int, str] | None = None
+        self._unlike: tuple[int, str, Mapping[Sign, str]] | None = None
+        self._unclear: tuple[int, str] | None = None
+
+    def see(self, text: str, line: int, currency: str | None) -> None:
+        """Take a cell into account."""
+        try:
+            cell = taken_apart(text)
+        except RowRefused:
+            return
+        currency = currency or cell.currency
+        if currency is None and cell.unclear:
+            self._unclear = self._unclear or (line, cell.unclear)
+        found: dict[Sign, str] = {}
+        for sign in SIGNS:
+            plain = with_sign(cell.number, sign, currency)
+            if plain is not None:
+                found[sign] = plain
+        if not found:
+            return
+        left = self._left & found.keys()
+        if not left:
+            self._clash = self._clash or (line, text)
+            return
+        if left != self._left:
+            self._ruled = (line, text)
+            self._left = left
+        if len(set(found.values())) > 1:
+            self._unlike = self._unlike or (line, text, found)
+
+    def sign(self, problems: list[Problem]) -> tuple[Sign, str]:
+        """Return the column's decimal sign, and why; what must be asked goes into `problems`."""
+        left = [sign for sign in SIGNS if sign in self._left]
+        why = "--decimal says so" if self._decimal else "no amount says otherwise"
+        if self._ruled and not self._decimal:
+            why = f"{self._ruled[1]} in line {self._ruled[0]} can be nothing else"
+        if len(left) > 1 and self._unlike is not None and self._hint:
+            left = [sign for sign in SIGNS if sign == self._hint]
+            why = "the profile says so, and nothing speaks against it"
+        elif len(left) > 1 and self._unlike is not None:
+            line, text, found = self._unlike
+            either = f"{text} may be {' or '.join(found.values())}, and no other amount of the column decides it"
+            remedy = "add --decimal . or --decimal , (or --currency, if its currency has no decimals)"
+            problems.append(Problem("decimal", either, remedy, line, self._column))
+        if self._clash is not None and not self._decimal:
+            line, text = self._clash
+            other = f" (line {self._ruled[0]}: {self._ruled[1]})" if self._ruled else ""
+            unlike = f"{text} has another decimal sign than amounts before it{other}"
+            problems.append(
+                Problem("decimal", unlike, "write all amounts of the column in one form", line, self._column)
+            )
+        if self._unclear is not None and not self._currency:
+            line, name = self._unclear
+            why_unclear = f"{name} is the sign of several currencies"
+            remedy = "add --currency, for instance --currency USD"
+            problems.append(Problem("currency", why_unclear, remedy, line, self._column))
+        return left[0], why

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import combinations
 
-from due_notices.commands.import_.amounts import SHAPE, SIGNS, Sign, taken_apart, with_sign
+from due_notices.commands.import_.amounts import SHAPE, AmountProof, Sign
 from due_notices.commands.import_.dates import (
     ORDERS,
     YEARS_AHEAD,
@@ -70,6 +70,7 @@ class DateProof:
         self._clash: tuple[int, str] | None = None
         self._year_first: dict[bool, tuple[int, str]] = {}  # whether its year is short: the first such
         self._serial: tuple[int, str, date] | None = None
+        self._last_serial = date.min
         self._buddhist: tuple[int, str, Readings] | None = None
         self._first_refused: tuple[int, str, RowRefused] | None = None
         self.seen = False
@@ -87,7 +88,9 @@ class DateProof:
         if found.refusal is not None:
             self._first_refused = self._first_refused or (line, text, found.refusal)
         if found.special == "serial":
-            self._serial = self._serial or (line, text, next(iter(found.dates.values())))
+            day = next(iter(found.dates.values()))
+            self._serial = self._serial or (line, text, day)
+            self._last_serial = max(day, self._last_serial)
             self.seen = True
         if not found.dates or found.special == "serial":
             return
@@ -127,6 +130,9 @@ class DateProof:
             problems.append(self._two_forms(self._clash))
         elif left[0] == "ymd" and len(self._year_first) > 1:  # 31/12/26 among 2026-12-31 is no day of 2031
             problems.append(self._two_forms(self._year_first[True]))
+        if self._serial is not None and asked.excel and self._last_serial.year < self._latest - YEARS_AHEAD - 2:
+            why_old = f"no serial day is after {self._last_serial}; a workbook may count from 1904, four years later"
+            problems.append(Problem("serial-day", why_old, "write dates as YYYY-MM-DD", self._serial[0], self._column))
         if self._serial is not None and not asked.excel:
             line, text, day = self._serial
             problems.append(
@@ -176,75 +182,6 @@ def _spelt(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-class AmountProof:
-    """The decimal signs that are left for a column of amounts."""
-
-    def __init__(self, column: str, asked: Asked, hint: str) -> None:
-        """Take the column's name, what was asked for, and the sign that the program is known for."""
-        self._column = column
-        self._asked = asked
-        self._hint = hint
-        self._left: frozenset[Sign] = frozenset({asked.decimal}) if asked.decimal else frozenset(SIGNS)
-        self._ruled: tuple[int, str] | None = None
-        self._clash: tuple[int, str] | None = None
-        self._unlike: tuple[int, str, Mapping[Sign, str]] | None = None
-        self._unclear: tuple[int, str] | None = None
-
-    def see(self, text: str, line: int, currency: str | None) -> None:
-        """Take a cell into account."""
-        try:
-            cell = taken_apart(text)
-        except RowRefused:
-            return
-        currency = currency or cell.currency
-        if currency is None and cell.unclear:
-            self._unclear = self._unclear or (line, cell.unclear)
-        found: dict[Sign, str] = {}
-        for sign in SIGNS:
-            plain = with_sign(cell.number, sign, currency)
-            if plain is not None:
-                found[sign] = plain
-        if not found:
-            return
-        left = self._left & found.keys()
-        if not left:
-            self._clash = self._clash or (line, text)
-            return
-        if left != self._left:
-            self._ruled = (line, text)
-            self._left = left
-        if len(set(found.values())) > 1:
-            self._unlike = self._unlike or (line, text, found)
-
-    def sign(self, problems: list[Problem]) -> tuple[Sign, str]:
-        """Return the column's decimal sign, and why; what must be asked goes into `problems`."""
-        left = [sign for sign in SIGNS if sign in self._left]
-        why = "--decimal says so" if self._asked.decimal else "no amount says otherwise"
-        if self._ruled and not self._asked.decimal:
-            why = f"{self._ruled[1]} in line {self._ruled[0]} can be nothing else"
-        if len(left) > 1 and self._unlike is not None and self._hint:
-            left = [sign for sign in SIGNS if sign == self._hint]
-            why = "the profile says so, and nothing speaks against it"
-        elif len(left) > 1 and self._unlike is not None:
-            line, text, found = self._unlike
-            either = f"{text} may be {' or '.join(found.values())}, and no other amount of the column decides it"
-            remedy = "add --decimal . or --decimal , (or --currency, if its currency has no decimals)"
-            problems.append(Problem("decimal", either, remedy, line, self._column))
-        if self._clash is not None and not self._asked.decimal:
-            line, text = self._clash
-            other = f" (line {self._ruled[0]}: {self._ruled[1]})" if self._ruled else ""
-            unlike = f"{text} has another decimal sign than amounts before it{other}"
-            problems.append(
-                Problem("decimal", unlike, "write all amounts of the column in one form", line, self._column)
-            )
-        if self._unclear is not None and not self._asked.currency:
-            line, name = self._unclear
-            why_unclear = f"{name} is the sign of several currencies"
-            remedy = "add --currency, for instance --currency USD"
-            problems.append(Problem("currency", why_unclear, remedy, line, self._column))
-        return left[0], why
-
-
 class Proof:
     """What the rows of a list have proven so far."""
 
@@ -265,7 +202,10 @@ class Proof:
             layout.name(layout.columns["due"]), asked, profile.dates if profile else "", today.year + YEARS_AHEAD
         )
         self._amounts = AmountProof(
-            "" if amount is None else layout.name(amount), asked, profile.decimal if profile else ""
+            "" if amount is None else layout.name(amount),
+            asked.decimal,
+            asked.currency,
+            profile.decimal if profile else "",
         )
         self._currency = asked.currency or (layout.head_currency if "currency" not in layout.columns else None)
 

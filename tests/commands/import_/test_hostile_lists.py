@@ -336,3 +336,12 @@ def test_the_day_on_which_computers_begin_to_count_is_no_due_date(tmp_path: Path
         *["is where computers begin to count, and is written for no date at all"] * 2,
         True,
     ]
+
+
+def test_serial_days_of_which_the_last_is_years_ago_may_count_from_1904(tmp_path: Path) -> None:
+    """All due dates would be over, and nobody notified."""
+    text = "Email,Due date,Balance\na@example.com,{},5\nb@example.com,44925,5\n"
+
+    with pytest.raises(ListRefused, match="no serial day is after 2022-12-30; a workbook may count from 1904"):
+        rows(written(tmp_path, text.format(44909)), dates=("excel",))
+    assert len(rows(written(tmp_path, text.format(46371)), dates=("excel",))) == 2
