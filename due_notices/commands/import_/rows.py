@@ -42,7 +42,7 @@ _ERROR = re.compile(r"#{3,}|#[^\W\d_¡¿][^\W_]*(?:/0)?[!?]|#[¡¿][^\W\d_]+[!?]
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _WITH_NAME = re.compile(r"[^<>@]*<([^<>\s]+@[^<>\s]+)>")
 _MAILTO = re.compile(r"mailto:(?=[^?]+@[^?]+\Z)", re.IGNORECASE)
-UNUSUAL_CUSTOMER = re.compile(rf"{_UNSEEN.pattern}|[<#\u00a0\u202f]|=\"|mailto:|Err:", re.IGNORECASE)
+UNUSUAL_CUSTOMER = re.compile(_UNSEEN.pattern.replace("]", "<#:=\u00a0\u202f]"))
 """What a cell that says who is meant may have around the address or number itself."""
 _LONGEST_REFERENCE = 120
 LONGEST_CUSTOMER = 256

@@ -56,8 +56,8 @@ _REMEDY = "leave such rows out of the list, or write a profile (docs/import.md)"
 
 _MONTH = "jan|feb|f[ée]v|m[aä]r|apr|avr|may|mai|maj|mei|jun|jul|aug|ago|sep|o[ck]t|out|nov|de[cz]"
 _DATED = re.compile(
-    rf"(?:^|\x1f)(\d{{1,2}}[-. ]{{1,2}}(?:{_MONTH})\.?(?:[-. ]\d{{2,4}})?|(?:{_MONTH})[-. ]\d{{2}}|"
-    r"\d{4}-[01]\d-[0-3]\d(?: 00:00(?::00)?)?|[0-3]?\d([./])[0-3]?\d\2(?:19|20)\d{2}(?: 0?0:00(?::00)?)?)(?=$|\x1f)",
+    rf"\d{{1,2}}[-. ]{{1,2}}(?:{_MONTH})\.?(?:[-. ]\d{{2,4}})?|(?:{_MONTH})[-. ]\d{{2}}|"
+    r"\d{4}-[01]\d-[0-3]\d(?: 00:00(?::00)?)?|[0-3]?\d([./])[0-3]?\d\1(?:19|20)\d{2}(?: 0?0:00(?::00)?)?",
     re.IGNORECASE,
 )
 _MOST_FORMS = 1_000
@@ -77,15 +77,19 @@ class DatedReferences:
     def add(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
         """Take a block of rows into account."""
         cells = [row[self._column].strip() if len(row) > self._column else "" for row in rows]
-        joined = "\x1f".join(cells)
-        if len(self._others) < _MOST_FORMS and _DATED.search(joined) is None:
-            self._others.update(_form(joined).split("\x1f"))
+        forms = _form("\x1f".join(cells)).split("\x1f")
+        if len(forms) != len(cells):  # a cell holds the mark
+            forms = list(map(_form, cells))
+        others = self._others
+        if others.issuperset(forms):
             return
-        for line, cell in zip(lines, cells, strict=True):
+        for line, cell, form in zip(lines, cells, forms, strict=True):
+            if form in others:
+                continue
             if _DATED.fullmatch(cell):
-                self._dated.setdefault(_form(cell), (line, cell))
-            elif len(self._others) < _MOST_FORMS:
-                self._others.add(_form(cell))
+                self._dated.setdefault(form, (line, cell))
+            elif len(others) < _MOST_FORMS:
+                others.add(form)
 
     def problem(self) -> Problem | None:
         """Ask where some references are dates and others are something else."""
