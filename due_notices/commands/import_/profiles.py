@@ -154,7 +154,7 @@ def matches(word: str, wanted: Iterable[str]) -> bool:
 
 def squeezed(name: str) -> str:
     """Return a head without what stands between its words: `due_date`, `Due-Date` and `dueDate` are one."""
-    return re.sub(r"[\s_.:#'\u2019/-]+", "", name)
+    return re.sub(r"[\s_.:#?'\u2019/-]+", "", name)
 
 
 @cache

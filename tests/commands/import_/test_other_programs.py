@@ -617,3 +617,13 @@ def test_a_whole_row_in_one_cell_is_no_heading(tmp_path: Path, row: str) -> None
     kinds = [row[0] for row in said(path)]
     assert kinds == ["cells", "2026-12-15", "group or total", "group or total"]
     assert entries_of(path).of_nobody
+
+
+@pytest.mark.parametrize(
+    ("head", "states"),
+    [("Paid?", ["paid", "open"]), ("Open?", ["open", "paid"]), ("Cancelled?", ["void", "open"])],
+)
+def test_a_head_may_ask(tmp_path: Path, head: str, states: list[str]) -> None:
+    text = f"Invoice,Email,Due Date,Balance,{head}\nI-1,{ADA},2026-12-15,5,Yes\nI-2,{BEN},2026-12-15,5,No\n"
+
+    assert [row[4] for row in said(written(tmp_path, text))] == states
