@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -36,6 +37,7 @@ PLACES = {
     "8a6f3c1e-0000-4000-8000-000000000001": USER,
     "<object id>": USER,
     "ada@example.com": USER,
+    "YYYY-MM-DD": str(datetime.now(UTC).date() + timedelta(days=7)),
     "invoices.csv": str(ROOT / "examples/lists/billing.csv"),
     "examples/lists": str(ROOT / "examples/lists"),
 }

@@ -60,7 +60,7 @@ def preview(
 
     \b
     Examples:
-      due-notices preview --date 2026-12-24
+      due-notices preview --date YYYY-MM-DD
       due-notices preview --skipped --csv skipped.csv
       due-notices preview --json | jq '.notices | length'
     """
