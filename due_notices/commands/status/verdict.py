@@ -305,9 +305,7 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
         )
     took, longest = record.seconds.get("total"), policy.longest.total_seconds()
     if took is not None and took > SLOW_SHARE * longest:
-        yield Finding(
-            "slow-run", f"the run of {day} took {took / 60:.0f} minutes; the host ends it after {longest / 60:.0f}"
-        )
+        yield Finding("slow-run", f"the run of {day} took {took / 60:.0f} minutes, and may take {longest / 60:.0f}")
 
 
 def _malformed(record: RunReport, records: Sequence[RunReport]) -> Iterator[Finding]:

@@ -323,6 +323,8 @@ def test_a_handful_of_malformed_values_is_no_jump(malformed: int, found: list[st
 
 def test_a_run_of_just_four_fifths_of_its_time_is_no_slow_one() -> None:
     assert judge(situation(week(seconds={"total": 1200.0}))).level is Level.FINE
+    slow = judge(situation(week(seconds={"total": 1260.0})))
+    assert slow.headline == f"the run of {MONDAY} took 21 minutes, and may take 25"
 
 
 def test_the_worst_comes_first_and_the_verdict_is_its_level() -> None:
