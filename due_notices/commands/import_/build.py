@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,24 @@ _PROBES: Sequence[tuple[bool, str, Mapping[str, str]]] = (
     (True, "{}/any(v:v eq '2000-01-01')", {}),
     (True, "{}/any(v:v eq '2000-01-01')", EVENTUAL),
 )
+
+
+_FORBIDDEN = 403
+_MAY_NOT_READ = (
+    "your login may not read the users: log in with `az login --tenant <GRAPH_TENANT_ID>` as one that has "
+    "User.ReadWrite.All (delegated)"
+)
+
+
+@contextmanager
+def _own_login() -> Iterator[None]:
+    """Say what a refusal means for a person: the remedy of a run is about the app registration."""
+    try:
+        yield
+    except GraphRefused as refused:
+        if refused.status != _FORBIDDEN:
+            raise
+        raise DirectoryError(f"{refused.said}: {_MAY_NOT_READ}") from refused
 
 
 class _Kept:
@@ -90,8 +109,9 @@ class Operator:
             select=tuple(dict.fromkeys((*SELECTED, *(path[0] for path in match)))),
         )
         try:
-            for page in directory.pages():
-                yield page.rows
+            with _own_login():
+                for page in directory.pages():
+                    yield page.rows
         except ListingExpired as error:
             raise DirectoryError(f"{error}: nothing was written; call the command again") from error
 
@@ -105,7 +125,8 @@ class Operator:
             if headers:
                 query["$count"] = "true"
             try:
-                self._graph.get(self._graph.url("users", query), headers=headers)
+                with _own_login():
+                    self._graph.get(self._graph.url("users", query), headers=headers)
             except GraphRefused as refused:
                 if refused.status == 400:  # noqa: PLR2004 (HTTP)
                     continue

@@ -300,6 +300,21 @@ def test_a_login_that_may_not_write_stops_before_thousands(
     assert sum(each.method == "PATCH" for each in stack.graph.requests) == 3
 
 
+@pytest.mark.parametrize("on_request", [1, 2])  # what the attribute holds, and the users
+def test_a_login_that_may_not_read_the_users_is_what_is_wrong(
+    stack: LocalStack, operator: CommandLine, tmp_path: Path, on_request: int
+) -> None:
+    stack.graph.users = people(1)
+    stack.graph.faults.add(Fault(path="/users", status=403, on_request=on_request))
+
+    done = operator("import", str(big_list(tmp_path, date(2026, 11, 29), 1)), "--partial")
+
+    assert done.returncode == 1
+    assert "403 Authorization_RequestDenied" in done.stderr
+    assert "your login may not read the users" in done.stderr
+    assert "app registration" not in done.stderr
+
+
 def test_explain_needs_no_settings(tmp_path: Path) -> None:
     environ: Mapping[str, str] = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
