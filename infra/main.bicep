@@ -185,7 +185,7 @@ param backlogLimit int = 1000
 @maxValue(730)
 param logRetentionInDays int = 90
 
-@description('Optional. Amount a month, in the currency of the bill, of which a message is sent at 80 and at 100 percent. 0: no budget.')
+@description('Optional. Amount a month, in the currency of the bill, of which a message is sent at 80 percent, and when the forecast is above it. 0: no budget.')
 @minValue(0)
 param monthlyBudget int = 0
 

@@ -86,7 +86,7 @@ param secretWarningDays int
 @minValue(0)
 param backlogLimit int
 
-@description('Required. Amount a month, in the currency of the bill, of which a message is sent at 80 and at 100 percent. 0: no budget.')
+@description('Required. Amount a month, in the currency of the bill, of which a message is sent at 80 percent, and when the forecast is above it. 0: no budget.')
 @minValue(0)
 param monthlyBudget int
 
