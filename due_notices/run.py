@@ -324,15 +324,17 @@ def compare(report: RunReport, runs: Sequence[RunReport], policy: Policy) -> str
 
     Puts into the report what is worth a look, how many notices are usual, and whether today's number is unusual.
     """
-    base = base_of(runs, report.business_date)
-    days = [day for day in by_day(of_filter(runs, report.filter_digest)) if day.completed]
+    own = of_filter(runs, report.filter_digest)
+    days = [day for day in by_day(own) if day.completed]
     earlier = [day for day in days if day.business_date < report.business_date]
     numbers = [day.sent + day.failed for day in earlier[-MEDIAN_DAYS:] if day.sent + day.failed]
     report.usual_owed = round(statistics.median(numbers)) if numbers else 0 if earlier else None
     if report.owed >= UNUSUAL_LEAST:
         report.unusual = report.usual_owed is None or report.owed >= UNUSUAL_FACTOR * report.usual_owed
-    report.signs = signs_of(report, base, earlier, policy.fall_limit, "/".join(policy.rules.attribute))
-    return why_fallen(report, base, policy.fall_limit)
+    # A mistyped filter falls against any run; and one with few users, accepted elsewhere, hides no fall of this filter.
+    base, last = base_of(own, report.business_date), base_of(runs, report.business_date)
+    report.signs = signs_of(report, base or last, earlier, policy.fall_limit, "/".join(policy.rules.attribute))
+    return why_fallen(report, last, policy.fall_limit) or why_fallen(report, base, policy.fall_limit)
 
 
 async def _record(report: RunReport, storage: Storage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from due_notices.report import Outcome
 from due_notices.run import Wish
 from tests.factories import obligation_json, run_report
+from tests.fakes import START
 from tests.run.world import POLICY, TODAY, World, customer, customers
 
 YESTERDAY = TODAY - timedelta(days=1)
@@ -112,6 +113,37 @@ def test_a_run_with_a_mistyped_filter_falls_too() -> None:
     mistyped = world(customers(10), filter_digest="before")
 
     assert mistyped.run().outcome is Outcome.FALLEN
+
+
+@pytest.mark.parametrize("accepted_on", [YESTERDAY, TODAY])
+def test_few_users_accepted_with_another_filter_hide_no_fall(accepted_on: date) -> None:
+    """A trial on a laptop with a filter of its own, which falls, says itself that `run --accept` accepts the number."""
+    fallen = world(customers(50))
+    fallen.storage.ledger.records[accepted_on, "trial"] = run_report(
+        accepted_on, users_read=3, obligations=3, accepted=True, filter_digest="a trial's", at=START
+    )
+
+    report = fallen.run()
+
+    assert report.outcome is Outcome.FALLEN
+    assert "50 users were read, and 100" in str(report.error)
+
+
+def test_a_run_with_another_filter_does_not_say_what_is_usual() -> None:
+    """It may have seen the same addresses gone before the first run of one's own did."""
+    silent = world([customer(number, mail=None) for number in range(100)])
+    silent.storage.ledger.records[YESTERDAY, "trial"] = run_report(
+        YESTERDAY,
+        users_read=100,
+        obligations=100,
+        skipped={"unreachable": 100},
+        filter_digest="a trial's",
+        at=START - timedelta(hours=12),
+    )
+
+    report = silent.run()
+
+    assert "100% are skipped as unreachable, and 0% were" in report.signs["skips-grew"]
 
 
 def test_a_fall_beside_notices_that_could_not_be_sent_is_a_failed_run_that_says_both() -> None:
