@@ -102,7 +102,7 @@ def audit(
                 for sink in sinks:
                     sink(past)
 
-        records = look_back(services, period, user, found)
+        records = look_back(settings.policy, services, period, user, found)
     figures = overview(tally, records, settings.policy, now, subject)
     if html_file is not None:
         _write_page(html_file, lambda: page(figures, _origin(settings), now, pictured.newest()))

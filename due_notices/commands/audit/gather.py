@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 
 from due_notices.commands.audit.figures import Period
+from due_notices.policy import Policy
 from due_notices.ports import Ledger, PastNotice
 from due_notices.reading import RECORDS_BACK
 from due_notices.report import RunReport, by_day
@@ -12,9 +14,9 @@ from due_notices.services import Services, opened
 
 
 def look_back(
-    services: Services, period: Period, user_id: str | None, found: Callable[[PastNotice], None]
+    policy: Policy, services: Services, period: Period, user_id: str | None, found: Callable[[PastNotice], None]
 ) -> list[RunReport]:
-    """Hand every notice of a period to `found`, one after another; return its runs and those of the weeks before it.
+    """Hand every notice of a period to `found`, one after another; return its days and those of the weeks before it.
 
     Asks the ledger alone, and keeps no notice in memory.
     """
@@ -23,7 +25,18 @@ def look_back(
         async for some in ledger.history(period.first, period.last, user_id):
             for past in some:
                 found(past)
-        return by_day(await ledger.runs(period.first - RECORDS_BACK))
+        runs = [run for run in await ledger.runs(period.first - RECORDS_BACK) if run.business_date <= period.last]
+        return by_day(_of_deployment(runs, policy.rules.filter_digest))
 
     with opened(services.open_storage) as (storage, runner):
-        return [record for record in runner.run(read(storage.ledger)) if record.business_date <= period.last]
+        return runner.run(read(storage.ledger))
+
+
+def _of_deployment(runs: Sequence[RunReport], digest: str) -> list[RunReport]:
+    """Return the runs with the same USER_FILTER and allow list and, of the days before the first of them, all.
+
+    A run with another filter, as on a laptop, ends nobody's day; before the first one with this filter the setting was
+    another, and nothing says which.
+    """
+    first = min((run.business_date for run in runs if run.filter_digest == digest), default=date.max)
+    return [run for run in runs if run.filter_digest == digest or run.business_date < first]
