@@ -19,6 +19,7 @@ from due_notices.commands.doctor.service_clock import service_time
 from due_notices.commands.doctor.storage_probe import try_queue, try_table
 from due_notices.credentials import CredentialKind
 from due_notices.ports import Clock
+from due_notices.reading import RECORDS_BACK
 from due_notices.settings import Settings
 from due_notices.time_zones import system_difference
 
@@ -44,6 +45,9 @@ def doctor_links(settings: Settings, clock: Clock | None = None) -> Sequence[Lin
     async def table() -> None:
         async with bootstrap.storage_clients(settings) as clients:
             await try_table(clients.table)
+        async with bootstrap.open_storage(settings, clock) as storage:  # what a run asks of it first
+            await storage.ledger.check_owner()
+            await storage.ledger.runs(settings.policy.business_date(clock.now()) - RECORDS_BACK)
 
     discovery = f"{settings.authority_host}/{settings.tenant_id}/v2.0/.well-known/openid-configuration"
     return links(

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from due_notices import bootstrap
 from due_notices.adapters.clock import SystemClock
 from due_notices.commands.doctor.build import doctor_links
 from due_notices.commands.doctor.links import (
@@ -214,6 +215,37 @@ def test_a_wrong_account_key_is_refused_by_queue_and_table(healthy: LocalStack, 
     for link in ("queue", "table"):
         assert findings[link].level is State.FAILED
         assert "no role helps a connection string" in findings[link].text
+
+
+@pytest.mark.parametrize(
+    ("row", "hint"),
+    [
+        ({"PartitionKey": "2026-12-01", "RowKey": "of another program"}, "does not say which deployment"),
+        ({"PartitionKey": "format", "RowKey": "format", "version": 2}, "this version of Due Notices knows format 1"),
+        (
+            {"PartitionKey": "format", "RowKey": "format", "version": 1, "tenant": "t", "attribute": "a", "queue": "q"},
+            "belongs to another deployment",
+        ),
+        ({"PartitionKey": "runs", "RowKey": "9999-01-01_damaged", "report": "{}"}, "did not write"),
+    ],
+)
+def test_a_ledger_that_a_run_refuses_is_a_broken_link(
+    healthy: LocalStack, storage_access: StorageAccess, row: dict[str, Any], hint: str
+) -> None:
+    if row["PartitionKey"] == "runs":
+        own = Settings.from_mapping({**healthy.environ, **storage_access.environ})
+        asyncio.run(take_ownership(own))
+    storage_access.table.create_entity(row)
+
+    table = examined(healthy, storage_access)["table"]
+
+    assert table.level is State.FAILED
+    assert hint in table.text
+
+
+async def take_ownership(settings: Settings) -> None:
+    async with bootstrap.open_storage(settings, SystemClock()) as storage:
+        await storage.ledger.take_ownership()
 
 
 @pytest.mark.parametrize(
