@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from due_notices.delivery import Delivery
     from due_notices.planning import Plan
 
+ByStage = Mapping[str, int]
 LOG_PREFIX = "due-notices run "
 SHARDS_AT_A_TIME = 16  # of a run in shards; the others wait for their turn
 
@@ -71,7 +72,7 @@ class RunReport:
     missed: int = 0
     failed: int = 0  # not on the queue, as far as this run knows
     skipped: Mapping[str, int] = field(default_factory=dict)  # by reason
-    stages: Mapping[str, int] = field(default_factory=dict)  # notices sent, by stage
+    stages: ByStage = field(default_factory=dict)  # notices sent
     unusual: bool = False  # whether `owed` is far above `usual_owed`
     usual_owed: int | None = None  # the median of the last completed days
     graph_requests: int = 0
@@ -294,8 +295,19 @@ def _of(kind: type) -> Callable[[Any], Any]:
 _count = _of(int)
 
 
+def _moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:  # it cannot be compared with the others
+        raise ValueError(value)
+    return moment
+
+
 def _numbers(value: Any) -> dict[str, float]:
     return {str(name): each for name, each in value.items() if isinstance(each, int | float)}
+
+
+def _by_stage(value: Any) -> dict[str, int]:
+    return {str(int(stage)): _count(count) for stage, count in value.items()}
 
 
 def _texts(value: Any) -> dict[str, str]:
@@ -319,7 +331,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "int | None": _count,
     "bool": _of(bool),
     "date | None": date.fromisoformat,
-    "datetime | None": datetime.fromisoformat,
+    "datetime | None": _moment,
+    "ByStage": _by_stage,
     "Mapping[str, int]": _numbers,
     "Mapping[str, str]": _texts,
     "Mapping[str, float]": _numbers,

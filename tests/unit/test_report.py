@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 
 from due_notices.credentials import CredentialEnd, CredentialKind
 from due_notices.model import Reason
-from due_notices.report import LOG_PREFIX, Outcome, RunReport, Waiting, steps_of
-from tests.factories import on
+from due_notices.report import LOG_PREFIX, Outcome, RunReport, Waiting, by_day, steps_of
+from tests.factories import at, on
 
 
 def full_report() -> RunReport:
@@ -178,3 +179,29 @@ def test_the_log_line_is_one_line_of_ascii_whatever_an_error_says(error: str, no
     assert line.isascii()
     assert len(line.splitlines()) == 1
     assert json.loads(line.removeprefix(LOG_PREFIX))["note"] == note
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"at": "2026-11-24T08:00:00"},
+        {"at": "2026-11-24"},
+        {"at": 0},
+        {"stages": {"first": 1}},
+        {"stages": {"0": "many"}},
+        {"stages": [1]},
+        {"skipped": "none"},
+        {"seconds": {"total": "long"}},
+        {"credential": {"kind": "a new one", "daysLeft": 3}},
+        {"waiting": {"queue": "some"}},
+    ],
+    ids=str,
+)
+def test_a_damaged_field_of_one_run_hides_none_of_the_others(damage: dict[str, object]) -> None:
+    well = replace(RunReport("1", on("2026-11-24"), Outcome.COMPLETED), at=at("2026-11-24T09:00"), stages={"0": 2})
+    damaged = RunReport.from_dict(well.to_dict() | {"runId": "2"} | damage)
+
+    (day,) = by_day([well, damaged])
+
+    assert day.completed
+    assert day.stages["0"] >= 2
