@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import os
 import re
 import sys
@@ -169,6 +170,21 @@ def test_a_graph_that_is_away_leaves_the_rest_of_the_status(sent: CommandLine, s
     assert done.stdout.startswith("look: the coming days are not known: ")
     assert "User.Read.All" in " ".join(done.stdout.split())
     assert "poison queue" in done.stdout
+
+
+def test_notices_in_the_ledger_that_cannot_be_read_leave_the_rest_of_the_status(
+    sent: CommandLine, storage_access: StorageAccess
+) -> None:
+    (row, *_) = (row for row in storage_access.rows() if row["PartitionKey"] == today())
+    storage_access.table.upsert_entity(row | {"businessDate": "in autumn"})
+
+    done = sent("status", "--ahead", "3", "--json")
+
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["verdict"], found["ahead"]) == (1, "act", [])
+    assert [finding["name"] for finding in found["findings"]] == ["ledger-unreadable"]
+    assert "the coming days are not known" in found["findings"][0]["sentence"]
+    assert found["runs"][0]["sent"] == 2
 
 
 def test_ahead_says_where_the_tenant_counts_more_users_than_it_listed(sent: CommandLine, stack: LocalStack) -> None:

@@ -95,6 +95,8 @@ def _ahead(
             coming, doubt = look_ahead(settings.policy, services, days, progress)
     except (CredentialError, DirectoryError) as error:
         return (), [Finding("directory-unreadable", f"the coming days are not known: {error}")]
+    except StorageError as error:  # of the notices: the rows of the runs were read before
+        return (), [Finding("ledger-unreadable", f"the coming days are not known: {error}")]
     if doubt is None:
         return coming, ()
     return coming, [Finding("directory-unreadable", f"the numbers of the coming days may be wrong: {doubt}")]
