@@ -126,6 +126,11 @@ class Situation:
         return self.records[-1] if self.records else None
 
     @cached_property
+    def ended(self) -> Sequence[RunReport]:
+        """The days of which a run has ended."""
+        return [record for record in self.records if record.outcome is not Outcome.BEGAN]
+
+    @cached_property
     def at_work(self) -> str | None:
         """In a sentence, the run that is at work."""
         return at_work_sentence(self.unfinished, self.policy, self.now)
@@ -155,9 +160,9 @@ class Situation:
         return self._count(self.looks.queue, "queue")
 
     def _count(self, look: QueueLook, name: str) -> int | None:
-        if look.count is not None or self.newest is None:
+        if look.count is not None or not self.ended:
             return look.count
-        count: int | None = getattr(self.newest.waiting, name)
+        count: int | None = getattr(self.ended[-1].waiting, name)
         return count
 
 
@@ -282,6 +287,13 @@ def _newest_run(situation: Situation) -> Iterator[Finding]:
                 f"{run} that began at {began} never ended: its host was stopped or killed, or a request hangs; the "
                 "next tick goes on where it stopped",
             )
+    if situation.ended:
+        yield from _figures(situation.ended[-1], situation)
+
+
+def _figures(record: RunReport, situation: Situation) -> Iterator[Finding]:
+    """Find what is odd in the figures of the last day of which there are any: one at work has none yet."""
+    day, policy = record.business_date, situation.policy
     for name, count, what in (
         ("notices-missed", record.missed, "never notified"),
         ("notices-expired", record.expired, "notified before, but not of the rest"),
@@ -368,8 +380,7 @@ def age(span: timedelta) -> str:
 
 
 def _fine(situation: Situation) -> str:
-    ended = [record for record in situation.records if record.outcome is not Outcome.BEGAN]
-    told = ["the first run is at work"]
+    ended, told = situation.ended, ["the first run is at work"]
     if ended:
         sent, late = ended[-1].sent, ended[-1].late
         told = [

@@ -337,6 +337,19 @@ def test_the_worst_comes_first_and_the_verdict_is_its_level() -> None:
     assert verdict.headline == verdict.findings[0].sentence
 
 
+def test_a_run_at_work_does_not_hide_what_the_last_one_found() -> None:
+    found: dict[str, Any] = {"missed": 3, "signs": {"skips-grew": "a sign"}, "unusual": True, "waiting": Waiting(1, 0)}
+    unseen = QueueLooks(QueueLook(None, None, "refused"), QueueLook(None, None, "refused"))
+    began = run(TUESDAY_MORNING.date(), "began", at=TUESDAY_MORNING, sent=0, owed=0)
+
+    before, meanwhile = (
+        judge(situation(records, looks=unseen)) for records in (week(**found), [*week(**found), began])
+    )
+
+    assert names(before) == ["notices-missed", "skips-grew", "unusual-number"]
+    assert meanwhile.findings == before.findings
+
+
 def test_a_report_of_another_version_breaks_nothing() -> None:
     strange: dict[str, Any] = {"skipped": None, "seconds": [], "waiting": 3, "expired": "many", "ofALaterVersion": 1}
     odd = RunReport.from_dict(run().to_dict() | strange)
