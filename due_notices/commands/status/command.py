@@ -69,7 +69,7 @@ def status(*, days: int, ahead: int | None, as_json: bool) -> int:
     settings = bootstrap.load_settings()
     services = bootstrap.build_services(settings)
     try:
-        situation = look_around(settings.policy, services)
+        situation = look_around(settings.policy, services, settings.credential)
     except StorageError as error:
         _print_unreadable(error, as_json=as_json)
         return EXIT_CODES[Level.ACT]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from due_notices.commands.ahead import ComingRuns
 from due_notices.commands.days_without_tick import days_without_tick
 from due_notices.commands.status.verdict import Situation
+from due_notices.credentials import CredentialKind
 from due_notices.deadline import Deadline
 from due_notices.falls import why_miscounted
 from due_notices.planning import Planner
@@ -23,7 +24,7 @@ from due_notices.services import Services, opened
 PATIENCE = timedelta(seconds=15)  # an operator is waiting at the screen
 
 
-def look_around(policy: Policy, services: Services) -> Situation:
+def look_around(policy: Policy, services: Services, kind: CredentialKind = CredentialKind.SECRET) -> Situation:
     """Return what ledger and queues say now. Asks neither Graph nor the vault."""
     now = services.clock.now()
     today = policy.business_date(now)
@@ -44,6 +45,7 @@ def look_around(policy: Policy, services: Services) -> Situation:
         others=[run for run in past if run.filter_digest != policy.rules.filter_digest],
         later=[run for run in runs if run.business_date > today],
         unfinished=[run for run in past if run.outcome is Outcome.BEGAN],
+        kind=kind,
     )
 
 

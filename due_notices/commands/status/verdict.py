@@ -15,7 +15,7 @@ from functools import cached_property
 from due_notices.commands.ahead import at_work_sentence
 from due_notices.commands.counted import counted, verb
 from due_notices.commands.days_without_tick import DaysWithoutTick
-from due_notices.credentials import CredentialEnd
+from due_notices.credentials import CredentialEnd, CredentialKind
 from due_notices.policy import Policy
 from due_notices.ports import QueueLook, QueueLooks
 from due_notices.report import Outcome, RunReport, steps_of
@@ -101,7 +101,8 @@ class Situation:
     `first_tick` is when the timer first ticks today within the send window (UTC); None where it does not.
     `without_tick` are the coming open days on which it does not. `last` is the run recorded last, alone: a day that was
     completed stays so, also where a later look at it failed. Of all other recorded runs, `others` have another filter
-    or allow list, `later` are of days after today, and `unfinished` began and have not ended.
+    or allow list, `later` are of days after today, and `unfinished` began and have not ended. `kind` is that of the
+    credential by the settings.
     """
 
     now: datetime
@@ -114,6 +115,7 @@ class Situation:
     others: Sequence[RunReport] = ()
     later: Sequence[RunReport] = ()
     unfinished: Sequence[RunReport] = ()
+    kind: CredentialKind = CredentialKind.SECRET
 
     @cached_property
     def today(self) -> date:
@@ -143,10 +145,12 @@ class Situation:
     @cached_property
     def credential(self) -> CredentialEnd | None:
         """The end of the credential, by the newest report that knew it, less the days gone by since."""
+        if self.kind is CredentialKind.FEDERATED:  # of which no report knows anything
+            return CredentialEnd(self.kind, None)
         for record in reversed(self.records):
-            if record.credential is not None and record.credential.days_left is not None:
-                left = record.credential.days_left - (self.today - record.business_date).days
-                return CredentialEnd(record.credential.kind, left)
+            if (end := record.credential) is not None:
+                gone = (self.today - record.business_date).days
+                return end if end.days_left is None else end._replace(days_left=end.days_left - gone)
         return None
 
     @cached_property

@@ -250,6 +250,23 @@ def test_a_report_that_did_not_get_as_far_as_the_secret_leaves_it_to_the_one_bef
     assert situation(records).credential == secret(10)
 
 
+def test_a_secret_that_was_replaced_by_one_without_an_end_expires_no_more() -> None:
+    found = situation([run("2026-11-22", credential=secret(1)), run(MONDAY, credential=secret(None))])
+
+    assert judge(found).level is Level.FINE
+    assert found.credential == secret(None)
+
+
+def test_where_the_credential_is_federated_now_the_secret_of_before_expires_no_more() -> None:
+    records = [run("2026-11-22", credential=secret(1)), run(MONDAY, credential=None)]
+
+    found = replace(situation(records), kind=CredentialKind.FEDERATED)
+
+    assert judge(found).level is Level.FINE
+    assert found.credential == CredentialEnd(CredentialKind.FEDERATED, None)
+    assert names(judge(situation(records))) == ["secret-expired"]
+
+
 def test_one_poison_message_asks_for_action() -> None:
     verdict = judge(situation(looks=QueueLooks(QueueLook(0, None), QueueLook(1, TUESDAY_MORNING))))
 
