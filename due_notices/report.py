@@ -226,8 +226,8 @@ def by_date_and_time(report: RunReport) -> tuple[date, datetime]:
 def by_day(runs: Iterable[RunReport]) -> list[RunReport]:
     """Return one report for each business date of some runs, the oldest first.
 
-    What was done adds up over a day's runs; what was seen is that of the last run that ended. A day is completed if one
-    of its runs was, whatever came after.
+    What was done adds up over a day's runs; what was seen is that of the last run that ended and saw anything. A day is
+    completed if one of its runs was, whatever came after.
     """
     return [
         _day(list(reports))
@@ -244,6 +244,10 @@ def _day(runs: Sequence[RunReport]) -> RunReport:
     ended = [run for run in runs if run.outcome is not Outcome.BEGAN]
     if not ended:
         return runs[-1]
+    # A run that failed before it had read the users has seen nothing, and hides nothing that was seen before it.
+    saw = (run for run in reversed(ended) if run.users_read or run.outcome is not Outcome.FAILED)
+    last_seen = next(saw, ended[-1])
+    seen = {name: getattr(last_seen, name) for name in (*_SEEN, *_OF_WHAT_WAS_SEEN)}
     done = {name: sum(getattr(run, name) for run in ended) for name in _DONE}
     stages: Counter[str] = Counter()
     for run in ended:
@@ -253,6 +257,7 @@ def _day(runs: Sequence[RunReport]) -> RunReport:
         outcome=Outcome.COMPLETED if any(run.completed for run in ended) else runs[-1].outcome,
         at=runs[-1].at,
         stages={stage: stages[stage] for stage in sorted(stages, key=int)},
+        **seen,
         **done,
     )
 
@@ -260,6 +265,7 @@ def _day(runs: Sequence[RunReport]) -> RunReport:
 _DONE = ("sent", "late", "superseded", "graph_requests", "throttled")
 """What was done: these figures add up over the runs of a day, and over the shards of a run."""
 _SEEN = ("users_read", "parts", "obligations", "not_yet", "over", "owed", "already_sent", "expired", "missed", "failed")
+_OF_WHAT_WAS_SEEN = ("users_counted", "skipped", "open_by_due_date", "unusual", "usual_owed", "signs", "reach")
 _COUNTED = ("skipped", "stages", "open_by_due_date")
 """Further figures that add up over the shards of a run: numbers, and numbers by name."""
 

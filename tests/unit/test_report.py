@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from due_notices.credentials import CredentialEnd, CredentialKind
 from due_notices.model import Reason
 from due_notices.report import LOG_PREFIX, Outcome, RunReport, Waiting, by_day, steps_of
-from tests.factories import at, on
+from tests.factories import at, on, run_report
 
 
 def full_report() -> RunReport:
@@ -205,3 +206,35 @@ def test_a_damaged_field_of_one_run_hides_none_of_the_others(damage: dict[str, o
 
     assert day.completed
     assert day.stages["0"] >= 2
+
+
+def test_a_run_that_failed_before_it_read_hides_nothing_of_what_its_day_has_seen() -> None:
+    figures: dict[str, Any] = {
+        "users_read": 9,
+        "missed": 3,
+        "skipped": {"paid": 1},
+        "open_by_due_date": {"2026-11-20": 7},
+    }
+    signs = {"skips-grew": "a sentence"}
+    well = run_report("2026-11-24", at=at("2026-11-24T09:00"), sent=2, signs=signs, **figures)
+    broken = run_report("2026-11-24", "failed", at=at("2026-11-24T15:00"), error="the vault is gone", graph_requests=1)
+
+    (day,) = by_day([well, broken])
+
+    assert day == replace(well, at=broken.at, error=broken.error, graph_requests=1)
+
+
+def test_of_runs_that_read_the_last_one_says_what_was_seen() -> None:
+    first = run_report("2026-11-24", at=at("2026-11-24T09:00"), users_read=9, missed=3)
+    second = run_report("2026-11-24", "failed", at=at("2026-11-24T15:00"), users_read=8, missed=0)
+
+    (day,) = by_day([first, second])
+
+    assert (day.users_read, day.missed, day.completed) == (8, 0, True)
+
+
+def test_a_run_that_found_nobody_has_seen_that() -> None:
+    first = run_report("2026-11-24", at=at("2026-11-24T09:00"), users_read=9)
+    empty = run_report("2026-11-24", "fallen", at=at("2026-11-24T15:00"), error="0 users were read")
+
+    assert by_day([first, empty])[0].users_read == 0
