@@ -616,7 +616,7 @@ def test_a_whole_row_in_one_cell_is_no_heading(tmp_path: Path, row: str) -> None
 
     kinds = [row[0] for row in said(path)]
     assert kinds == ["cells", "2026-12-15", "group or total", "group or total"]
-    assert entries_of(path).of_nobody
+    assert entries_of(path).of_unknown
 
 
 @pytest.mark.parametrize(
