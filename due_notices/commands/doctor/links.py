@@ -222,7 +222,7 @@ def _queue(probes: Probes) -> tuple[State, str]:
 
 def _table(probes: Probes) -> tuple[State, str]:
     probes.table()
-    return State.OK, "rows may be written, and the ledger is this deployment's"
+    return State.OK, "rows may be written, and the ledger is no other deployment's"
 
 
 def skew(ahead: timedelta) -> tuple[State, str]:

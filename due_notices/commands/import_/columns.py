@@ -82,7 +82,7 @@ class ColumnReader:
             )
             dues = self._all_dues(cells[columns["due"]])
             refs = self._all_refs(cells, len(rows))
-        except (_NotPlain, BadCell, RowRefused):
+        except (_NotPlain, BadCell, RowRefused, KeyError):  # or a word that only a row without a due date has
             return None
         customers = list(map(str.strip, cells[self._layout.customer]))
         if UNUSUAL_CUSTOMER.search(_MARK.join(customers)):

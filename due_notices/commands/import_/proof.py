@@ -70,7 +70,6 @@ class DateProof:
         self._clash: tuple[int, str] | None = None
         self._year_first: dict[bool, tuple[int, str]] = {}  # whether its year is short: the first such
         self._serial: tuple[int, str, date] | None = None
-        self._last_serial = date.min
         self._buddhist: tuple[int, str, Readings] | None = None
         self._first_refused: tuple[int, str, RowRefused] | None = None
         self.seen = False
@@ -90,7 +89,6 @@ class DateProof:
         if found.special == "serial":
             day = next(iter(found.dates.values()))
             self._serial = self._serial or (line, text, day)
-            self._last_serial = max(day, self._last_serial)
             self.seen = True
         if not found.dates or found.special == "serial":
             return
@@ -130,9 +128,6 @@ class DateProof:
             problems.append(self._two_forms(self._clash))
         elif left[0] == "ymd" and len(self._year_first) > 1:  # 31/12/26 among 2026-12-31 is no day of 2031
             problems.append(self._two_forms(self._year_first[True]))
-        if self._serial is not None and asked.excel and self._last_serial.year < self._latest - YEARS_AHEAD - 2:
-            why_old = f"no serial day is after {self._last_serial}; a workbook may count from 1904, four years later"
-            problems.append(Problem("serial-day", why_old, "write dates as YYYY-MM-DD", self._serial[0], self._column))
         if self._serial is not None and not asked.excel:
             line, text, day = self._serial
             problems.append(
@@ -174,7 +169,8 @@ class DateProof:
     def _two_forms(self, clash: tuple[int, str]) -> Problem:
         line, text = clash
         other = f" (line {self._ruled[-1][0]}: {self._ruled[-1][1]})" if self._ruled else ""
-        remedy = "write all dates of the column in one form, or say which with --dates"
+        remedy = "write all dates of the column in one form"
+        remedy += "" if self._asked.orders else ", or say which with --dates"
         return Problem("dates", f"{text} has another form than dates before it{other}", remedy, line, self._column)
 
 
@@ -194,7 +190,9 @@ class Proof:
         self._words = words
         self._seen = _Seen(layout)
         self._unread = Unread(layout, asked, words)
-        self._others: list[Ending | DatedReferences] = [Ending(layout.columns["due"])] if open_ended else []
+        self._others: list[Ending | DatedReferences] = []
+        if open_ended:
+            self._others.append(Ending(layout.columns["due"], layout.columns.get("amount")))
         if "ref" in layout.columns and "ref" not in asked.columns:
             self._others.append(DatedReferences(layout.columns["ref"], layout.name(layout.columns["ref"])))
         profile, amount = layout.profile, layout.columns.get("amount")

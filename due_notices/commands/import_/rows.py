@@ -25,18 +25,14 @@ from due_notices.commands.import_.profiles import (
 )
 from due_notices.commands.import_.proof import Forms
 from due_notices.commands.import_.recognition import DELIMITERS, Layout
-from due_notices.commands.import_.unread import NOT_OWED
+from due_notices.commands.import_.unread import NO_REFERENCE, NOT_OWED, PLACEHOLDER
 from due_notices.obligations import MAX_CHARACTERS
 
 _ROUNDED = re.compile(r"[+-]?\d([.,]\d+)?[eE]\+?\d{1,3}")
 _KEPT_AS_TEXT = re.compile(r'="([^"]*)"')
 _CODE = re.compile(r"([A-Z]{3})(?: ?[-–(,:] ?.*)?")  # alone, or before its name
-_NO_REFERENCE = r"(?:[Nn]/?[Aa]|[Nn][Oo][Nn][Ee]|[Nn][Uu][Ll][Ll]|0+)"
-_PLACEHOLDER = re.compile(rf"{_NO_REFERENCE}|[\W_]+")
 # No number in exponents, no placeholder, nothing that a spreadsheet or JSON would change.
-USUAL_REFERENCE = re.compile(
-    rf"(?!(?:[0-9.]+[eE][+0-9]+|{_NO_REFERENCE})(?:$|\x1f))[A-Za-z0-9][A-Za-z0-9/_.#-]{{0,99}}"
-)
+USUAL_REFERENCE = re.compile(rf"(?!(?:[0-9.]+[eE][+0-9]+|{NO_REFERENCE})(?:$|\x1f))[A-Za-z0-9][A-Za-z0-9/_.#-]{{0,99}}")
 # What a spreadsheet shows instead of a value that it cannot work out, or that does not fit its column, in any language.
 _ERROR = re.compile(r"#{3,}|#[^\W\d_¡¿][^\W_]*(?:/0)?[!?]|#[¡¿][^\W\d_]+[!?]|#N/?[A-Z]|Err:[0-9]{3}", re.IGNORECASE)
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -120,6 +116,7 @@ class RowReader:
         self.behind_amount = behind if is_free else None
         """The column into which an amount falls that has a comma for thousands, and no quotes."""
         self._is_unnamed = not head
+        self._named = (layout.customer, self._ref)
         self._needed = max(position for position in used if position is not None) + 1
         self._width = len(layout.head)
         self._kind_columns = tuple(dict.fromkeys(position for position, _, _ in layout.kinds))
@@ -169,8 +166,9 @@ class RowReader:
         text = row[self._due]
         if not text or text.isspace():
             return self._without_due(line, row)
-        if not any(map(str.isdigit, text)) and self._is_total(row):
-            return Kind(line, "group or total")
+        if not any(map(str.isdigit, text)):
+            # It is no obligation, whatever its words of states mean, which nobody was asked.
+            return Kind(line, "group or total") if self._is_total(row) else self._obligation(line, row, "open")
         state = kind or self.state(row)
         return self._obligation(line, row, state) if state in _STATES else Kind(line, state)
 
@@ -291,7 +289,7 @@ class RowReader:
         why = remedy = ""
         if _ERROR.fullmatch(ref):
             why, remedy = "is an error of the spreadsheet, or did not fit its column", _AS_SHOWN
-        elif _PLACEHOLDER.fullmatch(ref):
+        elif PLACEHOLDER.fullmatch(ref):
             return ""
         elif _ROUNDED.fullmatch(ref):
             why, remedy = (
@@ -334,27 +332,35 @@ class RowReader:
         if len(cells) != 1:
             return False
         parted = (cells[0].split(delimiter) for delimiter in DELIMITERS)
-        return any(len(parts) > self._due and readings(parts[self._due], self._latest).dates for parts in parted)
+        return any(
+            len(parts) >= max(self._needed, 2)
+            and parts[self._layout.customer].strip()
+            and readings(parts[self._due], self._latest).dates
+            for parts in parted
+        )
 
     def _is_heading(self, row: list[str]) -> bool:
         """Whether a row is the head of a group, or a total."""
         return sum(bool(cell.strip()) for cell in row) == 1 or self._is_total(row)
 
     def _is_total(self, row: Sequence[str]) -> bool:
-        """Whether a row begins with a word of totals, and says neither who is meant nor a reference besides."""
+        """Whether a row begins with a word of totals that is no customer's name, as in `Total Energies`."""
         begin = next((place for place, cell in enumerate(row) if cell.strip()), 0)
         first = folded(row[begin])
-        if not any(first == word or first.startswith((f"{word} ", f"{word}:")) for word in self._words.totals):
+        if first.rstrip(":") in self._words.totals:
+            return True
+        if not first.startswith(tuple(f"{word}{after}" for word in self._words.totals for after in " :")):
             return False
-        named = (self._layout.customer, self._ref)
-        return not any(row[place].strip() for place in named if place is not None and begin != place < len(row))
+        customer, ref = (row[at].strip() if at is not None and at < len(row) else "" for at in self._named)
+        return not customer or (begin == self._layout.customer and not ref)
 
 
 def customer_in(text: str) -> str:
     """Return who a cell means: the address or number itself. Empty where the spreadsheet has left an error."""
     if UNUSUAL_CUSTOMER.search(text) is None:
         return text.strip()
-    plain = _kept(_UNSEEN.sub("", text).strip())
+    # A name may be spelt with such characters, and then the directory has them too; no address is.
+    plain = _kept((_UNSEEN.sub("", text) if "@" in text else text).strip())
     if _ERROR.fullmatch(plain):
         return ""
     found = _WITH_NAME.fullmatch(plain)

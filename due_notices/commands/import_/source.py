@@ -210,9 +210,11 @@ def parsed_lines(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]
 class Ending:
     """Compares the last row of a list with all others: its last cell may be cut off."""
 
-    def __init__(self, due: int) -> None:
-        """Take the column of the due date: a row without one, as a total, has a form of its own."""
+    def __init__(self, due: int, amount: int | None) -> None:
+        """Take the columns of the due date and the amount; a row without a due date, as a total, has its own form."""
         self._due = due
+        self._amount = amount
+        self._rows = 0
         self._last: tuple[int, list[str]] | None = None
         self._widths: set[int] = set()
         self._decimals: set[int] = set()
@@ -223,6 +225,7 @@ class Ending:
         before = [self._last[1]] if self._last else []
         for row in (*before, *rows[:-1]):
             if self._is_dated(row):
+                self._rows += 1
                 self._widths.add(len(row))
                 self._decimals.add(_decimals(row[-1]))
                 self._years.add(_end(row[self._due]))
@@ -235,7 +238,7 @@ class Ending:
         line, row = self._last
         ends_sooner = (
             len(row) < min(self._widths)
-            or (len(self._decimals) == 1 and _decimals(row[-1]) < min(self._decimals))
+            or (self._ends_with_amount(row) and len(self._decimals) == 1 and _decimals(row[-1]) < min(self._decimals))
             or (len(row) == self._due + 1 and len(self._years) == 1 and _end(row[-1]) < min(self._years))
         )
         if not ends_sooner:
@@ -243,8 +246,15 @@ class Ending:
         why = "the list is cut off in its last row: that ends sooner than all others, and without an end of line"
         return Problem("end", why, "export it again; if the row is whole, end it with a line break", line)
 
+    def _ends_with_amount(self, row: Sequence[str]) -> bool:
+        """Whether enough rows end with an amount, and this one with another than none or zero."""
+        return len(row) - 1 == self._amount and self._rows >= _FEW and any(each in "123456789" for each in row[-1])
+
     def _is_dated(self, row: Sequence[str]) -> bool:
         return len(row) > self._due and any(map(str.isdigit, row[self._due]))
+
+
+_FEW = 2  # some programs write no zeros at the end: one row shows nothing
 
 
 def _decimals(cell: str) -> int:

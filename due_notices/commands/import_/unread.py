@@ -54,6 +54,9 @@ _LEAST_PART = 10
 _REMEDY = "leave such rows out of the list, or write a profile (docs/import.md)"
 
 
+NO_REFERENCE = r"(?:[Nn]/?[Aa]|[Nn][Oo][Nn][Ee]|[Nn][Uu][Ll][Ll]|0+)"
+PLACEHOLDER = re.compile(rf"{NO_REFERENCE}|[\W_]+")
+"""What stands in a column of references where there is none."""
 _MONTH = "jan|feb|f[ée]v|m[aä]r|apr|avr|may|mai|maj|mei|jun|jul|aug|ago|sep|o[ck]t|out|nov|de[cz]"
 _DATED = re.compile(
     rf"\d{{1,2}}[-. ]{{1,2}}(?:{_MONTH})\.?(?:[-. ]\d{{2,4}})?|(?:{_MONTH})[-. ]\d{{2}}|"
@@ -84,7 +87,7 @@ class DatedReferences:
         if others.issuperset(forms):
             return
         for line, cell, form in zip(lines, cells, forms, strict=True):
-            if form in others:
+            if form in others or PLACEHOLDER.fullmatch(cell):
                 continue
             if _DATED.fullmatch(cell):
                 self._dated.setdefault(form, (line, cell))

@@ -338,10 +338,22 @@ def test_the_day_on_which_computers_begin_to_count_is_no_due_date(tmp_path: Path
     ]
 
 
-def test_serial_days_of_which_the_last_is_years_ago_may_count_from_1904(tmp_path: Path) -> None:
-    """All due dates would be over, and nobody notified."""
-    text = "Email,Due date,Balance\na@example.com,{},5\nb@example.com,44925,5\n"
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"{OPEN_ENDED}\n{BEHIND[:-1]}\nI-2,ben@example.org,2026-12-15,EUR,100", id="a row"),
+        pytest.param(f"{OPEN_ENDED}{TWO_ROWS}\nI-3,a@example.com,2026-12-31,EUR,0", id="paid"),
+        pytest.param(f"{OPEN_ENDED},Version{TWO_ROWS},1.2{TWO_ROWS.replace('I-', 'J-')},2", id="text"),
+        pytest.param(f"{OPEN_ENDED},Note\n{BEHIND}see 2.50\n{BEHIND}see 3.50\n{BEHIND}", id="empty"),
+    ],
+)  # fmt: skip
+def test_a_last_row_is_whole_where_too_little_speaks_against_it(tmp_path: Path, text: str) -> None:
+    assert rows(written(tmp_path, text))
 
-    with pytest.raises(ListRefused, match="no serial day is after 2022-12-30; a workbook may count from 1904"):
-        rows(written(tmp_path, text.format(44909)), dates=("excel",))
-    assert len(rows(written(tmp_path, text.format(46371)), dates=("excel",))) == 2
+
+def test_references_that_say_nothing_make_no_date_of_another_suspect(tmp_path: Path) -> None:
+    text = "Invoice,Email,Due date,Balance\n" + "".join(
+        f"{ref},ada@example.com,2026-12-15,{at}\n" for at, ref in enumerate(["2026-12-01", "n/a", "0", "-"], start=1)
+    )
+
+    assert len(rows(written(tmp_path, text))) == 4

@@ -627,3 +627,61 @@ def test_a_head_may_ask(tmp_path: Path, head: str, states: list[str]) -> None:
     text = f"Invoice,Email,Due Date,Balance,{head}\nI-1,{ADA},2026-12-15,5,Yes\nI-2,{BEN},2026-12-15,5,No\n"
 
     assert [row[4] for row in said(written(tmp_path, text))] == states
+
+
+STATED = f"Email,Due,Ref,Balance,Status\n{ADA},2026-12-31,R1,1.25,open\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        (",,,,", "blank"),
+        ("Total,,,1.25,", "group or total"),
+        (f"{BEN},,R2,1.25,on ice", "no due date"),
+        (f"{BEN},n/a,R2,1.25,on ice", "no due date"),
+        (f"{BEN},soon,R2,1.25,on ice", "date"),
+        ("EMAIL,DUE,REF,BALANCE,STATUS", "head"),
+    ],
+)
+def test_nobody_asks_what_the_state_of_a_row_without_a_due_date_means(tmp_path: Path, row: str, kind: str) -> None:
+    path = written(tmp_path, f"{STATED}{row}\n")
+
+    assert [found[0] for found in said(path)] == ["2026-12-31", kind]
+    assert entries_of(path).customers == 1
+
+
+@pytest.mark.parametrize(
+    "footer",
+    ["Berlin, 24.11.2026;;;", "Page 1 | 2026-12-30;;;", '"Period: 2026-11-01, 2026-11-30";;;'],
+)
+def test_a_footer_with_a_day_is_no_row(tmp_path: Path, footer: str) -> None:
+    """Of a row that cannot be read nobody knows whose it is, and then nothing would be cleared."""
+    path = written(tmp_path, f"Email;Due;Ref;Balance\n{ADA};2026-12-31;R1;1,25\n{footer}\n")
+
+    assert [found[0] for found in said(path)] == ["2026-12-31", "group or total"]
+    assert not entries_of(path).of_unknown
+
+
+@pytest.mark.parametrize(
+    ("head", "total"),
+    [
+        ("Name,Email,Due,Ref,Balance", "Total,,,1,1.25"),
+        ("Email,Due,Ref,Balance", ",Total,1 invoice,1.25"),
+        ("Email,Due,Ref,Balance", "Total: ,,2 invoices,1.25"),
+    ],
+)
+def test_a_total_may_count_its_rows(tmp_path: Path, head: str, total: str) -> None:
+    row = f"{'Ada,' if head.startswith('Name') else ''}{ADA},2026-12-31,R1,1.25"
+
+    assert [found[0] for found in said(written(tmp_path, f"{head}\n{row}\n{total}\n"))] == [
+        "2026-12-31",
+        "group or total",
+    ]
+
+
+def test_a_name_keeps_the_characters_that_it_is_spelt_with(tmp_path: Path) -> None:
+    """The directory has them, too, and a name that lacks them is another one."""
+    name = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"
+    path = written(tmp_path, f"Customer,Due,Balance\n{name},2026-12-31,1.25\n")
+
+    assert [row.customer for row in rows(path, columns=("customer=Customer",)) if isinstance(row, Entry)] == [name]
