@@ -78,7 +78,7 @@ export class Store {
 export async function handle(base64, store, notifyCustomer, now) {
   const event = parse(base64);
   if (isExpired(event, now)) { // of any type: it is of no use any more
-    if (valid(event)) console.warn(`notice ${event.id} of user ${event.subject}: too late, and not sent`);
+    if (valid(event)) console.warn(`notice ${event.id} of user ${event.subject.replace(/\s+/g, " ")}: too late, and not sent`);
     return "expired";
   }
   if (!valid(event)) throw new Unreadable(`breaks the schema at ${valid.errors[0].instancePath || "its root"}`);
