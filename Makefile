@@ -30,8 +30,8 @@ start: setup ## keep the local stack up, write local.settings.json, and `func st
 stack: setup ## the same without `func start`, for an editor that starts the host itself
 	@$(RUN) -m local start --no-host
 
-test: setup ## run all tests
-	@$(RUN) -m pytest
+test: setup ## run all tests, in two processes
+	@$(RUN) -m pytest --numprocesses 2 --dist loadfile
 
 cover: setup ## every branch of the pure core by the unit tests alone
 	@$(BIN)/coverage run -m pytest --quiet tests/unit tests/commands/explain
